@@ -1,0 +1,33 @@
+using ProductCache.Infrastructure;
+using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Kafka;
+using ProductCache.Infrastructure.Redis;
+
+namespace ProductCache.Api;
+
+public static class ApiHost
+{
+    /// <summary>Settings come from the environment and from args as <c>--KEY=value</c>; API_PORT is 8000 unless told otherwise.</summary>
+    /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
+    public static WebApplication Build(string[] args)
+    {
+        var settings = ServiceHost.ReadSettings(args);
+        var builder = ServiceHost.CreateBuilder(args, settings, "API_PORT", 8000);
+        var redis = RedisOptions.Read(settings);
+        var kafka = KafkaOptions.Read(settings);
+        settings.ThrowIfWrong();
+
+        builder.Services.AddUseCases();
+        builder.Services.AddRedisForReaders(redis);
+        builder.Services.AddKafkaForReaders(kafka);
+        builder.Services.AddProblemDetails();
+        builder.Services.AddSingleton<ReadMetrics>();
+
+        var application = builder.Build();
+        application.UseExceptionHandler();
+        application.UseStatusCodePages();
+        application.MapOperations();
+        application.MapProducts();
+        return application;
+    }
+}

@@ -1,0 +1,56 @@
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+using ProductCache.Application;
+
+namespace ProductCache.Api;
+
+/// <summary>A product as it stands in the cache: its bytes are the body, nothing is parsed or written anew. 200 or 304.</summary>
+internal sealed class CachedBody(CachedProduct entry, bool afterMiss, TimeProvider time) : IResult
+{
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        var tag = $"\"{entry.Version}\"";
+        response.Headers.ETag = tag;
+        CacheHeaders.Write(response.Headers, entry, afterMiss, time);
+        if (Matches(httpContext.Request.Headers.IfNoneMatch, tag))
+        {
+            response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+
+        response.ContentType = "application/json; charset=utf-8";
+        response.ContentLength = entry.Body.Length;
+        await response.BodyWriter.WriteAsync(entry.Body, httpContext.RequestAborted);
+    }
+
+    // RFC 9110, 13.1.2: weak comparison, a list, or * for any.
+    private static bool Matches(StringValues ifNoneMatch, string tag)
+    {
+        if (ifNoneMatch.Count == 0)
+        {
+            return false;
+        }
+
+        return EntityTagHeaderValue.TryParseList(ifNoneMatch, out var candidates)
+            && candidates.Any(candidate => candidate.Tag == "*" || candidate.Tag == tag);
+    }
+}
+
+/// <summary>What an answer says of the entry it came from: Age and Cache-Control (RFC 9111), Cache-Status (RFC 9211).</summary>
+internal static class CacheHeaders
+{
+    public const string CacheStatus = "Cache-Status";
+
+    public static void Write(IHeaderDictionary headers, CachedProduct entry, bool afterMiss, TimeProvider time)
+    {
+        // The clocks of Worker and Api may differ: an age is never negative and never beyond the lifetime.
+        var lifetime = (long)entry.Lifetime.TotalSeconds;
+        var age = Math.Clamp((long)(time.GetUtcNow() - entry.FilledAt).TotalSeconds, 0, lifetime);
+        headers.Age = age.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        headers.CacheControl = $"public, max-age={lifetime}";
+        headers[CacheStatus] = afterMiss
+            ? $"ProductCache; fwd=miss; stored; ttl={lifetime - age}"
+            : $"ProductCache; hit; ttl={lifetime - age}; detail=redis";
+    }
+}

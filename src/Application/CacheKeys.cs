@@ -1,0 +1,17 @@
+using ProductCache.Domain;
+
+namespace ProductCache.Application;
+
+/// <summary>
+/// The two keys of a product. The braces put both into one slot of a Redis Cluster, so that one script may touch both.
+/// <code>
+/// product:{1}   the entry: the hash that RedisCache reads (absexp, sldexp, data), plus rank
+/// lease:{1}     the lease: a hash of token and floor
+/// </code>
+/// </summary>
+public static class CacheKeys
+{
+    public static string Entry(ProductId id) => $"product:{{{id.Value}}}";
+
+    public static string Lease(ProductId id) => $"lease:{{{id.Value}}}";
+}

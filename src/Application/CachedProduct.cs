@@ -1,0 +1,84 @@
+using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using ProductCache.Domain;
+
+namespace ProductCache.Application;
+
+/// <summary>
+/// A cache entry: a header of 25 bytes and the JSON body exactly as it is sent to readers. Big endian:
+/// <code>
+///  0      format (1)
+///  1..8   version of the row; 0: known to be absent (a negative entry, without a body)
+///  9..16  filled at, milliseconds since 1970
+/// 17..24  lifetime, milliseconds
+/// 25..    {"id":1,"name":"…","price":123.45,"description":"…"}
+/// </code>
+/// A payload of any other format is a miss, so formats can change while old and new processes run side by side.
+/// </summary>
+public sealed class CachedProduct
+{
+    public const byte Format = 1;
+
+    private const int HeaderLength = 25;
+
+    // The body is application/json, never part of a page: only what JSON itself demands is escaped.
+    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private CachedProduct(byte[] payload) => Payload = payload;
+
+    public byte[] Payload { get; }
+
+    public bool IsAbsent => Version == 0;
+
+    /// <summary>The version of the row, 0 for a negative entry.</summary>
+    public long Version => Read(1);
+
+    /// <summary>Orders what can be known of one product: row version v has 2v, its deletion 2v+1, a negative entry 0.</summary>
+    public long Rank => 2 * Version;
+
+    public DateTimeOffset FilledAt => DateTimeOffset.FromUnixTimeMilliseconds(Read(9));
+
+    public TimeSpan Lifetime => TimeSpan.FromMilliseconds(Read(17));
+
+    public ReadOnlyMemory<byte> Body => Payload.AsMemory(HeaderLength);
+
+    public static CachedProduct Of(Product product, DateTimeOffset filledAt, TimeSpan lifetime)
+    {
+        using var stream = new MemoryStream(HeaderLength + 64 + product.Name.Length + product.Description.Length);
+        stream.Write(Header(product.Version.Value, filledAt, lifetime));
+        using (var json = new Utf8JsonWriter(stream, WriterOptions))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("id"u8, product.Id.Value);
+            json.WriteString("name"u8, product.Name);
+            json.WriteNumber("price"u8, product.Price.Amount);
+            json.WriteString("description"u8, product.Description);
+            json.WriteEndObject();
+        }
+
+        return new CachedProduct(stream.ToArray());
+    }
+
+    /// <summary>A negative entry: PostgreSQL has no such product.</summary>
+    public static CachedProduct Absent(DateTimeOffset filledAt, TimeSpan lifetime) => new(Header(0, filledAt, lifetime));
+
+    public static bool TryRead(byte[]? payload, [NotNullWhen(true)] out CachedProduct? entry)
+    {
+        entry = payload is { Length: >= HeaderLength } && payload[0] == Format ? new CachedProduct(payload) : null;
+        return entry is not null;
+    }
+
+    private static byte[] Header(long version, DateTimeOffset filledAt, TimeSpan lifetime)
+    {
+        var header = new byte[HeaderLength];
+        header[0] = Format;
+        BinaryPrimitives.WriteInt64BigEndian(header.AsSpan(1), version);
+        BinaryPrimitives.WriteInt64BigEndian(header.AsSpan(9), filledAt.ToUnixTimeMilliseconds());
+        BinaryPrimitives.WriteInt64BigEndian(header.AsSpan(17), (long)lifetime.TotalMilliseconds);
+        return header;
+    }
+
+    private long Read(int offset) => BinaryPrimitives.ReadInt64BigEndian(Payload.AsSpan(offset));
+}

@@ -1,0 +1,82 @@
+using MediatR;
+using ProductCache.Domain;
+
+namespace ProductCache.Application;
+
+/// <summary>Reads requested products from the store and fills the cache with them, in one query per round.</summary>
+public sealed record FillCache(IReadOnlyCollection<ProductId> Ids) : IRequest<FillCacheResult>;
+
+/// <param name="Stored">Products and negative entries written.</param>
+/// <param name="AlreadyThere">Requests for what was cached already; nothing was read for them.</param>
+/// <param name="Refused">Rows read in vain: another Worker took over, or the claim expired.</param>
+/// <param name="GivenUp">Products that changed again and again while they were read; the next reader asks anew.</param>
+public sealed record FillCacheResult(int Stored, int AlreadyThere, int Refused, int GivenUp);
+
+public sealed class FillCacheHandler(
+    IGuardedCache cache, IProductStore store, IFillNotifications notifications, CacheLifetimes lifetimes, TimeProvider time, Random random)
+    : IRequestHandler<FillCache, FillCacheResult>
+{
+    /// <summary>How often a product is claimed and read when changes keep passing by.</summary>
+    public const int MaxAttempts = 3;
+
+    public async Task<FillCacheResult> Handle(FillCache request, CancellationToken cancellationToken)
+    {
+        List<ProductId> pending = [.. request.Ids.Distinct()];
+        List<ProductId> answered = new(pending.Count);
+        List<Lease> outdated = [];
+        int stored = 0, alreadyThere = 0, refused = 0;
+
+        for (var attempt = 1; attempt <= MaxAttempts && pending.Count > 0; attempt++)
+        {
+            var claims = await cache.ClaimAsync(pending, cancellationToken);
+            var claimed = claims.OfType<Lease>().ToList();
+            alreadyThere += pending.Count - claimed.Count;
+            answered.AddRange(pending.Where((_, i) => claims[i] is null));
+            outdated.Clear();
+            if (claimed.Count == 0)
+            {
+                pending.Clear();
+                break;
+            }
+
+            // The statement begins after the claim: a change it does not see passes by the lease.
+            var products = await store.ReadAsync([.. claimed.Select(claim => claim.Id)], cancellationToken);
+            var outcomes = await cache.FillAsync([.. claimed.Select(claim => new Fill(claim, EntryOf(claim.Id, products)))], cancellationToken);
+            for (var i = 0; i < claimed.Count; i++)
+            {
+                switch (outcomes[i])
+                {
+                    case FillOutcome.Stored:
+                        stored++;
+                        answered.Add(claimed[i].Id);
+                        break;
+                    case FillOutcome.Refused:
+                        refused++;
+                        break;
+                    case FillOutcome.Outdated:
+                        outdated.Add(claimed[i]);
+                        break;
+                }
+            }
+
+            pending = [.. outdated.Select(claim => claim.Id)];
+        }
+
+        if (outdated.Count > 0)
+        {
+            await cache.ReleaseAsync(outdated, cancellationToken);
+        }
+
+        if (answered.Count > 0)
+        {
+            await notifications.FilledAsync(answered, cancellationToken);
+        }
+
+        return new FillCacheResult(stored, alreadyThere, refused, outdated.Count);
+    }
+
+    private CachedProduct EntryOf(ProductId id, IReadOnlyDictionary<ProductId, Product> products) =>
+        products.TryGetValue(id, out var product)
+            ? CachedProduct.Of(product, time.GetUtcNow(), lifetimes.Of(lifetimes.Product, random))
+            : CachedProduct.Absent(time.GetUtcNow(), lifetimes.Of(lifetimes.Absent, random));
+}

@@ -1,0 +1,72 @@
+using ProductCache.Domain;
+
+namespace ProductCache.Application;
+
+/// <summary>The right to ask for a product (a reader's) or to fill it (a Worker's claim), while its token stands in the cache.</summary>
+public readonly record struct Lease(ProductId Id, string Token);
+
+/// <summary>An entry to be stored under a claim.</summary>
+public readonly record struct Fill(Lease Claim, CachedProduct Entry);
+
+/// <summary>A committed change of a product: its new row version, or the version of the row that was deleted.</summary>
+public readonly record struct Change(ProductId Id, ProductVersion Version, bool Deleted)
+{
+    /// <summary>See <see cref="CachedProduct.Rank"/>.</summary>
+    public long Rank => (2 * Version.Value) + (Deleted ? 1 : 0);
+}
+
+public enum FillOutcome
+{
+    /// <summary>The entry is in the cache and the lease is gone.</summary>
+    Stored,
+
+    /// <summary>The lease is gone or belongs to somebody else: nothing was stored, and nothing is to be done.</summary>
+    Refused,
+
+    /// <summary>A change newer than the row passed by since the claim: claim and read again.</summary>
+    Outdated,
+}
+
+public enum ChangeOutcome
+{
+    /// <summary>No entry contradicts the change.</summary>
+    Current,
+
+    /// <summary>An entry contradicted the change and was removed.</summary>
+    Removed,
+
+    /// <summary>An entry is older than the change and waits for a refresh.</summary>
+    Stale,
+}
+
+/// <summary>What a change found: for <see cref="ChangeOutcome.Stale"/>, the rank of the old entry; else 0.</summary>
+public readonly record struct ChangeResult(ChangeOutcome Outcome, long StaleRank);
+
+/// <summary>
+/// The only way by which entries are written: the lease is the fence. Every step is atomic per product; a list is one
+/// round trip, and its results come in the order of the list.
+/// Throws <see cref="UnavailableException"/> when the cache does not answer in time; the step may or may not have happened.
+/// </summary>
+public interface IGuardedCache
+{
+    /// <summary>
+    /// Creates the product's lease if there is none. Taken: the lease, and its owner is the one who publishes.
+    /// Held: <see langword="null"/>, somebody asked already.
+    /// </summary>
+    Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Before SQL is read. Claimed: a lease with a fresh token, floor 0 and a restarted expiry. Nothing to do:
+    /// <see langword="null"/>, an entry is there.
+    /// </summary>
+    Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken);
+
+    /// <summary>After SQL was read: stores what was read, if the claim still stands and no newer change passed by.</summary>
+    Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken);
+
+    /// <summary>Deletes leases whose tokens still stand; others are left alone.</summary>
+    Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken);
+
+    /// <summary>Passes committed changes by the lease (its floor rises to the change's rank) and by the entry.</summary>
+    Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken);
+}

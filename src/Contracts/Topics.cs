@@ -1,0 +1,11 @@
+namespace ProductCache.Contracts;
+
+/// <summary>The Kafka topics of ProductCache. A record that cannot be processed goes to the topic's name plus <see cref="DeadLetterSuffix"/>.</summary>
+public static class Topics
+{
+    /// <summary>Carries <see cref="ProductRequested"/>; the key is the product id as decimal text.</summary>
+    public const string ProductRequests = "product-requests";
+
+    /// <summary>What follows the name of a topic in the name of its dead-letter topic.</summary>
+    public const string DeadLetterSuffix = ".dead-letter";
+}

@@ -1,0 +1,43 @@
+namespace ProductCache.Domain;
+
+/// <summary>A product as PostgreSQL holds it. The table's constraints are the same rules, so every row is a valid product.</summary>
+public sealed record Product
+{
+    public const int MaxNameLength = 200;
+    public const int MaxDescriptionLength = 10_000;
+
+    public Product(ProductId id, string name, Price price, string description, ProductVersion version)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(description);
+        if (IsLongerThan(name, MaxNameLength) || name.Any(char.IsControl))
+        {
+            throw new ArgumentException($"A name has at most {MaxNameLength} characters and no control characters.", nameof(name));
+        }
+
+        if (IsLongerThan(description, MaxDescriptionLength))
+        {
+            throw new ArgumentException($"A description has at most {MaxDescriptionLength} characters.", nameof(description));
+        }
+
+        Id = id;
+        Name = name;
+        Price = price;
+        Description = description;
+        Version = version;
+    }
+
+    public ProductId Id { get; }
+
+    public string Name { get; }
+
+    public Price Price { get; }
+
+    public string Description { get; }
+
+    public ProductVersion Version { get; }
+
+    // Characters are code points, as in PostgreSQL's char_length: an emoji is one, though it takes two UTF-16 units.
+    private static bool IsLongerThan(string text, int characters) =>
+        text.Length > characters && text.EnumerateRunes().Count() > characters;
+}

@@ -1,0 +1,26 @@
+using System.Globalization;
+
+namespace ProductCache.Domain;
+
+/// <summary>
+/// The version of a product row, drawn from one sequence by every insert and update: of two versions of one product,
+/// the larger one is the newer row.
+/// </summary>
+public readonly record struct ProductVersion
+{
+    /// <summary>Ranks (twice the version, plus one) must stay exact in the doubles of Redis' Lua.</summary>
+    public const long Max = (1L << 52) - 1;
+
+    private readonly long value;
+
+    public ProductVersion(long value)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(value);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, Max);
+        this.value = value;
+    }
+
+    public long Value => value > 0 ? value : throw new InvalidOperationException("default(ProductVersion) is not a version.");
+
+    public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);
+}

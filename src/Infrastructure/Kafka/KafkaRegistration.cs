@@ -1,0 +1,95 @@
+using Confluent.Kafka;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using ProductCache.Application;
+using ProductCache.Contracts;
+
+namespace ProductCache.Infrastructure.Kafka;
+
+public static class KafkaRegistration
+{
+    /// <summary>Tries of a batch that fails for another reason than an outage; then its requests are dead-lettered.</summary>
+    private const int FaultRetries = 3;
+
+    private static readonly TimeSpan FaultRetryInterval = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>While PostgreSQL or Redis is away a batch waits for it: a day, in steps of a second.</summary>
+    private const int OutageRetries = 86_400;
+
+    private static readonly TimeSpan OutageRetryInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a stop waits for batches that run.</summary>
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>What readers need: to ask for products.</summary>
+    public static IServiceCollection AddKafkaForReaders(this IServiceCollection services, KafkaOptions options)
+    {
+        services.AddKafka(options, rider =>
+        {
+            rider.AddProducer<string, ProductRequested>(Topics.ProductRequests);
+            rider.UsingKafka((_, kafka) => kafka.Host(options.Bootstrap));
+        });
+        services.AddSingleton<IProductRequests, ProductRequests>();
+        return services;
+    }
+
+    /// <summary>What Workers need: the endpoint that fills what is asked for.</summary>
+    public static IServiceCollection AddKafkaForWorkers(this IServiceCollection services, KafkaOptions options) =>
+        services.AddKafka(options, rider =>
+        {
+            rider.AddConsumer<ProductRequestedConsumer>(consumer => consumer.Options<BatchOptions>(batch => batch
+                .SetMessageLimit(ProductRequestedConsumer.MaxBatch)
+                .SetTimeLimit(ProductRequestedConsumer.BatchWait)
+                .SetTimeLimitStart(BatchTimeLimitStart.FromFirst)
+                .SetConcurrencyLimit(ProductRequestedConsumer.MaxBatchesAtOnce)));
+            rider.UsingKafka((context, kafka) =>
+            {
+                kafka.Host(options.Bootstrap);
+                kafka.TopicEndpoint<string, ProductRequested>(Topics.ProductRequests, ConsumerOf(options), endpoint =>
+                {
+                    endpoint.ConcurrentMessageLimit = ProductRequestedConsumer.MaxBatch * ProductRequestedConsumer.MaxBatchesAtOnce;
+                    endpoint.PrefetchCount = 10 * ProductRequestedConsumer.MaxBatch;
+                    endpoint.UseMessageRetry(retry =>
+                    {
+                        retry.Handle<UnavailableException>();
+                        retry.Interval(OutageRetries, OutageRetryInterval);
+                    });
+                    endpoint.UseMessageRetry(retry =>
+                    {
+                        retry.Ignore<UnavailableException>();
+                        retry.Interval(FaultRetries, FaultRetryInterval);
+                    });
+                    endpoint.ConfigureConsumer<ProductRequestedConsumer>(context);
+                });
+            });
+        });
+
+    private static IServiceCollection AddKafka(
+        this IServiceCollection services, KafkaOptions options, Action<IRiderRegistrationConfigurator> configureRider)
+    {
+        if (options.CreateTopics)
+        {
+            services.AddSingleton(options);
+            services.AddHostedService<TopicCreation>();
+        }
+
+        services.AddOptions<MassTransitHostOptions>().Configure(host => host.ConsumerStopTimeout = StopTimeout);
+        services.AddMassTransit(bus =>
+        {
+            bus.DisableUsageTelemetry();
+            bus.UsingInMemory();
+            bus.AddRider(configureRider);
+        });
+        return services;
+    }
+
+    private static ConsumerConfig ConsumerOf(KafkaOptions options) => new()
+    {
+        GroupId = options.Group,
+        AutoOffsetReset = AutoOffsetReset.Earliest,
+        SessionTimeoutMs = (int)KafkaOptions.SessionTimeout.TotalMilliseconds,
+        HeartbeatIntervalMs = (int)KafkaOptions.SessionTimeout.TotalMilliseconds / 3,
+        FetchWaitMaxMs = (int)options.FetchWait.TotalMilliseconds,
+        TopicMetadataRefreshIntervalMs = 10_000,
+    };
+}

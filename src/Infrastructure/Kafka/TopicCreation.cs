@@ -1,0 +1,93 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ProductCache.Contracts;
+
+namespace ProductCache.Infrastructure.Kafka;
+
+/// <summary>
+/// Creates missing topics at start, where the brokers allow it. The start waits a moment for it, since a topic that a
+/// consumer has seen missing is noticed late; while Kafka is away, the start goes on and this tries again.
+/// </summary>
+internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation> logger) : BackgroundService
+{
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan StartWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    private static readonly string[] Names = [Topics.ProductRequests, Topics.ProductRequests + Topics.DeadLetterSuffix];
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await base.StartAsync(cancellationToken);
+        await Task.WhenAny(ExecuteTask!, Task.Delay(StartWait, cancellationToken));
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var missing = Names.ToList();
+        while (missing.Count > 0)
+        {
+            await Task.Run(() => CreateAsync(missing), stoppingToken);
+            if (missing.Count > 0)
+            {
+                await Task.Delay(RetryInterval, stoppingToken);
+            }
+        }
+    }
+
+    // What is settled, for good or bad, leaves the list.
+    private async Task CreateAsync(List<string> missing)
+    {
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = options.Bootstrap })
+            .SetLogHandler((_, _) => { })
+            .SetErrorHandler((_, _) => { })
+            .Build();
+        try
+        {
+            await admin.CreateTopicsAsync(
+                missing.Select(name => new TopicSpecification
+                {
+                    Name = name,
+                    NumPartitions = options.Partitions,
+                    ReplicationFactor = options.Replication,
+                }),
+                new CreateTopicsOptions { RequestTimeout = RequestTimeout, OperationTimeout = RequestTimeout });
+            missing.ForEach(name => KafkaLog.TopicCreated(logger, name));
+            missing.Clear();
+        }
+        catch (CreateTopicsException exception)
+        {
+            foreach (var report in exception.Results)
+            {
+                Settle(missing, report);
+            }
+        }
+        catch (KafkaException exception)
+        {
+            KafkaLog.BrokerNotReached(logger, exception.Error.Reason);
+        }
+    }
+
+    private void Settle(List<string> missing, CreateTopicReport report)
+    {
+        switch (report.Error.Code)
+        {
+            case ErrorCode.NoError:
+                KafkaLog.TopicCreated(logger, report.Topic);
+                break;
+            case ErrorCode.TopicAlreadyExists:
+                break;
+            case ErrorCode.TopicAuthorizationFailed or ErrorCode.ClusterAuthorizationFailed or ErrorCode.InvalidReplicationFactor
+                or ErrorCode.PolicyViolation or ErrorCode.InvalidPartitions:
+                KafkaLog.TopicNotCreated(logger, report.Topic, report.Error.Reason);
+                break;
+            default:
+                KafkaLog.BrokerNotReached(logger, report.Error.Reason);
+                return;
+        }
+
+        missing.Remove(report.Topic);
+    }
+}

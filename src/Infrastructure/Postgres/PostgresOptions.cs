@@ -1,0 +1,32 @@
+using Npgsql;
+using ProductCache.Infrastructure.Hosting;
+
+namespace ProductCache.Infrastructure.Postgres;
+
+/// <summary>DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD (or DB_PASSWORD_FILE), DB_POOL_SIZE.</summary>
+public sealed record PostgresOptions(string ConnectionString)
+{
+    /// <summary>For a connection, and for a statement: within the lifetime of a lease, since a later fill is refused.</summary>
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4);
+
+    public static PostgresOptions Read(Settings settings)
+    {
+        var connection = new NpgsqlConnectionStringBuilder
+        {
+            Host = settings.Text("DB_HOST"),
+            Port = settings.Number("DB_PORT", 5432, 1, 65_535),
+            Database = settings.Text("DB_NAME"),
+            Username = settings.Text("DB_USER"),
+            Password = settings.Secret("DB_PASSWORD"),
+            MaxPoolSize = settings.Number("DB_POOL_SIZE", 10, 1, 1_000),
+            Timeout = (int)Deadline.TotalSeconds,
+            CommandTimeout = (int)Deadline.TotalSeconds,
+            CancellationTimeout = 1_000,
+            KeepAlive = 10,
+            MaxAutoPrepare = 20,
+            AutoPrepareMinUsages = 2,
+            ApplicationName = "product-cache",
+        };
+        return new PostgresOptions(connection.ConnectionString);
+    }
+}

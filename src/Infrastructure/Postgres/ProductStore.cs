@@ -1,0 +1,49 @@
+using System.Net.Sockets;
+using Npgsql;
+using NpgsqlTypes;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.Infrastructure.Postgres;
+
+/// <summary>
+/// The hot read, by Npgsql alone: one prepared statement, no change tracker. Beside EF's compiled query it needs half
+/// the time for a batch (bench/).
+/// </summary>
+internal sealed class ProductStore(NpgsqlDataSource dataSource) : IProductStore
+{
+    private const string Sql = "SELECT id, name, price, description, version FROM products WHERE id = ANY($1)";
+
+    public async Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(
+        IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = dataSource.CreateCommand(Sql);
+            command.Parameters.Add(new NpgsqlParameter<long[]>
+            {
+                TypedValue = [.. ids.Select(id => id.Value)],
+                NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint,
+            });
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            Dictionary<ProductId, Product> products = new(ids.Count);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                var product = new Product(
+                    new ProductId(reader.GetInt64(0)),
+                    reader.GetString(1),
+                    new Price(reader.GetDecimal(2)),
+                    reader.GetString(3),
+                    new ProductVersion(reader.GetInt64(4)));
+                products.Add(product.Id, product);
+            }
+
+            return products;
+        }
+        catch (Exception exception) when (exception is NpgsqlException or SocketException or TimeoutException)
+        {
+            // The statement is always the same: where it fails, it is the server (down, starting, not migrated yet), not the request.
+            throw new UnavailableException(Dependency.Store, exception);
+        }
+    }
+}

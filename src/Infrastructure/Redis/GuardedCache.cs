@@ -1,0 +1,85 @@
+using System.Globalization;
+using ProductCache.Application;
+using ProductCache.Domain;
+using StackExchange.Redis;
+
+namespace ProductCache.Infrastructure.Redis;
+
+/// <summary>
+/// The lease protocol on Redis: one script per step and product, those of a batch in one pipelined round.
+/// StackExchange.Redis sends EVALSHA and loads the script again where a server lost it.
+/// </summary>
+internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts scripts, TimeSpan deadline) : IGuardedCache
+{
+    private static readonly RedisValue LeaseMilliseconds = (long)RedisOptions.LeaseLifetime.TotalMilliseconds;
+
+    public async Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken)
+    {
+        var token = await RunAsync([id], scripts.Lease, id => [LeaseKey(id)], _ => [Nonce(), LeaseMilliseconds], cancellationToken);
+        return LeaseOf(id, token[0]);
+    }
+
+    public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
+    {
+        var tokens = await RunAsync(
+            ids, scripts.Claim, BothKeys, _ => [Nonce(), LeaseMilliseconds, (int)CachedProduct.Format], cancellationToken);
+        return [.. ids.Zip(tokens, LeaseOf)];
+    }
+
+    public async Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken)
+    {
+        var outcomes = await RunAsync(
+            fills,
+            scripts.Fill,
+            fill => BothKeys(fill.Claim.Id),
+            fill =>
+            [
+                fill.Claim.Token,
+                fill.Entry.Rank,
+                (long)fill.Entry.Lifetime.TotalMilliseconds,
+                (fill.Entry.FilledAt + fill.Entry.Lifetime).UtcTicks.ToString(CultureInfo.InvariantCulture),
+                fill.Entry.Payload,
+            ],
+            cancellationToken);
+        return [.. outcomes.Select(outcome => (string?)outcome switch
+        {
+            "stored" => FillOutcome.Stored,
+            "outdated" => FillOutcome.Outdated,
+            _ => FillOutcome.Refused,
+        })];
+    }
+
+    public Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken) =>
+        RunAsync(leases, scripts.Release, lease => [LeaseKey(lease.Id)], lease => [lease.Token], cancellationToken);
+
+    public async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+    {
+        var results = await RunAsync(changes, scripts.Change, change => BothKeys(change.Id), change => [change.Rank], cancellationToken);
+        return [.. results.Select(result => (long)result switch
+        {
+            -1 => new ChangeResult(ChangeOutcome.Removed, 0),
+            -2 => new ChangeResult(ChangeOutcome.Current, 0),
+            var rank => new ChangeResult(ChangeOutcome.Stale, rank),
+        })];
+    }
+
+    private static RedisKey LeaseKey(ProductId id) => CacheKeys.Lease(id);
+
+    private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), LeaseKey(id)];
+
+    private static RedisValue Nonce() => Guid.NewGuid().ToString("N");
+
+    private static Lease? LeaseOf(ProductId id, RedisResult token) => token.IsNull ? null : new Lease(id, (string)token!);
+
+    private Task<RedisResult[]> RunAsync<T>(
+        IReadOnlyList<T> items,
+        string script,
+        Func<T, RedisKey[]> keys,
+        Func<T, RedisValue[]> arguments,
+        CancellationToken cancellationToken)
+    {
+        var database = redis.GetDatabase();
+        return Task.WhenAll(items.Select(item => database.ScriptEvaluateAsync(script, keys(item), arguments(item))))
+            .WithinAsync(deadline, cancellationToken);
+    }
+}

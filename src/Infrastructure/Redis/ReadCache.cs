@@ -1,0 +1,29 @@
+using Microsoft.Extensions.Caching.Distributed;
+
+namespace ProductCache.Infrastructure.Redis;
+
+/// <summary>
+/// The cache as its readers see it: RedisCache with a deadline, and without its writes. Entries are born under a claim
+/// only (<see cref="GuardedCache"/>); a plain write would let an old row overtake a newer one.
+/// </summary>
+internal sealed class ReadCache(IDistributedCache redis) : IDistributedCache
+{
+    public Task<byte[]?> GetAsync(string key, CancellationToken token = default) =>
+        redis.GetAsync(key, token).WithinAsync(RedisOptions.ReadDeadline, token);
+
+    public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
+
+    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw WritesAreGuarded();
+
+    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) => throw WritesAreGuarded();
+
+    public void Refresh(string key) => throw WritesAreGuarded();
+
+    public Task RefreshAsync(string key, CancellationToken token = default) => throw WritesAreGuarded();
+
+    public void Remove(string key) => throw WritesAreGuarded();
+
+    public Task RemoveAsync(string key, CancellationToken token = default) => throw WritesAreGuarded();
+
+    private static NotSupportedException WritesAreGuarded() => new("Entries are written by IGuardedCache only.");
+}

@@ -1,0 +1,43 @@
+using ProductCache.Infrastructure.Hosting;
+using StackExchange.Redis;
+
+namespace ProductCache.Infrastructure.Redis;
+
+/// <summary>REDIS_HOST (one or, for a cluster, several separated by commas), REDIS_PORT, REDIS_PASSWORD (or REDIS_PASSWORD_FILE).</summary>
+public sealed record RedisOptions(ConfigurationOptions Connection)
+{
+    /// <summary>For a reader's command.</summary>
+    public static readonly TimeSpan ReadDeadline = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>For a Worker's step on a whole batch.</summary>
+    public static readonly TimeSpan BatchDeadline = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a lease stands without being filled: then the next reader asks again.</summary>
+    public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
+
+    public static RedisOptions Read(Settings settings)
+    {
+        var port = settings.Number("REDIS_PORT", 6379, 1, 65_535);
+        var password = settings.Secret("REDIS_PASSWORD", string.Empty);
+        var connection = new ConfigurationOptions
+        {
+            ClientName = "product-cache",
+            Password = password.Length > 0 ? password : null,
+
+            // Redis may be away at the start and come later; commands meanwhile fail at once instead of queueing up.
+            AbortOnConnectFail = false,
+            BacklogPolicy = BacklogPolicy.FailFast,
+            ConnectTimeout = 1_000,
+            AsyncTimeout = 1_000,
+            SyncTimeout = 1_000,
+            KeepAlive = 1,
+            ReconnectRetryPolicy = new LinearRetry(250),
+        };
+        foreach (var host in settings.Text("REDIS_HOST").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            connection.EndPoints.Add(host, port);
+        }
+
+        return new RedisOptions(connection);
+    }
+}

@@ -1,0 +1,24 @@
+-- KEYS: entry, lease. ARGV: rank of the change (2v: row version v; 2v+1: row version v was deleted).
+-- Returns the rank of a stale entry, -1 after a removal, else -2.
+local rank = tonumber(ARGV[1])
+local floor = redis.call('HGET', KEYS[2], 'floor')
+if floor and tonumber(floor) < rank then
+  redis.call('HSET', KEYS[2], 'floor', ARGV[1])
+end
+local current = redis.call('HGET', KEYS[1], 'rank')
+if not current or tonumber(current) >= rank then
+  return -2
+end
+local deletion = rank % 2 == 1
+if tonumber(current) == 0 then
+  if deletion then
+    return -2
+  end
+  redis.call('DEL', KEYS[1])
+  return -1
+end
+if deletion then
+  redis.call('DEL', KEYS[1])
+  return -1
+end
+return tonumber(current)

@@ -1,0 +1,81 @@
+using System.Globalization;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+using KafkaHeaders = Confluent.Kafka.Headers;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>Where a record's way ended. The names stand in the header and in the metric.</summary>
+internal enum DeadLetterStage
+{
+    /// <summary>Its key, value or headers cannot be read.</summary>
+    Deserialize,
+
+    /// <summary>A consumer failed, retries included, or no consumer took it.</summary>
+    Consume,
+}
+
+/// <summary>
+/// Puts aside what cannot be processed: key, value, headers and timestamp as they came, plus why and from where.
+/// </summary>
+internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer producer, ILogger logger)
+{
+    /// <summary>Longest reason, in characters: an exception's text has no limit, a record has.</summary>
+    public const int MaxReasonLength = 1_000;
+
+    /// <summary>Between two tries to produce a dead letter.</summary>
+    public static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Returns once the dead letter is acknowledged; until then the record stays uncommitted. Gives up only when
+    /// cancelled, at the end of the endpoint.
+    /// </summary>
+    public async Task PutAsync(
+        ConsumeResult<byte[]?, byte[]?> record, DeadLetterStage stage, Exception exception, CancellationToken cancellationToken)
+    {
+        var stageName = stage.ToString().ToLowerInvariant();
+        var letter = Letter(record, stageName, exception);
+        while (true)
+        {
+            try
+            {
+                await producer.ProduceAsync(new TopicPartition(settings.DeadLetterTopic, Partition.Any), letter, cancellationToken)
+                    .ConfigureAwait(false);
+                KafkaMetrics.CountDeadLettered(settings.Topic, settings.GroupId, stageName);
+                KafkaLog.DeadLettered(logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.Message);
+                return;
+            }
+            catch (KafkaException failure)
+            {
+                KafkaLog.DeadLetterFailed(
+                    logger, record.Topic, record.Partition.Value, record.Offset.Value, settings.DeadLetterTopic, failure.Error.Reason);
+                await Task.Delay(RetryInterval, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private Message<byte[]?, byte[]?> Letter(ConsumeResult<byte[]?, byte[]?> record, string stage, Exception exception)
+    {
+        var headers = new KafkaHeaders();
+        foreach (var header in record.Message.Headers)
+        {
+            headers.Add(header.Key, header.GetValueBytes());
+        }
+
+        var reason = exception.Message.Length > MaxReasonLength ? exception.Message[..MaxReasonLength] : exception.Message;
+        WireFormat.Set(headers, "dead-letter-stage", stage);
+        WireFormat.Set(headers, "dead-letter-reason", reason);
+        WireFormat.Set(headers, "dead-letter-exception", exception.GetType().FullName);
+        WireFormat.Set(headers, "dead-letter-topic", record.Topic);
+        WireFormat.Set(headers, "dead-letter-partition", record.Partition.Value.ToString(CultureInfo.InvariantCulture));
+        WireFormat.Set(headers, "dead-letter-offset", record.Offset.Value.ToString(CultureInfo.InvariantCulture));
+        WireFormat.Set(headers, "dead-letter-group", settings.GroupId);
+        return new Message<byte[]?, byte[]?>
+        {
+            Key = record.Message.Key,
+            Value = record.Message.Value,
+            Headers = headers,
+            Timestamp = record.Message.Timestamp,
+        };
+    }
+}

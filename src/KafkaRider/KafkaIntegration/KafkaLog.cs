@@ -1,0 +1,55 @@
+using Confluent.Kafka;
+using MassTransit.Logging;
+using Microsoft.Extensions.Logging;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>Every line the rider logs. Never keys or values of records.</summary>
+internal static partial class KafkaLog
+{
+    public static void Client(ILogContext? log, LogMessage message)
+    {
+        if (log is not null)
+        {
+            ClientMessage(log.Logger, message.Facility, message.Message);
+        }
+    }
+
+    public static void ClientError(ILogContext? log, Error error)
+    {
+        if (log is not null)
+        {
+            ClientFault(log.Logger, error.IsFatal ? LogLevel.Error : LogLevel.Warning, error.Code, error.Reason, error.IsFatal);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Debug, "Kafka client: {Facility} {Text}")]
+    public static partial void ClientMessage(ILogger logger, string facility, string text);
+
+    [LoggerMessage(EventId = 2, Message = "Kafka client: {Code} {Reason} (fatal: {Fatal})")]
+    public static partial void ClientFault(ILogger logger, LogLevel level, ErrorCode code, string reason, bool fatal);
+
+    [LoggerMessage(3, LogLevel.Information, "{Topic}/{Group}: assigned partitions {Partitions}")]
+    public static partial void Assigned(ILogger logger, string topic, string group, string partitions);
+
+    [LoggerMessage(4, LogLevel.Information, "{Topic}/{Group}: gave up partitions {Partitions}, {Unfinished} records unfinished")]
+    public static partial void Revoked(ILogger logger, string topic, string group, string partitions, int unfinished);
+
+    [LoggerMessage(5, LogLevel.Warning, "{Topic}[{Partition}]@{Offset} goes to the dead-letter topic ({Stage}): {Reason}")]
+    public static partial void DeadLettered(ILogger logger, string topic, int partition, long offset, string stage, string reason);
+
+    [LoggerMessage(6, LogLevel.Error, "{Topic}[{Partition}]@{Offset} could not be dead-lettered to {DeadLetterTopic}, trying again: {Reason}")]
+    public static partial void DeadLetterFailed(ILogger logger, string topic, int partition, long offset, string deadLetterTopic, string reason);
+
+    [LoggerMessage(7, LogLevel.Warning, "{Topic}/{Group}: offsets were not committed, trying again: {Reason}")]
+    public static partial void CommitFailed(ILogger logger, string topic, string group, string reason);
+
+    [LoggerMessage(8, LogLevel.Warning, "{Topic}/{Group}: {Code} {Reason}")]
+    public static partial void ConsumeFailed(ILogger logger, string topic, string group, ErrorCode code, string reason);
+
+    [LoggerMessage(9, LogLevel.Error, "{Topic}/{Group}: the consumer failed and is made anew: {Reason}")]
+    public static partial void ConsumerRestarts(ILogger logger, string topic, string group, string reason);
+
+    [LoggerMessage(10, LogLevel.Warning, "{Topic}/{Group}: stopping with {Count} records unfinished; they will be delivered again")]
+    public static partial void StoppedUnfinished(ILogger logger, string topic, string group, int count);
+}

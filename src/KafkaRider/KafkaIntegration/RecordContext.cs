@@ -1,0 +1,151 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using Confluent.Kafka;
+using MassTransit.Metadata;
+using MassTransit.Serialization;
+using MassTransit.Transports;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>One consumed record on its way through the receive pipe.</summary>
+internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaConsumeContext<TKey>
+    where TValue : class
+{
+    private readonly ConsumeResult<byte[]?, byte[]?> record;
+
+    /// <exception cref="Exception">The key, the value or a header cannot be read.</exception>
+    public RecordContext(ConsumeResult<byte[]?, byte[]?> record, string groupId, ReceiveEndpointContext endpoint)
+        : base(false, endpoint)
+    {
+        this.record = record;
+        GroupId = groupId;
+        HeaderProvider = new RecordHeaders(record.Message);
+        Body = new BytesMessageBody(record.Message.Value ?? []);
+        Key = WireFormat.Deserialize<TKey>(record.Message.Key)!;
+        var message = WireFormat.Deserialize<TValue>(record.Message.Value)
+            ?? throw new InvalidDataException("The record has no value.");
+
+        // With a ready-made consume context the pipe chooses no deserializer by content type: there is no envelope.
+        AddOrUpdatePayload<ConsumeContext>(
+            () => new BodyConsumeContext(this, new RecordSerializerContext(message, new RecordMessageContext(this))),
+            existing => existing);
+    }
+
+    public string GroupId { get; }
+
+    public string Topic => record.Topic;
+
+    public int Partition => record.Partition.Value;
+
+    public long Offset => record.Offset.Value;
+
+    public DateTime CheckpointUtcDateTime => record.Message.Timestamp.UtcDateTime;
+
+    public TKey Key { get; }
+
+    public override MessageBody Body { get; }
+
+    protected override IHeaderProvider HeaderProvider { get; }
+
+    private sealed class RecordSerializerContext(TValue value, MessageContext context)
+        : BaseSerializerContext(SystemTextJsonMessageSerializer.Instance, context, MessageTypeCache<TValue>.MessageTypeNames)
+    {
+        public override bool TryGetMessage<T>([NotNullWhen(true)] out T? message)
+            where T : class
+        {
+            message = value as T;
+            return message is not null;
+        }
+
+        public override bool TryGetMessage(Type messageType, [NotNullWhen(true)] out object? message)
+        {
+            message = messageType.IsInstanceOfType(value) ? value : null;
+            return message is not null;
+        }
+
+        public override IMessageSerializer GetMessageSerializer() => SystemTextJsonMessageSerializer.Instance;
+
+        public override IMessageSerializer GetMessageSerializer<T>(MessageEnvelope envelope, T message) => SystemTextJsonMessageSerializer.Instance;
+
+        public override IMessageSerializer GetMessageSerializer(object message, string[] messageTypes) => SystemTextJsonMessageSerializer.Instance;
+
+        public override Dictionary<string, object> ToDictionary<T>(T? message)
+            where T : class =>
+            message is null
+                ? []
+                : SystemTextJsonMessageSerializer.Instance.DeserializeObject<Dictionary<string, object>>(message) ?? [];
+    }
+
+    private sealed class RecordMessageContext : MessageContext
+    {
+        public RecordMessageContext(RecordContext<TKey, TValue> record)
+        {
+            Headers = record.TransportHeaders;
+            MessageId = Id(nameof(MessageId));
+            CorrelationId = Id(nameof(CorrelationId));
+            ConversationId = Id(nameof(ConversationId));
+            InitiatorId = Id(nameof(InitiatorId));
+            SourceAddress = Text(nameof(SourceAddress)) is { } source ? new Uri(source, UriKind.RelativeOrAbsolute) : null;
+            DestinationAddress = record.InputAddress;
+            SentTime = record.CheckpointUtcDateTime;
+        }
+
+        public Guid? MessageId { get; }
+
+        public Guid? RequestId => null;
+
+        public Guid? CorrelationId { get; }
+
+        public Guid? ConversationId { get; }
+
+        public Guid? InitiatorId { get; }
+
+        public DateTime? ExpirationTime => null;
+
+        public Uri? SourceAddress { get; }
+
+        public Uri? DestinationAddress { get; }
+
+        public Uri? ResponseAddress => null;
+
+        public Uri? FaultAddress => null;
+
+        public DateTime? SentTime { get; }
+
+        public Headers Headers { get; }
+
+        public HostInfo Host => HostMetadataCache.Empty;
+
+        private string? Text(string key) => Headers.TryGetHeader(key, out var value) ? value as string : null;
+
+        private Guid? Id(string key) => Text(key) is { } text
+            ? Guid.TryParse(text, out var id) ? id : throw new InvalidDataException($"The header {key} is not a GUID.")
+            : null;
+    }
+}
+
+internal sealed class RecordHeaders(Message<byte[]?, byte[]?> message) : IHeaderProvider
+{
+    public IEnumerable<KeyValuePair<string, object>> GetAll()
+    {
+        yield return new KeyValuePair<string, object>(MessageHeaders.TransportSentTime, message.Timestamp.UtcDateTime);
+        HashSet<string> seen = [];
+        foreach (var header in message.Headers)
+        {
+            if (header.GetValueBytes() is { } bytes && seen.Add(header.Key))
+            {
+                yield return new KeyValuePair<string, object>(header.Key, Encoding.UTF8.GetString(bytes));
+            }
+        }
+    }
+
+    public bool TryGetHeader(string key, [NotNullWhen(true)] out object? value)
+    {
+        value = key == MessageHeaders.TransportSentTime
+            ? message.Timestamp.UtcDateTime
+            : message.Headers.FirstOrDefault(header => header.Key == key)?.GetValueBytes() is { } bytes
+                ? Encoding.UTF8.GetString(bytes)
+                : null;
+        return value is not null;
+    }
+}

@@ -1,0 +1,454 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
+using MassTransit.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>
+/// Polls a topic and hands its records to the receive pipe: in order per key, side by side across keys. A record is
+/// done when its consumers succeeded or its dead letter is acknowledged, and only done records are committed.
+/// </summary>
+internal sealed class TopicConsumer<TKey, TValue>
+    where TValue : class
+{
+    /// <summary>How long one poll waits for a record; a stop is noticed within it.</summary>
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The same while paused, so that consumption resumes soon after there is room.</summary>
+    private static readonly TimeSpan PausedPollInterval = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>How long a rebalance waits for records in flight of the partitions that it takes away.</summary>
+    private static readonly TimeSpan RevokeDrainTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a stop waits for records in flight, where the bus sets no ConsumerStopTimeout.</summary>
+    private static readonly TimeSpan DefaultStopTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a stop then waits for records that it has cancelled.</summary>
+    private static readonly TimeSpan AbortTimeout = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a commit may take.</summary>
+    private static readonly TimeSpan CommitTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Before a consumer that failed for good is made anew.</summary>
+    private static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(1);
+
+    private readonly ReceiveEndpointContext context;
+    private readonly TopicEndpointSettings settings;
+    private readonly KafkaRider rider;
+    private readonly IReceivePipeDispatcher dispatcher;
+    private readonly DeadLetters deadLetters;
+    private readonly ILogger logger;
+
+    private readonly CancellationTokenSource stopping = new();
+
+    // Any thread.
+    private readonly ConcurrentDictionary<TopicPartition, Checkpoint> checkpoints = new();
+    private readonly ConcurrentDictionary<RecordKey, Task> lanes = new(RecordKey.Comparer);
+    private readonly ConcurrentDictionary<RecordContext<TKey, TValue>, byte> active = new();
+    private readonly SemaphoreSlim slots;
+    private readonly SemaphoreSlim commitDue = new(0, 1);
+    private int inFlight;
+
+    // Only the poll thread.
+    private bool paused;
+    private bool ready;
+    private Exception? fatal;
+
+    // Cancelled when a drain took too long; each native consumer has its own.
+    private CancellationTokenSource aborting = new();
+
+    private Task running = Task.CompletedTask;
+
+    public TopicConsumer(ReceiveEndpointContext context, TopicEndpointSettings settings, KafkaRider rider)
+    {
+        this.context = context;
+        this.settings = settings;
+        this.rider = rider;
+        dispatcher = context.CreateReceivePipeDispatcher();
+        logger = context.LogContext.Logger;
+        deadLetters = new DeadLetters(settings, rider.Producer, logger);
+        slots = new SemaphoreSlim(settings.ConcurrentMessageLimit);
+    }
+
+    // A thread of its own: Confluent's Consume blocks.
+    public void Start() => running = Task.Factory.StartNew(
+        Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await stopping.CancelAsync().ConfigureAwait(false);
+        await running.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private void Run()
+    {
+        LogContext.SetCurrentIfNull(context.LogContext);
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                context.DependenciesReady.Wait(stopping.Token);
+                RunConsumer();
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (Exception exception)
+            {
+                KafkaLog.ConsumerRestarts(logger, settings.Topic, settings.GroupId, exception.Message);
+                context.TransportObservers.NotifyFaulted(context.InputAddress, exception).GetAwaiter().GetResult();
+                stopping.Token.WaitHandle.WaitOne(RestartDelay);
+            }
+        }
+
+        context.TransportObservers.NotifyCompleted(context.InputAddress, dispatcher.GetMetrics()).GetAwaiter().GetResult();
+    }
+
+    private void RunConsumer()
+    {
+        fatal = null;
+        ready = false;
+        paused = false;
+        aborting = new CancellationTokenSource();
+        using var consumer = Build();
+        using var ending = new CancellationTokenSource();
+        var committing = Task.Run(() => CommitLoopAsync(consumer, ending.Token), CancellationToken.None);
+        try
+        {
+            consumer.Subscribe(settings.Topic);
+            while (!stopping.IsCancellationRequested && fatal is null)
+            {
+                Poll(consumer);
+            }
+        }
+        finally
+        {
+            // 1. Nothing more is polled, what is queued does not start, what runs may finish. 2. The last commit.
+            // 3. Leave the group.
+            Drain(checkpoints.Values, context.ConsumerStopTimeout ?? DefaultStopTimeout);
+            if (Volatile.Read(ref inFlight) is > 0 and var unfinished)
+            {
+                KafkaLog.StoppedUnfinished(logger, settings.Topic, settings.GroupId, unfinished);
+                Abort();
+            }
+
+            ending.Cancel();
+            committing.Wait(CommitTimeout);
+            Commit(consumer, checkpoints);
+            checkpoints.Clear();
+            consumer.Close();
+        }
+
+        if (fatal is not null)
+        {
+            throw fatal;
+        }
+    }
+
+    private IConsumer<byte[]?, byte[]?> Build()
+    {
+        var config = new ConsumerConfig(new Dictionary<string, string>(rider.ClientConfig));
+        foreach (var (key, value) in settings.ConsumerConfig)
+        {
+            config.Set(key, value);
+        }
+
+        config.EnableAutoCommit = false;
+        config.EnableAutoOffsetStore = false;
+        config.PartitionAssignmentStrategy ??= PartitionAssignmentStrategy.CooperativeSticky;
+        return new ConsumerBuilder<byte[]?, byte[]?>(config)
+            .SetKeyDeserializer(RawBytes.Instance)
+            .SetValueDeserializer(RawBytes.Instance)
+            .SetPartitionsAssignedHandler((_, partitions) => OnAssigned(partitions))
+            .SetPartitionsRevokedHandler((consumer, partitions) => { OnRevoked(consumer, partitions, lost: false); })
+            .SetPartitionsLostHandler((consumer, partitions) => { OnRevoked(consumer, partitions, lost: true); })
+            .SetErrorHandler((_, error) => OnError(error))
+            .SetLogHandler((_, message) => KafkaLog.Client(context.LogContext, message))
+            .Build();
+    }
+
+    private void Poll(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        ApplyBackPressure(consumer);
+        try
+        {
+            if (consumer.Consume(paused ? PausedPollInterval : PollInterval) is { Message: not null } record)
+            {
+                Accept(record);
+            }
+        }
+        catch (ConsumeException exception)
+        {
+            if (exception.Error.IsFatal)
+            {
+                throw;
+            }
+
+            KafkaLog.ConsumeFailed(logger, settings.Topic, settings.GroupId, exception.Error.Code, exception.Error.Reason);
+        }
+    }
+
+    // Polling goes on while paused, so a slow consumer keeps its partitions.
+    private void ApplyBackPressure(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        var count = Volatile.Read(ref inFlight);
+        if (!paused && count >= settings.PrefetchCount)
+        {
+            consumer.Pause(consumer.Assignment);
+            paused = true;
+        }
+        else if (paused && count <= settings.PrefetchCount / 2)
+        {
+            consumer.Resume(consumer.Assignment);
+            paused = false;
+        }
+    }
+
+    private void Accept(ConsumeResult<byte[]?, byte[]?> record)
+    {
+        var checkpoint = checkpoints.GetOrAdd(record.TopicPartition, _ => new Checkpoint());
+        checkpoint.Begin(record.Offset.Value);
+        Interlocked.Increment(ref inFlight);
+        if (record.Message.Key is not { } bytes)
+        {
+            _ = Task.Run(() => ProcessAsync(record, checkpoint, Task.CompletedTask));
+            return;
+        }
+
+        var key = new RecordKey(record.Partition.Value, bytes);
+        var previous = lanes.GetValueOrDefault(key, Task.CompletedTask);
+        var current = Task.Run(() => ProcessAsync(record, checkpoint, previous));
+        lanes[key] = current;
+        _ = current.ContinueWith(
+            ended => lanes.TryRemove(KeyValuePair.Create(key, ended)),
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+    }
+
+    private async Task ProcessAsync(ConsumeResult<byte[]?, byte[]?> record, Checkpoint checkpoint, Task previous)
+    {
+        await previous.ConfigureAwait(false);
+        await slots.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            // What has not started when the partition goes away is the next owner's.
+            if (!checkpoint.IsRevoked && await HandleAsync(record, aborting.Token).ConfigureAwait(false))
+            {
+                if (checkpoint.Done(record.Offset.Value) >= settings.CheckpointMessageCount)
+                {
+                    SignalCommit();
+                }
+            }
+            else
+            {
+                checkpoint.Abandon(record.Offset.Value);
+            }
+        }
+        finally
+        {
+            slots.Release();
+            Interlocked.Decrement(ref inFlight);
+        }
+    }
+
+    /// <summary>True: the record is done. False: it was aborted, and will be delivered again.</summary>
+    private async Task<bool> HandleAsync(ConsumeResult<byte[]?, byte[]?> record, CancellationToken abort)
+    {
+        try
+        {
+            RecordContext<TKey, TValue> recordContext;
+            try
+            {
+                recordContext = new RecordContext<TKey, TValue>(record, settings.GroupId, context);
+            }
+            catch (Exception exception)
+            {
+                await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, exception, abort).ConfigureAwait(false);
+                return true;
+            }
+
+            using (recordContext)
+            {
+                active[recordContext] = 0;
+                try
+                {
+                    await dispatcher.Dispatch(recordContext, NoLock.Instance).ConfigureAwait(false);
+                    KafkaMetrics.CountHandled(settings.Topic, settings.GroupId);
+                }
+                catch (Exception exception) when (!abort.IsCancellationRequested)
+                {
+                    await deadLetters.PutAsync(record, DeadLetterStage.Consume, exception, abort).ConfigureAwait(false);
+                }
+                finally
+                {
+                    active.TryRemove(recordContext, out _);
+                }
+            }
+
+            return true;
+        }
+        catch (Exception) when (abort.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private void OnAssigned(List<TopicPartition> partitions)
+    {
+        KafkaLog.Assigned(logger, settings.Topic, settings.GroupId, Names(partitions));
+
+        // New partitions come unpaused: the next poll decides anew.
+        paused = false;
+        if (!ready)
+        {
+            ready = true;
+            _ = Task.Run(() => context.TransportObservers.NotifyReady(context.InputAddress));
+        }
+    }
+
+    // Called by Consume, on the poll thread. Lost partitions have another owner already: nothing to wait for, nothing to commit.
+    private void OnRevoked(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartitionOffset> partitions, bool lost)
+    {
+        var revoked = checkpoints.Where(entry => partitions.Any(partition => partition.TopicPartition == entry.Key)).ToList();
+        Drain(revoked.Select(entry => entry.Value), lost ? TimeSpan.Zero : RevokeDrainTimeout);
+        if (!lost)
+        {
+            Commit(consumer, revoked);
+        }
+
+        revoked.ForEach(entry => checkpoints.TryRemove(entry));
+        KafkaLog.Revoked(
+            logger,
+            settings.Topic,
+            settings.GroupId,
+            Names(partitions.Select(partition => partition.TopicPartition)),
+            revoked.Sum(entry => entry.Value.InFlight));
+    }
+
+    private void OnError(Error error)
+    {
+        KafkaLog.ClientError(context.LogContext, error);
+        if (error.IsFatal)
+        {
+            fatal = new KafkaException(error);
+        }
+    }
+
+    private static void Drain(IEnumerable<Checkpoint> drained, TimeSpan atMost)
+    {
+        var waiting = drained.ToList();
+        waiting.ForEach(checkpoint => checkpoint.Revoke());
+        SpinWait.SpinUntil(() => waiting.TrueForAll(checkpoint => checkpoint.InFlight == 0), atMost);
+    }
+
+    private void Abort()
+    {
+        aborting.Cancel();
+        foreach (var record in active.Keys)
+        {
+            record.Cancel();
+        }
+
+        SpinWait.SpinUntil(() => Volatile.Read(ref inFlight) == 0, AbortTimeout);
+    }
+
+    private async Task CommitLoopAsync(IConsumer<byte[]?, byte[]?> consumer, CancellationToken ending)
+    {
+        try
+        {
+            while (true)
+            {
+                await commitDue.WaitAsync(settings.CheckpointInterval, ending).ConfigureAwait(false);
+                Commit(consumer, checkpoints);
+            }
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            // The last commit is made by who ended the loop.
+        }
+    }
+
+    private void Commit(IConsumer<byte[]?, byte[]?> consumer, IEnumerable<KeyValuePair<TopicPartition, Checkpoint>> progress)
+    {
+        List<(Checkpoint Checkpoint, TopicPartitionOffset Offset)> due = [];
+        foreach (var (partition, checkpoint) in progress)
+        {
+            if (checkpoint.TryGetCommittable(out var offset))
+            {
+                due.Add((checkpoint, new TopicPartitionOffset(partition, offset)));
+            }
+        }
+
+        if (due.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            // Confluent's Commit has no deadline of its own.
+            if (!Task.Run(() => consumer.Commit(due.Select(commit => commit.Offset))).Wait(CommitTimeout))
+            {
+                KafkaLog.CommitFailed(logger, settings.Topic, settings.GroupId, "no answer in time");
+                return;
+            }
+
+            due.ForEach(commit => commit.Checkpoint.Committed(commit.Offset.Offset.Value));
+        }
+        catch (AggregateException exception) when (exception.InnerException is KafkaException failure)
+        {
+            KafkaLog.CommitFailed(logger, settings.Topic, settings.GroupId, failure.Error.Reason);
+        }
+    }
+
+    private void SignalCommit()
+    {
+        try
+        {
+            commitDue.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // Signalled already.
+        }
+    }
+
+    private static string Names(IEnumerable<TopicPartition> partitions) =>
+        string.Join(",", partitions.Select(partition => partition.Partition.Value));
+
+    /// <summary>A record's place in the order: the same key in the same partition.</summary>
+    private readonly record struct RecordKey(int Partition, byte[] Key)
+    {
+        public static readonly IEqualityComparer<RecordKey> Comparer = EqualityComparer<RecordKey>.Create(
+            (one, other) => one.Partition == other.Partition && one.Key.AsSpan().SequenceEqual(other.Key),
+            record =>
+            {
+                var hash = default(HashCode);
+                hash.Add(record.Partition);
+                hash.AddBytes(record.Key);
+                return hash.ToHashCode();
+            });
+    }
+
+    /// <summary>Kafka has no lock per record; the checkpoint is told by the outcome of the dispatch.</summary>
+    private sealed class NoLock : ReceiveLockContext
+    {
+        public static readonly NoLock Instance = new();
+
+        public Task Complete() => Task.CompletedTask;
+
+        public Task Faulted(Exception exception) => Task.CompletedTask;
+
+        public Task ValidateLockStatus() => Task.CompletedTask;
+    }
+
+    private sealed class RawBytes : IDeserializer<byte[]?>
+    {
+        public static readonly RawBytes Instance = new();
+
+        public byte[]? Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context) => isNull ? null : data.ToArray();
+    }
+}

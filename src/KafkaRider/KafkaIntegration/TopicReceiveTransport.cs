@@ -1,0 +1,36 @@
+using MassTransit.Transports;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>The rider's side of core's receive endpoint: one consumer from start to stop.</summary>
+internal sealed class TopicReceiveTransport<TKey, TValue>(ReceiveEndpointContext context, TopicEndpointSettings settings, KafkaRider rider)
+    : IReceiveTransport
+    where TValue : class
+{
+    public ReceiveTransportHandle Start()
+    {
+        var consumer = new TopicConsumer<TKey, TValue>(context, settings, rider);
+        consumer.Start();
+        return new Handle(consumer);
+    }
+
+    public ConnectHandle ConnectReceiveObserver(IReceiveObserver observer) => context.ConnectReceiveObserver(observer);
+
+    public ConnectHandle ConnectReceiveTransportObserver(IReceiveTransportObserver observer) => context.ConnectReceiveTransportObserver(observer);
+
+    public ConnectHandle ConnectPublishObserver(IPublishObserver observer) => context.ConnectPublishObserver(observer);
+
+    public ConnectHandle ConnectSendObserver(ISendObserver observer) => context.ConnectSendObserver(observer);
+
+    public void Probe(ProbeContext probe)
+    {
+        var scope = probe.CreateScope("kafka");
+        scope.Add("topic", settings.Topic);
+        scope.Add("group", settings.GroupId);
+    }
+
+    private sealed class Handle(TopicConsumer<TKey, TValue> consumer) : ReceiveTransportHandle
+    {
+        public Task Stop(CancellationToken cancellationToken = default) => consumer.StopAsync(cancellationToken);
+    }
+}

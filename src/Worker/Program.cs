@@ -1,0 +1,4 @@
+using ProductCache.Infrastructure.Hosting;
+using ProductCache.Worker;
+
+return await ServiceProcess.RunAsync(args, WorkerHost.Build);

@@ -1,0 +1,33 @@
+using ProductCache.Infrastructure;
+using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Kafka;
+using ProductCache.Infrastructure.Postgres;
+using ProductCache.Infrastructure.Redis;
+
+namespace ProductCache.Worker;
+
+public static class WorkerHost
+{
+    /// <summary>Settings come from the environment and from args as <c>--KEY=value</c>; WORKER_PORT is 8001 unless told otherwise.</summary>
+    /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
+    public static WebApplication Build(string[] args)
+    {
+        var settings = ServiceHost.ReadSettings(args);
+        var builder = ServiceHost.CreateBuilder(args, settings, "WORKER_PORT", 8001);
+        var postgres = PostgresOptions.Read(settings);
+        var redis = RedisOptions.Read(settings);
+        var kafka = KafkaOptions.Read(settings);
+        var lifetimes = settings.ReadCacheLifetimes();
+        settings.ThrowIfWrong();
+
+        builder.Services.AddSingleton(lifetimes);
+        builder.Services.AddUseCases();
+        builder.Services.AddPostgres(postgres);
+        builder.Services.AddRedisForWorkers(redis);
+        builder.Services.AddKafkaForWorkers(kafka);
+
+        var application = builder.Build();
+        application.MapOperations();
+        return application;
+    }
+}
