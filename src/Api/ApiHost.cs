@@ -9,7 +9,11 @@ public static class ApiHost
 {
     /// <summary>Settings come from the environment and from args as <c>--KEY=value</c>; API_PORT is 8000 unless told otherwise.</summary>
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
-    public static WebApplication Build(string[] args)
+    public static WebApplication Build(string[] args) => Build(args, _ => { });
+
+    /// <param name="configure">The last word on the services, for a process that is more than this host.</param>
+    /// <inheritdoc cref="Build(string[])"/>
+    public static WebApplication Build(string[] args, Action<IServiceCollection> configure)
     {
         var settings = ServiceHost.ReadSettings(args);
         var builder = ServiceHost.CreateBuilder(args, settings, "API_PORT", 8000);
@@ -23,6 +27,7 @@ public static class ApiHost
         builder.Services.AddProblemDetails();
         builder.Services.AddSingleton<ReadMetrics>();
 
+        configure(builder.Services);
         var application = builder.Build();
         application.UseExceptionHandler();
         application.UseStatusCodePages();

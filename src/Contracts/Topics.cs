@@ -8,4 +8,7 @@ public static class Topics
 
     /// <summary>What follows the name of a topic in the name of its dead-letter topic.</summary>
     public const string DeadLetterSuffix = ".dead-letter";
+
+    /// <summary>All topics that the service needs, dead-letter topics included.</summary>
+    public static IReadOnlyList<string> All { get; } = [ProductRequests, ProductRequests + DeadLetterSuffix];
 }

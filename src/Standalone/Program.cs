@@ -1,1 +1,12 @@
-return 0;
+using ProductCache.Infrastructure.Hosting;
+using ProductCache.Standalone;
+
+try
+{
+    return await StandaloneProcess.RunAsync();
+}
+catch (SettingsException exception)
+{
+    await Console.Error.WriteLineAsync(exception.Message);
+    return ServiceProcess.WrongSettings;
+}

@@ -10,7 +10,11 @@ public static class WorkerHost
 {
     /// <summary>Settings come from the environment and from args as <c>--KEY=value</c>; WORKER_PORT is 8001 unless told otherwise.</summary>
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
-    public static WebApplication Build(string[] args)
+    public static WebApplication Build(string[] args) => Build(args, _ => { });
+
+    /// <param name="configure">The last word on the services, for a process that is more than this host.</param>
+    /// <inheritdoc cref="Build(string[])"/>
+    public static WebApplication Build(string[] args, Action<IServiceCollection> configure)
     {
         var settings = ServiceHost.ReadSettings(args);
         var builder = ServiceHost.CreateBuilder(args, settings, "WORKER_PORT", 8001);
@@ -26,6 +30,7 @@ public static class WorkerHost
         builder.Services.AddRedisForWorkers(redis);
         builder.Services.AddKafkaForWorkers(kafka);
 
+        configure(builder.Services);
         var application = builder.Build();
         application.MapOperations();
         return application;

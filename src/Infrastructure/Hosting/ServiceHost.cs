@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -17,9 +18,25 @@ public static class ServiceHost
 
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(20);
 
+    // First in line, so that Logging__LogLevel__… in the environment has the last word.
+    private static readonly Dictionary<string, string?> LogLevels = new()
+    {
+        ["Logging:LogLevel:Default"] = nameof(LogLevel.Information),
+        ["Logging:LogLevel:Microsoft"] = nameof(LogLevel.Warning),
+        ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = nameof(LogLevel.Information),
+
+        // What these would log as errors is told by /health/ready and by the migrator.
+        ["Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks"] = nameof(LogLevel.None),
+        ["Logging:LogLevel:Microsoft.EntityFrameworkCore.Database.Command"] = nameof(LogLevel.None),
+
+        // One line per failed produce, with a stack trace; the reader is told by the answer, the operator by the metric.
+        ["Logging:LogLevel:MassTransit.SendTransport"] = nameof(LogLevel.None),
+    };
+
     public static WebApplicationBuilder CreateBuilder(string[] args, Settings settings, string portKey, int defaultPort)
     {
         var builder = WebApplication.CreateSlimBuilder(args);
+        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
         var port = settings.Number(portKey, defaultPort, 1, 65_535);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -34,8 +51,6 @@ public static class ServiceHost
             console.UseUtcTimestamp = true;
             console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
         });
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
-        builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Information);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddHealthChecks();
         builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics

@@ -16,8 +16,6 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
     private static readonly TimeSpan StartWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
-    private static readonly string[] Names = [Topics.ProductRequests, Topics.ProductRequests + Topics.DeadLetterSuffix];
-
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await base.StartAsync(cancellationToken);
@@ -26,7 +24,7 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var missing = Names.ToList();
+        var missing = Topics.All.ToList();
         while (missing.Count > 0)
         {
             await Task.Run(() => CreateAsync(missing), stoppingToken);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ProductCache.Application;
@@ -16,8 +15,8 @@ internal sealed class FillNotifications(IConnectionMultiplexer redis) : IFillNot
         redis.GetSubscriber().PublishAsync(Channel, string.Join(',', ids)).WithinAsync(RedisOptions.BatchDeadline, cancellationToken);
 }
 
-/// <summary>Wakes the readers of this process that wait for what has been filled.</summary>
-internal sealed class FillListener(IConnectionMultiplexer redis, MissingProducts missing, ILogger<FillListener> logger) : BackgroundService
+/// <summary>Hands on which products have been filled, to wake the readers of this process that wait for them.</summary>
+internal sealed class FillListener(IConnectionMultiplexer redis, Action<IEnumerable<ProductId>> wake, ILogger<FillListener> logger) : BackgroundService
 {
     /// <summary>Between two tries to subscribe while Redis is away; once subscribed, the client library subscribes again by itself.</summary>
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
@@ -39,10 +38,19 @@ internal sealed class FillListener(IConnectionMultiplexer redis, MissingProducts
         }
     }
 
-    private void Wake(RedisValue message) => missing.Wake(
-        from text in ((string?)message ?? string.Empty).Split(',')
-        where long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
-        select new ProductId(long.Parse(text, CultureInfo.InvariantCulture)));
+    private void Wake(RedisValue message)
+    {
+        List<ProductId> ids = [];
+        foreach (var text in ((string?)message ?? string.Empty).Split(','))
+        {
+            if (ProductId.TryParse(text, out var id))
+            {
+                ids.Add(id);
+            }
+        }
+
+        wake(ids);
+    }
 }
 
 internal static partial class RedisLog

@@ -20,7 +20,10 @@ public static class RedisRegistration
             ConnectionMultiplexerFactory = () => Task.FromResult(provider.GetRequiredService<IConnectionMultiplexer>()),
         })));
         services.AddSingleton<MissingProducts>();
-        services.AddHostedService<FillListener>();
+        services.AddHostedService(provider => new FillListener(
+            provider.GetRequiredService<IConnectionMultiplexer>(),
+            provider.GetRequiredService<MissingProducts>().Wake,
+            provider.GetRequiredService<ILogger<FillListener>>()));
         return services;
     }
 

@@ -1,0 +1,63 @@
+using System.Globalization;
+
+namespace ProductCache.Standalone;
+
+/// <summary>
+/// Where the private PostgreSQL keeps its data: PRODUCTCACHE_DATA, else /var/lib/product-cache for root (a place that
+/// the user postgres can reach) and ~/.local/share/product-cache for others. One process at a time.
+/// </summary>
+public sealed class DataFolder : IDisposable
+{
+    private readonly FileStream lockFile;
+
+    private DataFolder(string path, FileStream lockFile)
+    {
+        Path = path;
+        this.lockFile = lockFile;
+    }
+
+    public string Path { get; }
+
+    // Read by ./run psql.
+    private string ConnectionFile => System.IO.Path.Combine(Path, "connection.env");
+
+    /// <exception cref="StandaloneException">Another process uses it, or it cannot be written.</exception>
+    public static DataFolder Open()
+    {
+        var path = Environment.GetEnvironmentVariable("PRODUCTCACHE_DATA") is { Length: > 0 } named
+            ? System.IO.Path.GetFullPath(named)
+            : Environment.UserName == "root"
+                ? "/var/lib/product-cache"
+                : System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "product-cache");
+        try
+        {
+            Directory.CreateDirectory(path);
+            var file = new FileStream(System.IO.Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new DataFolder(path, file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new StandaloneException($"The data folder {path} cannot be used (is ProductCache running there already?): {exception.Message}");
+        }
+    }
+
+    public void WriteConnection(PrivatePostgres postgres)
+    {
+        using var stream = new FileStream(ConnectionFile, new FileStreamOptions
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+        using var writer = new StreamWriter(stream);
+        writer.Write(string.Create(
+            CultureInfo.InvariantCulture,
+            $"PGHOST=127.0.0.1\nPGPORT={postgres.Port}\nPGUSER={PrivatePostgres.User}\nPGPASSWORD={postgres.Password}\nPGDATABASE={PrivatePostgres.Database}\n"));
+    }
+
+    public void Dispose()
+    {
+        File.Delete(ConnectionFile);
+        lockFile.Dispose();
+    }
+}

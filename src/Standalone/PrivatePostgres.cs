@@ -1,0 +1,154 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Npgsql;
+
+namespace ProductCache.Standalone;
+
+/// <summary>A PostgreSQL server of our own: Debian's programs, a data folder of ours, loopback only.</summary>
+public sealed class PrivatePostgres : IAsyncDisposable
+{
+    public const string User = "product";
+    public const string Database = "products";
+
+    private static readonly TimeSpan InitTimeout = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(20);
+
+    private readonly string folder;
+    private readonly string programs;
+    private ChildProcess? server;
+
+    private PrivatePostgres(string folder, string programs, int port, string password)
+    {
+        this.folder = folder;
+        this.programs = programs;
+        Port = port;
+        Password = password;
+    }
+
+    public int Port { get; }
+
+    public string Password { get; }
+
+    public string ConnectionString => ConnectionStringOf(Database);
+
+    // PostgreSQL refuses to run as root.
+    private static string? RunAs => Environment.UserName == "root" ? "postgres" : null;
+
+    /// <summary>Starts on the data of the folder, or on a new database where there is none.</summary>
+    public static async Task<PrivatePostgres> StartAsync(string folder, int port)
+    {
+        var programs = FindPrograms();
+        var data = Path.Combine(folder, "data");
+        var passwordFile = Path.Combine(folder, "password");
+        if (!File.Exists(Path.Combine(data, "PG_VERSION")))
+        {
+            await CreateAsync(folder, data, passwordFile, programs);
+        }
+
+        var postgres = new PrivatePostgres(folder, programs, port, await File.ReadAllTextAsync(passwordFile));
+        try
+        {
+            await postgres.StartAsync();
+            await postgres.CreateDatabaseAsync();
+            return postgres;
+        }
+        catch
+        {
+            await postgres.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts the server, again if it was stopped, and returns when it answers.</summary>
+    public async Task StartAsync()
+    {
+        server = ChildProcess.Start(
+            RunAs,
+            ChildProcess.SIGINT,
+            StopTimeout,
+            Path.Combine(programs, "postgres"),
+            "-D", Path.Combine(folder, "data"),
+            "-p", Port.ToString(CultureInfo.InvariantCulture),
+            "-c", "listen_addresses=127.0.0.1",
+            "-c", "unix_socket_directories=",
+            "-c", "timezone=UTC",
+            "-c", "log_timezone=UTC");
+        await Retry.UntilAsync(
+            async () =>
+            {
+                if (server.HasExited)
+                {
+                    throw new StandaloneException($"PostgreSQL did not start:{Environment.NewLine}{server.LastLines}");
+                }
+
+                await using var connection = new NpgsqlConnection(ConnectionStringOf("postgres"));
+                await connection.OpenAsync();
+            },
+            exception => exception is NpgsqlException,
+            StartTimeout,
+            "PostgreSQL");
+    }
+
+    public async Task StopAsync()
+    {
+        if (server is not null)
+        {
+            await server.DisposeAsync();
+            server = null;
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    private static async Task CreateAsync(string folder, string data, string passwordFile, string programs)
+    {
+        Directory.CreateDirectory(folder);
+        await File.WriteAllTextAsync(passwordFile, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
+        File.SetUnixFileMode(passwordFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (RunAs is { } user)
+        {
+            await ChildProcess.RunAsync(null, "chown", ["-R", $"{user}:{user}", folder], InitTimeout);
+        }
+
+        await ChildProcess.RunAsync(
+            RunAs,
+            Path.Combine(programs, "initdb"),
+            ["-D", data, "-U", User, "--pwfile", passwordFile, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"],
+            InitTimeout);
+    }
+
+    private static string FindPrograms()
+    {
+        const string debian = "/usr/lib/postgresql";
+        var folders = Directory.Exists(debian) ? Directory.GetDirectories(debian) : [];
+        var newest = folders
+            .Select(folder => Path.Combine(folder, "bin"))
+            .Where(bin => File.Exists(Path.Combine(bin, "postgres")))
+            .MaxBy(bin => double.TryParse(bin.Split('/')[^2], CultureInfo.InvariantCulture, out var version) ? version : 0);
+        return newest ?? throw new StandaloneException("PostgreSQL is not installed: apt-get install postgresql.");
+    }
+
+    private async Task CreateDatabaseAsync()
+    {
+        await using var connection = new NpgsqlConnection(ConnectionStringOf("postgres"));
+        await connection.OpenAsync();
+        await using var exists = new NpgsqlCommand("SELECT 1 FROM pg_database WHERE datname = $1", connection);
+        exists.Parameters.AddWithValue(Database);
+        if (await exists.ExecuteScalarAsync() is null)
+        {
+            await using var create = new NpgsqlCommand($"CREATE DATABASE {Database}", connection);
+            await create.ExecuteNonQueryAsync();
+        }
+    }
+
+    private string ConnectionStringOf(string database) => new NpgsqlConnectionStringBuilder
+    {
+        Host = "127.0.0.1",
+        Port = Port,
+        Username = User,
+        Password = Password,
+        Database = database,
+        Timeout = 5,
+    }.ConnectionString;
+}

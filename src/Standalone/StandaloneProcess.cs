@@ -1,0 +1,186 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using ProductCache.Api;
+using ProductCache.Contracts;
+using ProductCache.Worker;
+
+namespace ProductCache.Standalone;
+
+/// <summary>Api and Worker in this process, with private servers around them.</summary>
+internal sealed class StandaloneProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // What was started, in the order of its start; stopped in the reverse order.
+    private readonly Stack<IAsyncDisposable> started = new();
+
+    public static async Task<int> RunAsync()
+    {
+        await using var standalone = new StandaloneProcess();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, standalone.RequestStop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, standalone.RequestStop);
+        try
+        {
+            var running = standalone.StartAsync();
+            if (await Task.WhenAny(running, standalone.stopRequested.Task) == running)
+            {
+                await running;
+                await standalone.stopRequested.Task;
+            }
+            else
+            {
+                // What is starting must be there before it can be stopped.
+                await running;
+            }
+
+            Console.WriteLine("Stopping.");
+            return 0;
+        }
+        catch (StandaloneException exception)
+        {
+            await Console.Error.WriteLineAsync(exception.Message);
+            return 1;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        while (started.TryPop(out var last))
+        {
+            await last.DisposeAsync();
+        }
+    }
+
+    private async Task StartHostAsync(WebApplication host)
+    {
+        Push(new Host(host));
+        await host.StartAsync();
+        var health = host.Services.GetRequiredService<HealthCheckService>();
+        await Retry.UntilAsync(
+            async () =>
+            {
+                var report = await health.CheckHealthAsync();
+                if (report.Status != HealthStatus.Healthy)
+                {
+                    throw new TimeoutException(string.Join("; ", report.Entries.Select(entry => $"{entry.Key}: {entry.Value.Description}")));
+                }
+            },
+            exception => exception is TimeoutException,
+            ReadyTimeout,
+            "The service");
+    }
+
+    private static string[] Arguments(params IEnumerable<KeyValuePair<string, string>> settings) =>
+        [.. settings.Select(setting => $"--{setting.Key}={setting.Value}")];
+
+    private async Task StartAsync()
+    {
+        var folder = Push(new Disposing(DataFolder.Open())).Of<DataFolder>();
+        var ports = new Ports();
+        var (api, worker) = (ports.Take(8000), ports.Take(8001));
+        var startingRedis = PrivateRedis.StartAsync(ports.Take(6379));
+        var postgres = Push(await PrivatePostgres.StartAsync(Path.Combine(folder.Path, "postgres"), ports.Take(5433)));
+        var redis = Push(await startingRedis);
+        folder.WriteConnection(postgres);
+
+        Dictionary<string, string> settings = new()
+        {
+            ["DB_HOST"] = "127.0.0.1",
+            ["DB_PORT"] = Text(postgres.Port),
+            ["DB_NAME"] = PrivatePostgres.Database,
+            ["DB_USER"] = PrivatePostgres.User,
+            ["DB_PASSWORD"] = postgres.Password,
+            ["DB_PASSWORD_FILE"] = string.Empty,
+            ["REDIS_HOST"] = "127.0.0.1",
+            ["REDIS_PORT"] = Text(redis.Port),
+            ["REDIS_PASSWORD_FILE"] = string.Empty,
+            ["API_PORT"] = Text(api),
+            ["WORKER_PORT"] = Text(worker),
+            ["Logging:LogLevel:Default"] = "Warning",
+            ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Warning",
+        };
+        var named = Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP") is { Length: > 0 } bootstrap ? bootstrap : null;
+        if (named is null)
+        {
+            settings["KAFKA_BOOTSTRAP"] = Push(new Disposing(new EmbeddedKafka(Topics.All))).Of<EmbeddedKafka>().Bootstrap;
+            foreach (var (key, value) in EmbeddedKafka.ClientSettings)
+            {
+                settings[key] = value;
+            }
+        }
+
+        var arguments = Arguments(settings);
+        await StartHostAsync(WorkerHost.Build(arguments, WithoutSignals));
+        var added = await SampleProducts.AddAsync(postgres.ConnectionString, CancellationToken.None);
+        await StartHostAsync(ApiHost.Build(arguments, WithoutSignals));
+        Console.WriteLine(Banner(api, worker, postgres, redis, named ?? $"{settings["KAFKA_BOOTSTRAP"]} (embedded, in memory)", added, folder.Path));
+    }
+
+    private static string Banner(int api, int worker, PrivatePostgres postgres, PrivateRedis redis, string kafka, int added, string folder) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"""
+
+        ProductCache is running.
+          API         http://localhost:{api}/productapp/1/
+          Worker      http://localhost:{worker}/health/ready and /metrics
+          PostgreSQL  127.0.0.1:{postgres.Port}, data in {folder}{(added > 0 ? $", {added} sample products added" : string.Empty)}
+          Redis       127.0.0.1:{redis.Port}
+          Kafka       {kafka}
+
+        Try, twice: the first request misses (202), the second is answered from the cache (200).
+          curl -i http://localhost:{api}/productapp/1/
+          curl -i http://localhost:{api}/productapp/1/
+
+        Ctrl-C stops everything.
+        """);
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    // Ctrl-C is ours: the hosts stop in their turn.
+    private static void WithoutSignals(IServiceCollection services) =>
+        services.Replace(ServiceDescriptor.Singleton<IHostLifetime, NoSignals>());
+
+    private void RequestStop(PosixSignalContext signal)
+    {
+        signal.Cancel = true;
+        stopRequested.TrySetResult();
+    }
+
+    private T Push<T>(T resource)
+        where T : IAsyncDisposable
+    {
+        started.Push(resource);
+        return resource;
+    }
+
+    private sealed class NoSignals : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private sealed class Host(WebApplication host) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await host.StopAsync();
+            await host.DisposeAsync();
+        }
+    }
+
+    private sealed class Disposing(IDisposable resource) : IAsyncDisposable
+    {
+        public T Of<T>() => (T)resource;
+
+        public ValueTask DisposeAsync()
+        {
+            resource.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.IntegrationTests.Kafka;
+
+/// <summary>Topics of their own for tests, and what a plain Kafka client sees of them.</summary>
+internal static class TestTopics
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
+
+    /// <summary>A topic and its dead-letter topic. (The mock cluster gives four partitions, whatever is asked.)</summary>
+    public static async Task<string> CreateAsync(KafkaServer kafka, int partitions = 1)
+    {
+        var topic = $"test-{Guid.NewGuid():N}";
+        string[] names = [topic, $"{topic}.dead-letter"];
+        if (kafka.ClientSettings.Count > 0)
+        {
+            using var producer = Producer(kafka);
+            using var client = new DependentAdminClientBuilder(producer.Handle).Build();
+            foreach (var name in names)
+            {
+                client.GetMetadata(name, Timeout);
+            }
+        }
+        else
+        {
+            using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
+            await admin.CreateTopicsAsync(names.Select(name => new TopicSpecification { Name = name, NumPartitions = partitions, ReplicationFactor = 1 }));
+        }
+
+        return topic;
+    }
+
+    public static IProducer<byte[]?, byte[]?> Producer(KafkaServer kafka) =>
+        new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 0 })
+            .SetKeySerializer(Serializers.ByteArray!)
+            .SetValueSerializer(Serializers.ByteArray!)
+            .Build();
+
+    public static async Task ProduceAsync(KafkaServer kafka, string topic, params IEnumerable<Message<byte[]?, byte[]?>> messages)
+    {
+        using var producer = Producer(kafka);
+        await Task.WhenAll(messages.Select(message => producer.ProduceAsync(topic, message)));
+    }
+
+    /// <summary>Reads the first records of a topic, all partitions.</summary>
+    public static Task<List<ConsumeResult<byte[]?, byte[]?>>> ReadAsync(KafkaServer kafka, string topic, int count) => Task.Run(() =>
+    {
+        using var consumer = new ConsumerBuilder<byte[]?, byte[]?>(new ConsumerConfig
+        {
+            BootstrapServers = kafka.Bootstrap,
+            GroupId = $"reader-{Guid.NewGuid():N}",
+            AutoOffsetReset = AutoOffsetReset.Earliest,
+            EnableAutoCommit = false,
+            FetchWaitMaxMs = 5,
+        }).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).Build();
+        consumer.Assign(Partitions(kafka, topic).Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
+        List<ConsumeResult<byte[]?, byte[]?>> records = [];
+        using var patience = new CancellationTokenSource(Timeout);
+        while (records.Count < count)
+        {
+            records.Add(consumer.Consume(patience.Token));
+        }
+
+        consumer.Close();
+        return records;
+    });
+
+    /// <summary>Committed offsets of the group, summed over the partitions; nothing committed counts as 0.</summary>
+    public static Task<long> CommittedAsync(KafkaServer kafka, string topic, string group) => Task.Run(() =>
+    {
+        using var consumer = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig { BootstrapServers = kafka.Bootstrap, GroupId = group }).Build();
+        return consumer.Committed(Partitions(kafka, topic), Timeout).Sum(offset => Math.Max(0, offset.Offset.Value));
+    });
+
+    public static Task CommittedReachesAsync(KafkaServer kafka, string topic, string group, long count) =>
+        Eventually.TrueAsync(async () => await CommittedAsync(kafka, topic, group) >= count, $"{count} records of {topic} committed");
+
+    private static List<TopicPartition> Partitions(KafkaServer kafka, string topic)
+    {
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
+        return [.. admin.GetMetadata(topic, Timeout).Topics[0].Partitions.Select(partition => new TopicPartition(topic, partition.PartitionId))];
+    }
+}

@@ -1,0 +1,62 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using ProductCache.Infrastructure.Postgres;
+
+namespace ProductCache.IntegrationTests.Postgres;
+
+/// <summary>A database of its own for a fixture, and the services of the product over it.</summary>
+internal sealed class TestDatabase : IAsyncDisposable
+{
+    private readonly ServiceProvider services;
+
+    private TestDatabase(string connectionString)
+    {
+        ConnectionString = connectionString;
+        var collection = new ServiceCollection();
+        collection.AddLogging(logging => logging.ClearProviders());
+        collection.AddPostgres(new PostgresOptions(connectionString));
+        services = collection.BuildServiceProvider();
+    }
+
+    public string ConnectionString { get; }
+
+    public NpgsqlDataSource DataSource => services.GetRequiredService<NpgsqlDataSource>();
+
+    public Migrator Migrator => services.GetRequiredService<Migrator>();
+
+    public static async Task<TestDatabase> CreateEmptyAsync()
+    {
+        var server = (await Servers.Postgres).ConnectionString;
+        var name = $"test_{Guid.NewGuid():N}";
+        await using var dataSource = NpgsqlDataSource.Create(server);
+        await using var command = dataSource.CreateCommand($"CREATE DATABASE {name}");
+        await command.ExecuteNonQueryAsync();
+        return new TestDatabase(new NpgsqlConnectionStringBuilder(server) { Database = name, IncludeErrorDetail = true }.ConnectionString);
+    }
+
+    public static async Task<TestDatabase> CreateMigratedAsync()
+    {
+        var database = await CreateEmptyAsync();
+        await database.Migrator.MigrateAsync(default);
+        return database;
+    }
+
+    /// <summary>Another process's view of the same database.</summary>
+    public TestDatabase Again() => new(ConnectionString);
+
+    public async Task<int> ExecuteAsync(string sql, params object[] parameters)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        command.Parameters.AddRange(parameters.Select(value => new NpgsqlParameter { Value = value }).ToArray());
+        return await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<T> QueryAsync<T>(string sql)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    public ValueTask DisposeAsync() => services.DisposeAsync();
+}

@@ -1,0 +1,39 @@
+using ProductCache.Standalone;
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.IntegrationTests.Redis;
+
+/// <summary>The same on a Redis Cluster of three: both keys of a product are in one slot.</summary>
+public sealed class RedisClusterGuardedCacheTests : RedisGuardedCacheContract
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+
+    private readonly string folder = Directory.CreateTempSubdirectory("product-cache-redis-cluster-").FullName;
+    private readonly List<PrivateRedis> nodes = [];
+
+    [OneTimeTearDown]
+    public async Task StopClusterAsync()
+    {
+        foreach (var node in nodes)
+        {
+            await node.DisposeAsync();
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
+
+    protected override async Task<string> AddressAsync()
+    {
+        while (nodes.Count < 3)
+        {
+            // Nodes talk to each other on a port ten thousand further on.
+            var port = 20_000 + (TestServer.FreePort() % 20_000);
+            nodes.Add(await PrivateRedis.StartAsync(
+                port, "--cluster-enabled", "yes", "--dir", folder, "--cluster-config-file", $"nodes-{port}.conf"));
+        }
+
+        var addresses = nodes.Select(node => $"127.0.0.1:{node.Port}").ToList();
+        await ChildProcess.RunAsync(null, "redis-cli", ["--cluster", "create", .. addresses, "--cluster-yes"], Timeout);
+        return string.Join(',', addresses);
+    }
+}

@@ -1,0 +1,88 @@
+using Microsoft.Extensions.Caching.StackExchangeRedis;
+using ProductCache.Application;
+using ProductCache.Domain;
+using ProductCache.Infrastructure.Redis;
+using ProductCache.TestSupport.Contracts;
+using StackExchange.Redis;
+
+namespace ProductCache.IntegrationTests.Redis;
+
+/// <summary>The contract on a real Redis. Entries are read through RedisCache of Microsoft.Extensions.Caching.</summary>
+public abstract class RedisGuardedCacheContract : GuardedCacheContract
+{
+    internal static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
+
+    private ConnectionMultiplexer connection = null!;
+    private RedisCache redisCache = null!;
+    private GuardedCache cache = null!;
+
+    protected override IGuardedCache Cache => cache;
+
+    /// <summary>For a test that wants to see another test fail.</summary>
+    internal RedisScripts Scripts { get; init; } = RedisScripts.Default;
+
+    private IDatabase Database => connection.GetDatabase();
+
+    [OneTimeSetUp]
+    public async Task ConnectAsync()
+    {
+        connection = await ConnectionMultiplexer.ConnectAsync($"{await AddressAsync()},allowAdmin=true");
+        redisCache = new RedisCache(new RedisCacheOptions { ConnectionMultiplexerFactory = () => Task.FromResult<IConnectionMultiplexer>(connection) });
+        cache = new GuardedCache(connection, Scripts, Deadline);
+    }
+
+    [OneTimeTearDown]
+    public async Task DisconnectAsync()
+    {
+        redisCache.Dispose();
+        await connection.DisposeAsync();
+    }
+
+    [Test]
+    public async Task ScriptsThatTheServerForgotAreLoadedAgain()
+    {
+        var id = TestSupport.TestProducts.NewId();
+        await cache.ClaimAsync([id], default);
+        foreach (var server in connection.GetServers())
+        {
+            await server.ScriptFlushAsync();
+        }
+
+        Assert.That((await cache.ClaimAsync([id], default))[0], Is.Not.Null);
+    }
+
+    protected abstract Task<string> AddressAsync();
+
+    protected override Task<byte[]?> ReadAsync(ProductId id) => redisCache.GetAsync(CacheKeys.Entry(id));
+
+    protected override async Task<TimeSpan> EntryTimeLeftAsync(ProductId id) =>
+        await Database.KeyTimeToLiveAsync(CacheKeys.Entry(id)) ?? TimeSpan.MaxValue;
+
+    protected override async Task<TimeSpan> LeaseTimeLeftAsync(ProductId id) =>
+        await Database.KeyTimeToLiveAsync(CacheKeys.Lease(id)) ?? TimeSpan.MaxValue;
+
+    protected override Task LetLeaseAgeAsync(ProductId id) => Database.KeyExpireAsync(CacheKeys.Lease(id), TimeSpan.FromSeconds(1));
+
+    // A lifetime of nothing ends the key as its expiry would.
+    protected override Task ExpireLeaseAsync(ProductId id) => Database.ExecuteAsync("PEXPIRE", (RedisKey)CacheKeys.Lease(id), 0);
+
+    protected override async Task LoseEverythingAsync()
+    {
+        foreach (var server in connection.GetServers())
+        {
+            await server.FlushAllDatabasesAsync();
+        }
+    }
+
+    protected override Task PutForeignEntryAsync(ProductId id, byte[] payload) =>
+        Database.HashSetAsync(CacheKeys.Entry(id), [new("absexp", -1), new("sldexp", -1), new("data", payload), new("rank", 2)]);
+
+    protected override async Task<(Lease First, Lease Second)> ClaimSentTwiceAsync(ProductId id)
+    {
+        var first = await SendAsync();
+        return (first, await SendAsync());
+
+        async Task<Lease> SendAsync() => new(id, (string)(await Database.ScriptEvaluateAsync(
+            Scripts.Claim, [CacheKeys.Entry(id), CacheKeys.Lease(id)], ["the same nonce", 5_000, (int)CachedProduct.Format]))!);
+    }
+}

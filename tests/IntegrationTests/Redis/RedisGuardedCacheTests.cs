@@ -1,0 +1,10 @@
+namespace ProductCache.IntegrationTests.Redis;
+
+public sealed class RedisGuardedCacheTests : RedisGuardedCacheContract
+{
+    protected override async Task<string> AddressAsync()
+    {
+        var redis = await Servers.Redis;
+        return $"{redis.Host}:{redis.Port}";
+    }
+}

@@ -1,0 +1,35 @@
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.IntegrationTests;
+
+/// <summary>The servers of this test run, each started when the first test asks for it.</summary>
+[SetUpFixture]
+public sealed class Servers
+{
+    private static readonly Lazy<Task<PostgresServer>> LazyPostgres = new(TestServers.StartPostgresAsync);
+    private static readonly Lazy<Task<RedisServer>> LazyRedis = new(TestServers.StartRedisAsync);
+    private static readonly Lazy<Task<KafkaServer>> LazyKafka = new(TestServers.StartKafkaAsync);
+
+    public static Task<PostgresServer> Postgres => LazyPostgres.Value;
+
+    public static Task<RedisServer> Redis => LazyRedis.Value;
+
+    public static Task<KafkaServer> Kafka => LazyKafka.Value;
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        await DisposeAsync(LazyKafka);
+        await DisposeAsync(LazyRedis);
+        await DisposeAsync(LazyPostgres);
+    }
+
+    private static async Task DisposeAsync<T>(Lazy<Task<T>> server)
+        where T : TestServer
+    {
+        if (server.IsValueCreated && server.Value.IsCompletedSuccessfully)
+        {
+            await (await server.Value).DisposeAsync();
+        }
+    }
+}

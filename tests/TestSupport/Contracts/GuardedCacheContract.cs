@@ -1,0 +1,369 @@
+using ProductCache.Application;
+using ProductCache.Domain;
+using static ProductCache.TestSupport.TestProducts;
+
+namespace ProductCache.TestSupport.Contracts;
+
+/// <summary>What every cache that entries are filled through must do; the dangerous interleavings are among it.</summary>
+public abstract class GuardedCacheContract
+{
+    protected abstract IGuardedCache Cache { get; }
+
+    [Test]
+    public async Task TheFirstReaderTakesTheLeaseAndLaterOnesFindItHeld()
+    {
+        var id = NewId();
+
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+        Assert.That(await TakeLeaseAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task AReleasedLeaseCanBeTakenAgain()
+    {
+        var id = NewId();
+        var lease = await TakeLeaseAsync(id);
+
+        await ReleaseAsync(lease!.Value);
+
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task ReleasingALeaseThatSomebodyElseHoldsDoesNothing()
+    {
+        var id = NewId();
+        var readers = await TakeLeaseAsync(id);
+        var workers = await ClaimAsync(id);
+
+        await ReleaseAsync(readers!.Value);
+
+        Assert.That(await FillAsync(workers, Entry(id)), Is.EqualTo(FillOutcome.Stored));
+    }
+
+    [Test]
+    public async Task AnExpiredLeaseCanBeTakenAgain()
+    {
+        var id = NewId();
+        await TakeLeaseAsync(id);
+
+        await ExpireLeaseAsync(id);
+
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task AClaimedProductIsStoredAndReadBack()
+    {
+        var id = NewId();
+        var entry = Entry(id, version: 7);
+
+        var outcome = await FillAsync(await ClaimAsync(id), entry);
+
+        Assert.That(outcome, Is.EqualTo(FillOutcome.Stored));
+        Assert.That(await ReadAsync(id), Is.EqualTo(entry.Payload));
+        Assert.That(await EntryTimeLeftAsync(id), Is.GreaterThan(TimeSpan.FromMinutes(4)).And.LessThanOrEqualTo(Lifetime));
+    }
+
+    [Test]
+    public async Task AnAbsentRowBecomesANegativeEntryWithItsOwnLifetime()
+    {
+        var id = NewId();
+        var absence = Absence();
+
+        var outcome = await FillAsync(await ClaimAsync(id), absence);
+
+        Assert.That(outcome, Is.EqualTo(FillOutcome.Stored));
+        Assert.That(await ReadAsync(id), Is.EqualTo(absence.Payload));
+        Assert.That(await EntryTimeLeftAsync(id), Is.LessThanOrEqualTo(absence.Lifetime));
+    }
+
+    [Test]
+    public async Task AFillEndsTheLease()
+    {
+        var id = NewId();
+        await TakeLeaseAsync(id);
+
+        await FillAsync(await ClaimAsync(id), Entry(id));
+
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task ADuplicateRequestForAFilledProductHasNothingToDo()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Entry(id));
+
+        var claims = await Cache.ClaimAsync([id], default);
+
+        Assert.That(claims, Is.EqualTo(new Lease?[] { null }));
+    }
+
+    [Test]
+    public async Task AnEntryOfAnotherFormatDoesNotStopAFill()
+    {
+        var id = NewId();
+        await PutForeignEntryAsync(id, [CachedProduct.Format + 1, 1, 2, 3]);
+        var entry = Entry(id);
+
+        await FillAsync(await ClaimAsync(id), entry);
+
+        Assert.That(await ReadAsync(id), Is.EqualTo(entry.Payload));
+    }
+
+    [Test]
+    public async Task AClaimRestartsTheExpiryOfTheLease()
+    {
+        var id = NewId();
+        await TakeLeaseAsync(id);
+        await LetLeaseAgeAsync(id);
+
+        await ClaimAsync(id);
+
+        Assert.That(await LeaseTimeLeftAsync(id), Is.GreaterThan(TimeSpan.FromSeconds(4)));
+    }
+
+    [Test]
+    public async Task AFillAfterItsLeaseExpiredIsRefused()
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+        await ExpireLeaseAsync(id);
+
+        Assert.That(await FillAsync(claim, Entry(id)), Is.EqualTo(FillOutcome.Refused));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task AFillAfterAnotherWorkersClaimIsRefused()
+    {
+        var id = NewId();
+        var frozen = await ClaimAsync(id);
+        var other = await ClaimAsync(id);
+
+        Assert.That(await FillAsync(frozen, Entry(id, version: 1)), Is.EqualTo(FillOutcome.Refused));
+        Assert.That(await FillAsync(other, Entry(id, version: 2)), Is.EqualTo(FillOutcome.Stored));
+    }
+
+    [Test]
+    public async Task ARepeatedClaimCommandDoesNotBringItsFirstTokenBack()
+    {
+        var id = NewId();
+        var (first, second) = await ClaimSentTwiceAsync(id);
+
+        Assert.That(await FillAsync(first, Entry(id)), Is.EqualTo(FillOutcome.Refused));
+        Assert.That(await FillAsync(second, Entry(id)), Is.EqualTo(FillOutcome.Stored));
+    }
+
+    [Test]
+    public async Task AFillAfterAChangeRaisedTheFloorIsOutdated()
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+        await ChangeAsync(Upsert(id, version: 5));
+
+        Assert.That(await FillAsync(claim, Entry(id, version: 4)), Is.EqualTo(FillOutcome.Outdated));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task AFillOfTheVeryRowThatRaisedTheFloorIsStored()
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+        await ChangeAsync(Upsert(id, version: 5));
+
+        Assert.That(await FillAsync(claim, Entry(id, version: 5)), Is.EqualTo(FillOutcome.Stored));
+    }
+
+    [Test]
+    public async Task AnOlderChangeDoesNotLowerTheFloor()
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+        await ChangeAsync(Upsert(id, version: 5));
+        await ChangeAsync(Upsert(id, version: 3));
+
+        Assert.That(await FillAsync(claim, Entry(id, version: 4)), Is.EqualTo(FillOutcome.Outdated));
+    }
+
+    [Test]
+    public async Task AFillOfADeletedRowIsOutdated()
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+        await ChangeAsync(Deletion(id, version: 5));
+
+        Assert.That(await FillAsync(claim, Entry(id, version: 5)), Is.EqualTo(FillOutcome.Outdated));
+    }
+
+    [Test]
+    public async Task AnAbsentRowIsOutdatedUnderAnyFloor([Values] bool deleted)
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+        await ChangeAsync(new Change(id, new ProductVersion(1), deleted));
+
+        Assert.That(await FillAsync(claim, Absence()), Is.EqualTo(FillOutcome.Outdated));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task ARowInsertedWhileItsAbsenceIsFilledIsSeen()
+    {
+        var id = NewId();
+
+        // 1. A Worker claims and reads: there is no row. 2. The row is inserted, and its change passes by.
+        var claim = await ClaimAsync(id);
+        await ChangeAsync(Upsert(id, version: 9));
+
+        // 3. The absence is outdated: 4. the Worker claims and reads again, and finds the row.
+        Assert.That(await FillAsync(claim, Absence()), Is.EqualTo(FillOutcome.Outdated));
+        Assert.That(await FillAsync(await ClaimAsync(id), Entry(id, version: 9)), Is.EqualTo(FillOutcome.Stored));
+    }
+
+    [Test]
+    public async Task AClaimAfterAnOutdatedFillStartsWithoutAFloor()
+    {
+        var id = NewId();
+        await ClaimAsync(id);
+        await ChangeAsync(Deletion(id, version: 5));
+
+        Assert.That(await FillAsync(await ClaimAsync(id), Absence()), Is.EqualTo(FillOutcome.Stored));
+    }
+
+    [Test]
+    public async Task AFillAfterTheCacheLostEverythingIsRefused()
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+        await LoseEverythingAsync();
+
+        Assert.That(await FillAsync(claim, Entry(id)), Is.EqualTo(FillOutcome.Refused));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task GivingUpFreesTheLease()
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+        await ChangeAsync(Upsert(id, version: 5));
+        await FillAsync(claim, Entry(id, version: 4));
+
+        await ReleaseAsync(claim);
+
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task AChangeOfAProductThatNobodyReadsLeavesNothing()
+    {
+        var id = NewId();
+
+        Assert.That(await ChangeAsync(Upsert(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await ReadAsync(id), Is.Null);
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task AnUpsertRemovesANegativeEntry()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Absence());
+
+        Assert.That(await ChangeAsync(Upsert(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Removed, 0)));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task ADeletionLeavesANegativeEntry()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Absence());
+
+        Assert.That(await ChangeAsync(Deletion(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await ReadAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task ADeletionRemovesAnEntryOfTheSameVersion()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
+
+        Assert.That(await ChangeAsync(Deletion(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Removed, 0)));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task AnUpsertTellsTheRankOfAnOlderEntry()
+    {
+        var id = NewId();
+        var entry = Entry(id, version: 5);
+        await FillAsync(await ClaimAsync(id), entry);
+
+        Assert.That(await ChangeAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Stale, entry.Rank)));
+    }
+
+    [Test]
+    public async Task AnOlderOrRepeatedChangeLeavesTheEntry([Values(4, 5)] long version)
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
+
+        Assert.That(await ChangeAsync(Upsert(id, version)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await ReadAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task ABatchIsAnsweredInTheOrderOfItsProducts()
+    {
+        ProductId[] ids = [NewId(), NewId(), NewId()];
+        await FillAsync(await ClaimAsync(ids[1]), Entry(ids[1]));
+
+        var claims = await Cache.ClaimAsync(ids, default);
+        Assert.That(claims.Select(claim => claim?.Id), Is.EqualTo(new ProductId?[] { ids[0], null, ids[2] }));
+
+        await ChangeAsync(Upsert(ids[2], version: 2));
+        var outcomes = await Cache.FillAsync([new Fill(claims[0]!.Value, Entry(ids[0])), new Fill(claims[2]!.Value, Entry(ids[2]))], default);
+        Assert.That(outcomes, Is.EqualTo(new[] { FillOutcome.Stored, FillOutcome.Outdated }));
+    }
+
+    [Test]
+    public async Task AnEmptyBatchIsNothing()
+    {
+        Assert.That(await Cache.ClaimAsync([], default), Is.Empty);
+        Assert.That(await Cache.FillAsync([], default), Is.Empty);
+        Assert.That(await Cache.ChangeAsync([], default), Is.Empty);
+    }
+
+    protected abstract Task<byte[]?> ReadAsync(ProductId id);
+
+    protected abstract Task<TimeSpan> EntryTimeLeftAsync(ProductId id);
+
+    protected abstract Task<TimeSpan> LeaseTimeLeftAsync(ProductId id);
+
+    /// <summary>Lets most of the lease's lifetime pass.</summary>
+    protected abstract Task LetLeaseAgeAsync(ProductId id);
+
+    protected abstract Task ExpireLeaseAsync(ProductId id);
+
+    protected abstract Task LoseEverythingAsync();
+
+    protected abstract Task PutForeignEntryAsync(ProductId id, byte[] payload);
+
+    /// <summary>One claim command that a client library sends twice: the tokens of both executions.</summary>
+    protected abstract Task<(Lease First, Lease Second)> ClaimSentTwiceAsync(ProductId id);
+
+    private Task<Lease?> TakeLeaseAsync(ProductId id) => Cache.TakeLeaseAsync(id, default);
+
+    private async Task<Lease> ClaimAsync(ProductId id) => (await Cache.ClaimAsync([id], default))[0]!.Value;
+
+    private async Task<FillOutcome> FillAsync(Lease claim, CachedProduct entry) => (await Cache.FillAsync([new Fill(claim, entry)], default))[0];
+
+    private Task ReleaseAsync(Lease lease) => Cache.ReleaseAsync([lease], default);
+
+    private async Task<ChangeResult> ChangeAsync(Change change) => (await Cache.ChangeAsync([change], default))[0];
+}

@@ -1,0 +1,53 @@
+using Microsoft.Extensions.Time.Testing;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.TestSupport.Contracts;
+
+/// <summary>The fake must pass what the real one passes.</summary>
+public abstract class InMemoryGuardedCacheContract : GuardedCacheContract
+{
+    private FakeTimeProvider time = null!;
+    private InMemoryCache cache = null!;
+
+    protected override IGuardedCache Cache => cache;
+
+    [SetUp]
+    public void CreateCache()
+    {
+        time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        cache = new InMemoryCache(time);
+    }
+
+    protected override Task<byte[]?> ReadAsync(ProductId id) => cache.GetAsync(CacheKeys.Entry(id));
+
+    protected override Task<TimeSpan> EntryTimeLeftAsync(ProductId id) => Task.FromResult(cache.EntryTimeLeft(id));
+
+    protected override Task<TimeSpan> LeaseTimeLeftAsync(ProductId id) => Task.FromResult(cache.LeaseTimeLeft(id));
+
+    protected override Task LetLeaseAgeAsync(ProductId id)
+    {
+        time.Advance(InMemoryCache.LeaseLifetime - TimeSpan.FromSeconds(1));
+        return Task.CompletedTask;
+    }
+
+    protected override Task ExpireLeaseAsync(ProductId id)
+    {
+        time.Advance(InMemoryCache.LeaseLifetime);
+        return Task.CompletedTask;
+    }
+
+    protected override Task LoseEverythingAsync()
+    {
+        cache.LoseEverything();
+        return Task.CompletedTask;
+    }
+
+    protected override Task PutForeignEntryAsync(ProductId id, byte[] payload)
+    {
+        cache.PutForeignEntry(id, payload);
+        return Task.CompletedTask;
+    }
+
+    protected override Task<(Lease First, Lease Second)> ClaimSentTwiceAsync(ProductId id) => Task.FromResult(cache.ClaimSentTwice(id));
+}

@@ -1,0 +1,159 @@
+using Microsoft.Extensions.Caching.Distributed;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.TestSupport;
+
+/// <summary>The protocol of entries and leases without Redis. Trusted because it passes <see cref="Contracts.GuardedCacheContract"/>.</summary>
+public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistributedCache
+{
+    public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<ProductId, StoredEntry> entries = [];
+    private readonly Dictionary<ProductId, StoredLease> leases = [];
+    private long executions;
+
+    public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
+        Step(() => LeaseOf(id) is null ? NewLease(id, Nonce()) : (Lease?)null);
+
+    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
+        Step<IReadOnlyList<Lease?>>(() => [.. ids.Select(id => Claim(id, Nonce()))]);
+
+    /// <summary>One claim command that a client library sends twice: the tokens of both executions.</summary>
+    public (Lease First, Lease Second) ClaimSentTwice(ProductId id)
+    {
+        lock (gate)
+        {
+            var nonce = Nonce();
+            return (Claim(id, nonce)!.Value, Claim(id, nonce)!.Value);
+        }
+    }
+
+    public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) =>
+        Step<IReadOnlyList<FillOutcome>>(() => [.. fills.Select(Store)]);
+
+    public Task ReleaseAsync(IReadOnlyList<Lease> released, CancellationToken cancellationToken) => Step(() =>
+    {
+        foreach (var lease in released)
+        {
+            if (LeaseOf(lease.Id)?.Token == lease.Token)
+            {
+                leases.Remove(lease.Id);
+            }
+        }
+
+        return 0;
+    });
+
+    public Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
+        Step<IReadOnlyList<ChangeResult>>(() => [.. changes.Select(Pass)]);
+
+    public byte[]? Get(string key)
+    {
+        lock (gate)
+        {
+            return entries.Keys.Where(id => CacheKeys.Entry(id) == key).Select(id => EntryOf(id)?.Payload).FirstOrDefault();
+        }
+    }
+
+    public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Task.FromResult(Get(key));
+
+    public void ExpireLease(ProductId id) => Step(() => leases.Remove(id));
+
+    public void LoseEverything() => Step(() =>
+    {
+        leases.Clear();
+        entries.Clear();
+        return 0;
+    });
+
+    public void PutForeignEntry(ProductId id, byte[] payload) => Step(() =>
+        entries[id] = new StoredEntry(payload, 0, time.GetUtcNow() + LeaseLifetime));
+
+    public TimeSpan EntryTimeLeft(ProductId id) => entries[id].Ends - time.GetUtcNow();
+
+    public TimeSpan LeaseTimeLeft(ProductId id) => leases[id].Ends - time.GetUtcNow();
+
+    public void Refresh(string key) => throw new NotSupportedException();
+
+    public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
+
+    public void Remove(string key) => throw new NotSupportedException();
+
+    public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
+
+    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
+
+    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
+        throw new NotSupportedException();
+
+    private static string Nonce() => Guid.NewGuid().ToString("N");
+
+    private Task<T> Step<T>(Func<T> step)
+    {
+        lock (gate)
+        {
+            return Task.FromResult(step());
+        }
+    }
+
+    private Lease? Claim(ProductId id, string nonce) =>
+        EntryOf(id) is { } entry && CachedProduct.TryRead(entry.Payload, out _) ? null : NewLease(id, nonce);
+
+    private Lease NewLease(ProductId id, string nonce)
+    {
+        var token = $"{nonce}-{++executions}";
+        leases[id] = new StoredLease(token, 0, time.GetUtcNow() + LeaseLifetime);
+        return new Lease(id, token);
+    }
+
+    private FillOutcome Store(Fill fill)
+    {
+        var id = fill.Claim.Id;
+        if (LeaseOf(id) is not { } lease || lease.Token != fill.Claim.Token)
+        {
+            return FillOutcome.Refused;
+        }
+
+        if (fill.Entry.Rank < lease.Floor)
+        {
+            return FillOutcome.Outdated;
+        }
+
+        entries[id] = new StoredEntry(fill.Entry.Payload, fill.Entry.Rank, time.GetUtcNow() + fill.Entry.Lifetime);
+        leases.Remove(id);
+        return FillOutcome.Stored;
+    }
+
+    private ChangeResult Pass(Change change)
+    {
+        if (LeaseOf(change.Id) is { } lease && lease.Floor < change.Rank)
+        {
+            leases[change.Id] = lease with { Floor = change.Rank };
+        }
+
+        if (EntryOf(change.Id) is not { } entry || entry.Rank >= change.Rank || (entry.Rank == 0 && change.Deleted))
+        {
+            return new ChangeResult(ChangeOutcome.Current, 0);
+        }
+
+        if (entry.Rank == 0 || change.Deleted)
+        {
+            entries.Remove(change.Id);
+            return new ChangeResult(ChangeOutcome.Removed, 0);
+        }
+
+        return new ChangeResult(ChangeOutcome.Stale, entry.Rank);
+    }
+
+    private StoredEntry? EntryOf(ProductId id) =>
+        entries.TryGetValue(id, out var entry) && entry.Ends > time.GetUtcNow() ? entry : null;
+
+    private StoredLease? LeaseOf(ProductId id) =>
+        leases.TryGetValue(id, out var lease) && lease.Ends > time.GetUtcNow() ? lease : null;
+
+    private sealed record StoredEntry(byte[] Payload, long Rank, DateTimeOffset Ends);
+
+    private sealed record StoredLease(string Token, long Floor, DateTimeOffset Ends);
+}

@@ -1,0 +1,21 @@
+using System.Collections.Concurrent;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.TestSupport;
+
+/// <summary>Products without PostgreSQL. Trusted because it passes <see cref="Contracts.ProductStoreContract"/>.</summary>
+public sealed class InMemoryStore : IProductStore
+{
+    private readonly ConcurrentDictionary<ProductId, Product> rows = new();
+    private long versions;
+
+    public Product Put(ProductId id, string name, decimal price, string description) =>
+        rows[id] = new Product(id, name, new Price(price), description, new ProductVersion(Interlocked.Increment(ref versions)));
+
+    public void Delete(ProductId id) => rows.TryRemove(id, out _);
+
+    public Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<ProductId, Product>>(
+            ids.Where(rows.ContainsKey).Distinct().ToDictionary(id => id, id => rows[id]));
+}

@@ -1,0 +1,117 @@
+using DotNet.Testcontainers.Containers;
+using Testcontainers.Kafka;
+using Testcontainers.PostgreSql;
+using Testcontainers.Redis;
+
+namespace ProductCache.TestSupport.Servers;
+
+// Servers in containers. Their host ports are fixed, so that a server that was stopped comes back where it was.
+
+internal static class Images
+{
+    public const string Postgres = "postgres:17";
+    public const string Redis = "redis:8";
+    public const string Kafka = "apache/kafka:4.1.1";
+}
+
+internal sealed class ContainerPostgres : PostgresServer
+{
+    private readonly PostgreSqlContainer container;
+
+    private ContainerPostgres(PostgreSqlContainer container)
+        : base($"{Images.Postgres} in a container") => this.container = container;
+
+    public override string ConnectionString => container.GetConnectionString();
+
+    public static async Task<ContainerPostgres> LaunchAsync()
+    {
+        var container = new PostgreSqlBuilder(Images.Postgres).WithPortBinding(FreePort(), PostgreSqlBuilder.PostgreSqlPort).Build();
+        await container.StartAsync();
+        return new ContainerPostgres(container);
+    }
+
+    public override Task StartAsync() => container.StartAsync();
+
+    public override Task StopAsync() => container.StopAsync();
+
+    public override ValueTask DisposeAsync() => container.DisposeAsync();
+}
+
+internal sealed class ContainerRedis : RedisServer
+{
+    private readonly RedisContainer container;
+
+    private ContainerRedis(RedisContainer container)
+        : base($"{Images.Redis} in a container") => this.container = container;
+
+    public override int Port => container.GetMappedPublicPort(RedisBuilder.RedisPort);
+
+    public static async Task<ContainerRedis> LaunchAsync()
+    {
+        var container = new RedisBuilder(Images.Redis)
+            .WithPortBinding(FreePort(), RedisBuilder.RedisPort)
+            .WithCommand("redis-server", "--save", string.Empty, "--appendonly", "no")
+            .Build();
+        await container.StartAsync();
+        return new ContainerRedis(container);
+    }
+
+    public override Task StartAsync() => container.StartAsync();
+
+    public override Task StopAsync() => container.StopAsync();
+
+    public override ValueTask DisposeAsync() => container.DisposeAsync();
+}
+
+internal sealed class ContainerKafka : KafkaServer
+{
+    private readonly KafkaContainer container;
+
+    private ContainerKafka(KafkaContainer container)
+        : base($"{Images.Kafka} in a container") => this.container = container;
+
+    public override string Bootstrap => container.GetBootstrapAddress().Replace("PLAINTEXT://", string.Empty, StringComparison.OrdinalIgnoreCase).TrimEnd('/');
+
+    public static async Task<ContainerKafka> LaunchAsync()
+    {
+        var container = new KafkaBuilder(Images.Kafka)
+            .WithPortBinding(FreePort(), KafkaBuilder.KafkaPort)
+            .WithEnvironment("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
+            .WithEnvironment("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
+            .Build();
+        await container.StartAsync();
+        return new ContainerKafka(container);
+    }
+
+    public override Task StartAsync() => container.StartAsync();
+
+    public override Task StopAsync() => container.StopAsync();
+
+    public override ValueTask DisposeAsync() => ((IContainer)container).DisposeAsync();
+}
+
+/// <summary>Whether a container engine answers and has the images, so that nothing has to be pulled.</summary>
+internal static class Engine
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+
+    public static async Task<bool> HasImagesAsync(params string[] images)
+    {
+        try
+        {
+            using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("docker", ["image", "inspect", .. images])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+            await process.WaitForExitAsync().WaitAsync(Timeout);
+            await output;
+            return process.ExitCode == 0;
+        }
+        catch (Exception exception) when (exception is System.ComponentModel.Win32Exception or TimeoutException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace ProductCache.TestSupport.Servers;
+
+/// <summary>A server that tests talk to and, where it is theirs, may stop and start again at the same address.</summary>
+public abstract class TestServer(string description) : IAsyncDisposable
+{
+    /// <summary>For the line that says what the tests run against.</summary>
+    public string Description => description;
+
+    public virtual bool CanStop => true;
+
+    public abstract Task StopAsync();
+
+    public abstract Task StartAsync();
+
+    public virtual ValueTask DisposeAsync() => new(StopAsync());
+
+    /// <summary>Ends the test as skipped, not as passed, where the server is not ours to stop.</summary>
+    public void RequireStoppable()
+    {
+        if (!CanStop)
+        {
+            Assert.Ignore($"{Description} cannot be stopped by a test.");
+        }
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
+
+public abstract class PostgresServer(string description) : TestServer(description)
+{
+    /// <summary>Of a user who may create databases.</summary>
+    public abstract string ConnectionString { get; }
+}
+
+public abstract class RedisServer(string description) : TestServer(description)
+{
+    public abstract int Port { get; }
+
+    public virtual string Host => "127.0.0.1";
+}
+
+public abstract class KafkaServer(string description) : TestServer(description)
+{
+    public abstract string Bootstrap { get; }
+
+    /// <summary>What clients have to set beside the address.</summary>
+    public virtual IReadOnlyDictionary<string, string> ClientSettings { get; } = new Dictionary<string, string>();
+}

@@ -1,0 +1,59 @@
+namespace ProductCache.TestSupport.Servers;
+
+/// <summary>
+/// The one place that decides which servers tests use, each by itself:
+/// 1. one that is named: TEST_POSTGRES (a connection string), TEST_REDIS and TEST_KAFKA (host:port);
+/// 2. a container, where an engine answers and has the images;
+/// 3. the machine's PostgreSQL and redis-server; for Kafka a real broker where KAFKA_HOME or ../shared/kafka is there,
+///    else librdkafka's mock cluster.
+/// TEST_SERVERS=machine leaves out 2, TEST_SERVERS=mock also the real broker.
+/// </summary>
+public static class TestServers
+{
+    private static readonly Lazy<Task<bool>> Containers = new(() =>
+        Mode is null ? Engine.HasImagesAsync(Images.Postgres, Images.Redis, Images.Kafka) : Task.FromResult(false));
+
+    private static string? Mode => Variable("TEST_SERVERS");
+
+    public static async Task<PostgresServer> StartPostgresAsync() => Announce<PostgresServer>(
+        Variable("TEST_POSTGRES") is { } named ? new NamedPostgres(named)
+        : await Containers.Value ? await ContainerPostgres.LaunchAsync()
+        : await MachinePostgres.LaunchAsync());
+
+    public static async Task<RedisServer> StartRedisAsync() => Announce<RedisServer>(
+        Variable("TEST_REDIS") is { } named ? new NamedRedis(named)
+        : await Containers.Value ? await ContainerRedis.LaunchAsync()
+        : await MachineRedis.LaunchAsync());
+
+    public static async Task<KafkaServer> StartKafkaAsync() => Announce<KafkaServer>(
+        Variable("TEST_KAFKA") is { } named ? new NamedKafka(named)
+        : await Containers.Value ? await ContainerKafka.LaunchAsync()
+        : Mode == "mock" ? new MockKafka()
+        : Variable("KAFKA_HOME") is { } home ? await MachineKafka.LaunchAsync(home)
+        : FindScript() is { } script ? await ScriptedKafka.LaunchAsync(script)
+        : new MockKafka());
+
+    // Test hosts swallow their standard output; what the adapter takes for a warning reaches the console.
+    private static T Announce<T>(T server)
+        where T : TestServer
+    {
+        TestContext.Error.WriteLine($"Test server: {server.Description}");
+        return server;
+    }
+
+    private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+
+    private static string? FindScript()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "ProductCache.sln")))
+            {
+                var script = Path.GetFullPath(Path.Combine(folder.FullName, "..", "shared", "kafka", "kafka"));
+                return File.Exists(script) ? script : null;
+            }
+        }
+
+        return null;
+    }
+}

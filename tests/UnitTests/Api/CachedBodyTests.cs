@@ -1,0 +1,120 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Extensions.Time.Testing;
+using ProductCache.Api;
+using ProductCache.Application;
+using ProductCache.UnitTests.Application;
+
+namespace ProductCache.UnitTests.Api;
+
+public sealed class CachedBodyTests
+{
+    private const int Ok = StatusCodes.Status200OK;
+    private const int NotModified = StatusCodes.Status304NotModified;
+
+    private readonly FakeTimeProvider time = new(Some.Time);
+
+    [Test]
+    public async Task TheBytesOfTheEntryAreTheBody()
+    {
+        var entry = Some.Entry(version: 5);
+
+        var response = await Send(entry);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(response.StatusCode, Is.EqualTo(Ok));
+            Assert.That(BodyOf(response), Is.EqualTo(entry.Body.ToArray()));
+            Assert.That(response.ContentLength, Is.EqualTo(entry.Body.Length));
+            Assert.That(response.ContentType, Is.EqualTo("application/json; charset=utf-8"));
+            Assert.That(response.Headers.ETag.ToString(), Is.EqualTo("\"5\""));
+        }
+    }
+
+    [TestCase("\"5\"")]
+    [TestCase("W/\"5\"")]
+    [TestCase("*")]
+    [TestCase("\"4\", \"5\"")]
+    [TestCase("\"4\",W/\"5\" , \"6\"")]
+    public async Task AReaderWhoHasTheVersionGetsNoBody(string ifNoneMatch)
+    {
+        var response = await Send(Some.Entry(version: 5), ifNoneMatch);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(response.StatusCode, Is.EqualTo(NotModified));
+            Assert.That(BodyOf(response), Is.Empty);
+            Assert.That(response.ContentType, Is.Null);
+            Assert.That(response.Headers.ETag.ToString(), Is.EqualTo("\"5\""));
+            Assert.That(response.Headers.CacheControl.ToString(), Is.Not.Empty);
+        }
+    }
+
+    [Test]
+    public async Task AReaderMayNameVersionsInSeveralHeaderLines() =>
+        Assert.That((await Send(Some.Entry(version: 5), "\"4\"", "\"5\"")).StatusCode, Is.EqualTo(NotModified));
+
+    [TestCase]
+    [TestCase("")]
+    [TestCase("\"4\"")]
+    [TestCase("\"4\", \"6\"")]
+    [TestCase("5", Description = "not an entity tag")]
+    [TestCase("\"05\"")]
+    [TestCase("\"*\"", Description = "a tag of one asterisk, not any tag")]
+    public async Task AReaderWhoHasAnotherVersionGetsTheBody(params string[] ifNoneMatch)
+    {
+        var response = await Send(Some.Entry(version: 5), ifNoneMatch);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(response.StatusCode, Is.EqualTo(Ok));
+            Assert.That(BodyOf(response), Is.Not.Empty);
+        }
+    }
+
+    [TestCase(0, 0)]
+    [TestCase(0.9, 0)]
+    [TestCase(61.5, 61)]
+    [TestCase(600, 600)]
+    [TestCase(86_400, 600, Description = "the clock of the reader's side is ahead")]
+    [TestCase(-0.5, 0)]
+    [TestCase(-86_400, 0, Description = "the clock of the filling side is ahead")]
+    public void AnAgeIsNeverNegativeNorBeyondTheLifetime(double secondsSinceTheFill, int age)
+    {
+        IHeaderDictionary headers = new HeaderDictionary();
+        var now = new FakeTimeProvider(Some.Time.AddSeconds(secondsSinceTheFill));
+
+        CacheHeaders.Write(headers, Some.Entry(), afterMiss: false, now);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(headers.Age.ToString(), Is.EqualTo($"{age}"));
+            Assert.That(headers.CacheControl.ToString(), Is.EqualTo("public, max-age=600"));
+            Assert.That(headers["Cache-Status"].ToString(), Does.StartWith($"ProductCache; hit; ttl={600 - age};"));
+        }
+    }
+
+    [Test]
+    public void AnAnswerAfterAMissSaysSo()
+    {
+        IHeaderDictionary headers = new HeaderDictionary();
+
+        CacheHeaders.Write(headers, Some.Entry(), afterMiss: true, time);
+
+        Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo("ProductCache; fwd=miss; stored; ttl=600"));
+    }
+
+    private async Task<HttpResponse> Send(CachedProduct entry, params string[] ifNoneMatch)
+    {
+        var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
+        if (ifNoneMatch.Length > 0)
+        {
+            context.Request.Headers.IfNoneMatch = new StringValues(ifNoneMatch);
+        }
+
+        await new CachedBody(entry, afterMiss: false, time).ExecuteAsync(context);
+        return context.Response;
+    }
+
+    private static byte[] BodyOf(HttpResponse response) => ((MemoryStream)response.Body).ToArray();
+}

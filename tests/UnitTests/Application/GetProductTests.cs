@@ -1,0 +1,206 @@
+using Microsoft.Extensions.Caching.Distributed;
+using NSubstitute;
+using NSubstitute.ExceptionExtensions;
+using ProductCache.Application;
+
+namespace ProductCache.UnitTests.Application;
+
+public sealed class GetProductTests
+{
+    private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(30);
+    private static readonly Lease Lease = new(Some.Id, "token");
+
+    private IDistributedCache cache = null!;
+    private IGuardedCache guardedCache = null!;
+    private IProductRequests requests = null!;
+    private MissingProducts missing = null!;
+    private volatile byte[]? payload;
+    private GetProductHandler handler = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        cache = Substitute.For<IDistributedCache>();
+        guardedCache = Substitute.For<IGuardedCache>();
+        requests = Substitute.For<IProductRequests>();
+        missing = new MissingProducts(cache, guardedCache, requests);
+        handler = new GetProductHandler(cache, missing);
+        payload = null;
+        cache.GetAsync(default!, default).ReturnsForAnyArgs(_ => payload);
+        LeaseIs(Lease);
+    }
+
+    [Test]
+    public async Task AHitIsAnsweredWithoutLeaseOrBroker()
+    {
+        var entry = Some.Entry();
+        CacheHolds(entry);
+
+        var result = await Get();
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.InstanceOf<GetProductResult.Found>());
+            Assert.That(((GetProductResult.Found)result).Entry.Payload, Is.SameAs(entry.Payload));
+            Assert.That(((GetProductResult.Found)result).AfterMiss, Is.False);
+            Assert.That(guardedCache.ReceivedCalls(), Is.Empty);
+            Assert.That(requests.ReceivedCalls(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task TheKeyIsThatOfTheProduct()
+    {
+        await Get();
+
+        await cache.Received().GetAsync("product:{42}", Arg.Any<CancellationToken>());
+    }
+
+    [Test]
+    public async Task ANegativeEntrySaysThatTheProductIsAbsent()
+    {
+        CacheHolds(Some.NegativeEntry());
+
+        var result = await Get();
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.InstanceOf<GetProductResult.Absent>());
+            Assert.That(guardedCache.ReceivedCalls(), Is.Empty);
+            Assert.That(requests.ReceivedCalls(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task AMissIsAskedForOnce()
+    {
+        var result = await Get();
+
+        Assert.That(result, Is.InstanceOf<GetProductResult.Requested>());
+        await guardedCache.Received(1).TakeLeaseAsync(Some.Id, Arg.Any<CancellationToken>());
+        await requests.Received(1).PublishAsync(Some.Id, Arg.Any<CancellationToken>());
+    }
+
+    [Test]
+    public async Task AnEntryOfAnUnknownFormatIsAskedFor()
+    {
+        payload = [CachedProduct.Format + 1, .. Some.Entry().Payload[1..]];
+
+        var result = await Get();
+
+        Assert.That(result, Is.InstanceOf<GetProductResult.Requested>());
+        await requests.Received(1).PublishAsync(Some.Id, Arg.Any<CancellationToken>());
+    }
+
+    [Test]
+    public async Task WhileSomebodyElseHoldsTheLeaseNothingIsPublished()
+    {
+        LeaseIs(null);
+
+        var result = await Get();
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.InstanceOf<GetProductResult.Requested>());
+            Assert.That(requests.ReceivedCalls(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task ACacheThatDoesNotAnswerIsNamed([Values] bool waiting)
+    {
+        cache.GetAsync(default!, default).ThrowsAsyncForAnyArgs(new UnavailableException(Dependency.Cache));
+
+        var result = await Get(waiting ? LongWait : TimeSpan.Zero);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.EqualTo(new GetProductResult.Unavailable(Dependency.Cache)));
+            Assert.That(requests.ReceivedCalls(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task ALeaseThatCannotBeAskedForIsTheCachesFault([Values] bool waiting)
+    {
+        guardedCache.TakeLeaseAsync(default, default).ThrowsAsyncForAnyArgs(new UnavailableException(Dependency.Cache));
+
+        var result = await Get(waiting ? LongWait : TimeSpan.Zero);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.EqualTo(new GetProductResult.Unavailable(Dependency.Cache)));
+            Assert.That(requests.ReceivedCalls(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task ARequestThatCannotBePublishedGivesTheLeaseBack([Values] bool waiting)
+    {
+        requests.PublishAsync(default, default).ThrowsAsyncForAnyArgs(new UnavailableException(Dependency.Broker));
+
+        var result = await Get(waiting ? LongWait : TimeSpan.Zero);
+
+        Assert.That(result, Is.EqualTo(new GetProductResult.Unavailable(Dependency.Broker)));
+        await guardedCache.Received(1).ReleaseAsync(Arg.Is<IReadOnlyList<Lease>>(leases => leases.SequenceEqual(new[] { Lease })), Arg.Any<CancellationToken>());
+    }
+
+    [Test]
+    public async Task AReaderWhoWaitsGetsTheFilledProduct()
+    {
+        var entry = Some.Entry();
+        FillWhenPublished(entry);
+
+        var result = await Get(LongWait);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.InstanceOf<GetProductResult.Found>());
+            Assert.That(((GetProductResult.Found)result).Entry.Payload, Is.SameAs(entry.Payload));
+            Assert.That(((GetProductResult.Found)result).AfterMiss, Is.True);
+        }
+    }
+
+    [Test]
+    public async Task AReaderWhoWaitsLearnsThatTheProductIsAbsent()
+    {
+        FillWhenPublished(Some.NegativeEntry());
+
+        var result = await Get(LongWait);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.InstanceOf<GetProductResult.Absent>());
+            Assert.That(((GetProductResult.Absent)result).AfterMiss, Is.True);
+        }
+    }
+
+    [Test]
+    public async Task AReaderWhoWaitedInVainIsToldThatTheProductWasRequested()
+    {
+        Assert.That(await Get(TimeSpan.FromMilliseconds(1)), Is.InstanceOf<GetProductResult.Requested>());
+    }
+
+    [Test]
+    public void AReaderWhoLeavesGetsNoAnswer()
+    {
+        using var leaving = new CancellationTokenSource();
+        requests.When(ports => ports.PublishAsync(Some.Id, Arg.Any<CancellationToken>())).Do(_ => leaving.Cancel());
+
+        Assert.That(() => handler.Handle(new GetProduct(Some.Id, LongWait), leaving.Token), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    private Task<GetProductResult> Get(TimeSpan wait = default) => handler.Handle(new GetProduct(Some.Id, wait), CancellationToken.None);
+
+    private void CacheHolds(CachedProduct entry) => payload = entry.Payload;
+
+    private void LeaseIs(Lease? lease) => guardedCache.TakeLeaseAsync(default, default).ReturnsForAnyArgs(lease);
+
+    private void FillWhenPublished(CachedProduct entry) =>
+        requests.PublishAsync(default, default).ReturnsForAnyArgs(_ =>
+        {
+            CacheHolds(entry);
+            missing.Wake([Some.Id]);
+            return Task.CompletedTask;
+        });
+}

@@ -1,0 +1,127 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Caching.Distributed;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.UnitTests.Application;
+
+/// <summary>Calls of a port, each of which stays open until the test answers it.</summary>
+internal sealed class Held<TArgument, TResult>
+{
+    private readonly Channel<Call> calls = Channel.CreateUnbounded<Call>();
+    private int count;
+    private Func<TResult>? answer;
+
+    public int Count => Volatile.Read(ref count);
+
+    public Task<TResult> Enter(TArgument argument)
+    {
+        Interlocked.Increment(ref count);
+        if (Volatile.Read(ref answer) is { } known)
+        {
+            return Task.FromResult(known());
+        }
+
+        var call = new Call(argument);
+        calls.Writer.TryWrite(call);
+        return call.Result;
+    }
+
+    public async Task<Call> NextAsync()
+    {
+        using var patience = new CancellationTokenSource(Held.Patience);
+        return await calls.Reader.ReadAsync(patience.Token);
+    }
+
+    /// <summary>Calls from here on are not held.</summary>
+    public void AnswerAllWith(TResult result) => Volatile.Write(ref answer, () => result);
+
+    internal sealed class Call(TArgument argument)
+    {
+        private readonly TaskCompletionSource<TResult> source = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TArgument Argument => argument;
+
+        public Task<TResult> Result => source.Task;
+
+        public void Answer(TResult result) => source.SetResult(result);
+
+        public void Fail(Exception exception) => source.SetException(exception);
+    }
+}
+
+internal static class Held
+{
+    /// <summary>After it, a test that would hang fails.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public static void Answer<TArgument>(this Held<TArgument, bool>.Call call) => call.Answer(true);
+}
+
+internal sealed class HeldCache : IDistributedCache
+{
+    private readonly Held<string, byte[]?> gets = new();
+
+    public int Calls => gets.Count;
+
+    public Task<Held<string, byte[]?>.Call> NextAsync() => gets.NextAsync();
+
+    public void AnswerAllWith(byte[]? payload) => gets.AnswerAllWith(payload);
+
+    public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => gets.Enter(key);
+
+    public byte[]? Get(string key) => throw new NotSupportedException();
+
+    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
+
+    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) => throw new NotSupportedException();
+
+    public void Refresh(string key) => throw new NotSupportedException();
+
+    public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
+
+    public void Remove(string key) => throw new NotSupportedException();
+
+    public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
+}
+
+/// <summary>Holds the taking of leases; other steps are not a reader's.</summary>
+internal sealed class HeldLeases : IGuardedCache
+{
+    private readonly Held<ProductId, Lease?> takes = new();
+
+    public int Calls => takes.Count;
+
+    public List<Lease> Released { get; } = [];
+
+    public Exception? ReleaseFault { get; set; }
+
+    public Task<Held<ProductId, Lease?>.Call> NextAsync() => takes.NextAsync();
+
+    public void AnswerAllWith(Lease? lease) => takes.AnswerAllWith(lease);
+
+    public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) => takes.Enter(id);
+
+    public Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken)
+    {
+        Released.AddRange(leases);
+        return ReleaseFault is null ? Task.CompletedTask : Task.FromException(ReleaseFault);
+    }
+
+    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) => throw new NotSupportedException();
+}
+
+internal sealed class HeldRequests : IProductRequests
+{
+    private readonly Held<ProductId, bool> publishes = new();
+
+    public int Calls => publishes.Count;
+
+    public Task<Held<ProductId, bool>.Call> NextAsync() => publishes.NextAsync();
+
+    public Task PublishAsync(ProductId id, CancellationToken cancellationToken) => publishes.Enter(id);
+}

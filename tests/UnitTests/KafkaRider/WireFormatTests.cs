@@ -1,0 +1,185 @@
+using System.Text;
+using System.Text.Json;
+using Confluent.Kafka;
+using MassTransit;
+using MassTransit.Context;
+using MassTransit.KafkaIntegration;
+using ProductCache.Contracts;
+using ProductCache.UnitTests.Contracts;
+using Null = Confluent.Kafka.Null;
+
+namespace ProductCache.UnitTests.KafkaRider;
+
+public sealed class WireFormatTests
+{
+    [Test]
+    public void ATextIsUtf8()
+    {
+        var data = WireFormat.Serialize("é1");
+
+        Assert.That(Convert.ToHexString(data!), Is.EqualTo("C3A931"));
+        Assert.That(WireFormat.Deserialize<string>(data), Is.EqualTo("é1"));
+    }
+
+    [TestCase(1, "0000000000000001")]
+    [TestCase(-2, "FFFFFFFFFFFFFFFE")]
+    [TestCase(long.MaxValue, "7FFFFFFFFFFFFFFF")]
+    public void ALongIsEightBytesBigEndian(long number, string expected)
+    {
+        var data = WireFormat.Serialize(number);
+
+        Assert.That(Convert.ToHexString(data!), Is.EqualTo(expected));
+        Assert.That(WireFormat.Deserialize<long>(data), Is.EqualTo(number));
+    }
+
+    [Test]
+    public void AnIntIsFourBytesBigEndian()
+    {
+        var data = WireFormat.Serialize(258);
+
+        Assert.That(Convert.ToHexString(data!), Is.EqualTo("00000102"));
+        Assert.That(WireFormat.Deserialize<int>(data), Is.EqualTo(258));
+    }
+
+    [Test]
+    public void FloatingPointNumbersAreBigEndian()
+    {
+        var single = WireFormat.Serialize(1.5f);
+        var twice = WireFormat.Serialize(1.5);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Convert.ToHexString(single!), Is.EqualTo("3FC00000"));
+            Assert.That(Convert.ToHexString(twice!), Is.EqualTo("3FF8000000000000"));
+            Assert.That(WireFormat.Deserialize<float>(single), Is.EqualTo(1.5f));
+            Assert.That(WireFormat.Deserialize<double>(twice), Is.EqualTo(1.5));
+        }
+    }
+
+    [Test]
+    public void BytesAreThemselves()
+    {
+        byte[] bytes = [0, 1, 255];
+
+        Assert.That(WireFormat.Serialize(bytes), Is.EqualTo(bytes));
+        Assert.That(WireFormat.Deserialize<byte[]>(bytes), Is.EqualTo(bytes));
+    }
+
+    [Test]
+    public void NoKeyIsNull()
+    {
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(WireFormat.Serialize<Null?>(null), Is.Null);
+            Assert.That(WireFormat.Serialize<string?>(null), Is.Null);
+            Assert.That(WireFormat.Deserialize<Null>(null), Is.Null);
+            Assert.That(WireFormat.Deserialize<string>(null), Is.Null);
+            Assert.That(WireFormat.Deserialize<byte[]>(null), Is.Null);
+        }
+    }
+
+    [Test]
+    public void AKeyThatNobodyReadsIsDropped() => Assert.That(WireFormat.Deserialize<Ignore>([1, 2, 3]), Is.Null);
+
+    [Test]
+    public void AnyOtherKeyIsJson()
+    {
+        var id = Guid.Parse("00112233-4455-6677-8899-aabbccddeeff");
+
+        var data = WireFormat.Serialize(id);
+
+        Assert.That(Encoding.UTF8.GetString(data!), Is.EqualTo("\"00112233-4455-6677-8899-aabbccddeeff\""));
+        Assert.That(WireFormat.Deserialize<Guid>(data), Is.EqualTo(id));
+    }
+
+    [Test]
+    public void AMessageIsIndentedJsonWithoutAnEnvelope()
+    {
+        var data = WireFormat.Serialize(new ProductRequested { ProductId = 42 });
+
+        Assert.That(Encoding.UTF8.GetString(data!), Is.EqualTo(Approved.Read("ProductRequested.approved.json")));
+    }
+
+    [TestCase("""{"productId":42}""")]
+    [TestCase("""{"ProductId":42}""")]
+    [TestCase("""{ "productId": 42, }""")]
+    [TestCase("""{ /* of the shop */ "productId": 42 }""")]
+    [TestCase("""{"productId":42,"reason":"unknown to this version"}""")]
+    public void AMessageIsReadAsAnybodyMayWriteIt(string json) =>
+        Assert.That(WireFormat.Deserialize<ProductRequested>(Encoding.UTF8.GetBytes(json)), Is.EqualTo(new ProductRequested { ProductId = 42 }));
+
+    [Test]
+    public void AValueThatIsNullOrEmptyIsNoMessage()
+    {
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(WireFormat.Deserialize<ProductRequested>(null), Is.Null);
+            Assert.That(WireFormat.Deserialize<ProductRequested>([]), Is.Null);
+        }
+    }
+
+    [TestCase("{")]
+    [TestCase("42")]
+    [TestCase("[]")]
+    [TestCase("""{"productId":"many"}""")]
+    [TestCase("\u0000\u0001")]
+    public void AValueThatIsNotTheMessageIsRefused(string text) =>
+        Assert.That(() => WireFormat.Deserialize<ProductRequested>(Encoding.UTF8.GetBytes(text)), Throws.InstanceOf<JsonException>());
+
+    [Test]
+    public void IdsAndAddressesAreTextHeaders()
+    {
+        var context = new MessageSendContext<ProductRequested>(new ProductRequested { ProductId = 1 })
+        {
+            MessageId = Guid.Parse("00000000-0000-0000-0000-000000000001"),
+            CorrelationId = Guid.Parse("00000000-0000-0000-0000-000000000002"),
+            ConversationId = Guid.Parse("00000000-0000-0000-0000-000000000003"),
+            InitiatorId = Guid.Parse("00000000-0000-0000-0000-000000000004"),
+            SourceAddress = new Uri("loopback://localhost/"),
+            DestinationAddress = new Uri("loopback://localhost/kafka/product-requests"),
+        };
+
+        Assert.That(TextsOf(context), Is.EquivalentTo(new Dictionary<string, string>
+        {
+            ["MessageId"] = "00000000-0000-0000-0000-000000000001",
+            ["CorrelationId"] = "00000000-0000-0000-0000-000000000002",
+            ["ConversationId"] = "00000000-0000-0000-0000-000000000003",
+            ["InitiatorId"] = "00000000-0000-0000-0000-000000000004",
+            ["SourceAddress"] = "loopback://localhost/",
+            ["DestinationAddress"] = "loopback://localhost/kafka/product-requests",
+        }));
+    }
+
+    [Test]
+    public void AHeaderOfTheCallerIsTextAndTheHostIsNotTold()
+    {
+        var context = new MessageSendContext<ProductRequested>(new ProductRequested { ProductId = 1 });
+        context.Headers.Set("shop", "Zürich");
+        context.Headers.Set("attempt", 3);
+        context.Headers.Set("MT-Host-MachineName", "secret");
+
+        var texts = TextsOf(context);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(texts["shop"], Is.EqualTo("Zürich"));
+            Assert.That(texts["attempt"], Is.EqualTo("3"));
+            Assert.That(texts.Keys, Has.None.StartsWith("MT-Host-"));
+        }
+    }
+
+    [Test]
+    public void ASetHeaderReplacesTheOneBefore()
+    {
+        var headers = new Confluent.Kafka.Headers();
+
+        WireFormat.Set(headers, "key", "one");
+        WireFormat.Set(headers, "key", "two");
+        WireFormat.Set(headers, "none", null);
+
+        Assert.That(headers.Select(header => (header.Key, Encoding.UTF8.GetString(header.GetValueBytes()))), Is.EqualTo(new[] { ("key", "two") }));
+    }
+
+    private static Dictionary<string, string> TextsOf(SendContext context) =>
+        WireFormat.HeadersOf(context).ToDictionary(header => header.Key, header => Encoding.UTF8.GetString(header.GetValueBytes()));
+}

@@ -1,0 +1,18 @@
+namespace ProductCache.UnitTests;
+
+/// <summary>The files of the repository that the tests were built in.</summary>
+internal static class Repository
+{
+    public static string Root { get; } = FindRoot();
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "ProductCache.sln")))
+        {
+            folder = folder.Parent;
+        }
+
+        return folder?.FullName ?? throw new InvalidOperationException($"No ProductCache.sln above {AppContext.BaseDirectory}.");
+    }
+}
