@@ -26,6 +26,7 @@ public static class ApiHost
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddProblemDetails();
         builder.Services.AddSingleton<ReadMetrics>();
+        builder.Services.AddHostedService<RejectedRequests>();
 
         configure(builder.Services);
         var application = builder.Build();

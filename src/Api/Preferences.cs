@@ -11,14 +11,13 @@ internal static class Preferences
     {
         foreach (var line in headers["Prefer"])
         {
-            foreach (var preference in (line ?? string.Empty).Split(',', StringSplitOptions.TrimEntries))
+            foreach (var preference in Split(line ?? string.Empty))
             {
                 // Parameters of a preference follow a semicolon; wait has none.
                 var parts = preference.Split(';', 2)[0].Split('=', 2, StringSplitOptions.TrimEntries);
-                if (parts is ["wait" or "Wait" or "WAIT", var text]
-                    && int.TryParse(text.Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+                if (parts is [var name, var value] && name.Equals("wait", StringComparison.OrdinalIgnoreCase) && Seconds(value) is { } wait)
                 {
-                    return TimeSpan.FromSeconds(Math.Min(seconds, (int)MaxWait.TotalSeconds));
+                    return wait;
                 }
             }
         }
@@ -32,5 +31,40 @@ internal static class Preferences
         {
             headers["Preference-Applied"] = string.Create(CultureInfo.InvariantCulture, $"wait={(int)wait.Value.TotalSeconds}");
         }
+    }
+
+    // At commas, but not at those inside quotes.
+    private static IEnumerable<string> Split(string line)
+    {
+        var (start, quoted) = (0, false);
+        for (var i = 0; i < line.Length; i++)
+        {
+            quoted ^= line[i] == '"';
+            if (line[i] == ',' && !quoted)
+            {
+                yield return line[start..i];
+                start = i + 1;
+            }
+        }
+
+        yield return line[start..];
+    }
+
+    private static TimeSpan? Seconds(string text)
+    {
+        if (text is ['"', .. var inner, '"'])
+        {
+            text = inner;
+        }
+
+        if (text.Length == 0 || text.AsSpan().ContainsAnyExceptInRange('0', '9'))
+        {
+            return null;
+        }
+
+        // A number beyond an int is beyond the longest wait as well.
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds < MaxWait.TotalSeconds
+            ? TimeSpan.FromSeconds(seconds)
+            : MaxWait;
     }
 }

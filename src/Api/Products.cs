@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using MediatR;
 using Microsoft.AspNetCore.Http.HttpResults;
 using ProductCache.Application;
@@ -83,6 +85,7 @@ internal static class Products
 
 internal sealed record RequestedBody(long Id, string Status, string Detail);
 
-[System.Text.Json.Serialization.JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]
-[System.Text.Json.Serialization.JsonSerializable(typeof(RequestedBody))]
-internal sealed partial class ApiJson : System.Text.Json.Serialization.JsonSerializerContext;
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(RequestedBody))]
+[JsonSerializable(typeof(RejectedBody))]
+internal sealed partial class ApiJson : JsonSerializerContext;

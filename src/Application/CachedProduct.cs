@@ -23,7 +23,10 @@ public sealed class CachedProduct
 
     private const int HeaderLength = 25;
 
-    // The body is application/json, never part of a page: only what JSON itself demands is escaped.
+    // The year 9999, as far as DateTimeOffset goes.
+    private const long MaxMilliseconds = 253_402_300_799_999;
+
+    // The body is application/json, never part of a page: no escapes for the sake of HTML.
     private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private CachedProduct(byte[] payload) => Payload = payload;
@@ -67,6 +70,11 @@ public sealed class CachedProduct
     public static bool TryRead(byte[]? payload, [NotNullWhen(true)] out CachedProduct? entry)
     {
         entry = payload is { Length: >= HeaderLength } && payload[0] == Format ? new CachedProduct(payload) : null;
+        if (entry is not null && !entry.IsPlausible())
+        {
+            entry = null;
+        }
+
         return entry is not null;
     }
 
@@ -79,6 +87,13 @@ public sealed class CachedProduct
         BinaryPrimitives.WriteInt64BigEndian(header.AsSpan(17), (long)lifetime.TotalMilliseconds);
         return header;
     }
+
+    // A damaged payload is a miss as well: it must not become an answer.
+    private bool IsPlausible() =>
+        Version is >= 0 and <= ProductVersion.Max
+        && IsAbsent == (Payload.Length == HeaderLength)
+        && Read(9) is >= 0 and <= MaxMilliseconds
+        && Read(17) is >= 0 and <= MaxMilliseconds;
 
     private long Read(int offset) => BinaryPrimitives.ReadInt64BigEndian(Payload.AsSpan(offset));
 }

@@ -50,8 +50,8 @@ public readonly record struct ChangeResult(ChangeOutcome Outcome, long StaleRank
 public interface IGuardedCache
 {
     /// <summary>
-    /// Creates the product's lease if there is none. Taken: the lease, and its owner is the one who publishes.
-    /// Held: <see langword="null"/>, somebody asked already.
+    /// After a miss: creates the product's lease if there is none. Taken: the lease, and its owner is the one who
+    /// publishes. Nothing to do: <see langword="null"/>, somebody asked already, or an entry is there by now.
     /// </summary>
     Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken);
 

@@ -82,7 +82,7 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
             {
                 await requests.PublishAsync(id, CancellationToken.None);
             }
-            catch (UnavailableException)
+            catch
             {
                 await GiveBackAsync(lease);
                 throw;
@@ -156,6 +156,7 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
                 }
 
                 readers = [.. pending.Readers];
+                pending.ForgetSignal();
             }
 
             try
@@ -204,6 +205,9 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
                 signal.Release();
             }
         }
+
+        /// <summary>Only under the gate: what was signalled so far is seen by the look that follows.</summary>
+        public void ForgetSignal() => signal.Wait(0);
 
         public Task WaitAsync(TimeSpan atMost) => signal.WaitAsync(atMost);
     }

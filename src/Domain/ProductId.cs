@@ -23,7 +23,7 @@ public readonly record struct ProductId
     public static bool TryParse([NotNullWhen(true)] string? text, out ProductId id)
     {
         id = default;
-        if (text is not { Length: > 0 and <= 19 } || text[0] is < '1' or > '9'
+        if (text is not { Length: > 0 and <= 19 } || text[0] == '0' || text.AsSpan().ContainsAnyExceptInRange('0', '9')
             || !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
         {
             return false;

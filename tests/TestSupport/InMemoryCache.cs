@@ -15,7 +15,7 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
     private long executions;
 
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
-        Step(() => LeaseOf(id) is null ? NewLease(id, Nonce()) : (Lease?)null);
+        Step(() => IsCached(id) || LeaseOf(id) is not null ? (Lease?)null : NewLease(id, Nonce()));
 
     public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<Lease?>>(() => [.. ids.Select(id => Claim(id, Nonce()))]);
@@ -98,8 +98,9 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         }
     }
 
-    private Lease? Claim(ProductId id, string nonce) =>
-        EntryOf(id) is { } entry && CachedProduct.TryRead(entry.Payload, out _) ? null : NewLease(id, nonce);
+    private Lease? Claim(ProductId id, string nonce) => IsCached(id) ? null : NewLease(id, nonce);
+
+    private bool IsCached(ProductId id) => EntryOf(id) is { } entry && CachedProduct.TryRead(entry.Payload, out _);
 
     private Lease NewLease(ProductId id, string nonce)
     {

@@ -37,7 +37,7 @@ public static class ServiceHost
     {
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
-        var port = settings.Number(portKey, defaultPort, 1, 65_535);
+        var port = settings.FreePort(portKey, defaultPort);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

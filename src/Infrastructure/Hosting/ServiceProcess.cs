@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
 
 namespace ProductCache.Infrastructure.Hosting;
 
@@ -7,7 +6,6 @@ namespace ProductCache.Infrastructure.Hosting;
 public static class ServiceProcess
 {
     public const int Succeeded = 0;
-    public const int CannotStart = 1;
     public const int WrongSettings = 2;
 
     /// <summary>Faults of the one who starts it are told in a sentence, not with a stack trace.</summary>
@@ -23,11 +21,6 @@ public static class ServiceProcess
         {
             await Console.Error.WriteLineAsync(exception.Message);
             return WrongSettings;
-        }
-        catch (IOException exception) when (exception.InnerException is AddressInUseException)
-        {
-            await Console.Error.WriteLineAsync(exception.Message);
-            return CannotStart;
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.NetworkInformation;
 using Microsoft.Extensions.Configuration;
 
 namespace ProductCache.Infrastructure.Hosting;
@@ -43,7 +44,13 @@ public sealed class Settings(IConfiguration configuration)
 
         try
         {
-            return File.ReadAllText(file).TrimEnd('\r', '\n');
+            var secret = File.ReadAllText(file).TrimEnd('\r', '\n');
+            if (secret.Length == 0)
+            {
+                faults.Add($"{key}_FILE names an empty file: {file}.");
+            }
+
+            return secret;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -67,6 +74,18 @@ public sealed class Settings(IConfiguration configuration)
 
         faults.Add($"{key} must be a whole number from {min} to {max}, not '{text}'.");
         return fallback;
+    }
+
+    /// <summary>A port to listen on: one that no other process has. Told here, since the server would tell it with a stack trace.</summary>
+    public int FreePort(string key, int fallback)
+    {
+        var port = Number(key, fallback, 1, 65_535);
+        if (IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port))
+        {
+            faults.Add($"{key} is {port}, and another process listens on that port.");
+        }
+
+        return port;
     }
 
     public TimeSpan Seconds(string key, TimeSpan fallback, int min, int max) =>
@@ -93,7 +112,7 @@ public sealed class Settings(IConfiguration configuration)
     public string Addresses(string key)
     {
         var text = Text(key);
-        foreach (var address in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        foreach (var address in text.Length == 0 ? [] : text.Split(',', StringSplitOptions.TrimEntries))
         {
             var colon = address.LastIndexOf(':');
             if (colon < 1 || !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0)
@@ -103,6 +122,18 @@ public sealed class Settings(IConfiguration configuration)
         }
 
         return text;
+    }
+
+    /// <summary>A comma-separated list of host names.</summary>
+    public string[] Hosts(string key)
+    {
+        var hosts = Text(key).Split(',', StringSplitOptions.TrimEntries);
+        if (configuration[key] is { Length: > 0 } text && hosts.Contains(string.Empty))
+        {
+            faults.Add($"{key} must list host names, not '{text}'.");
+        }
+
+        return hosts;
     }
 
     /// <exception cref="SettingsException">Something read so far is missing or wrong.</exception>

@@ -8,24 +8,31 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Publishes on the topic product-requests. The producer is resolved at a miss, so that hits never depend on Kafka.</summary>
-internal sealed class ProductRequests(IServiceScopeFactory scopes) : IProductRequests
+internal sealed class ProductRequests(IServiceScopeFactory scopes, TimeProvider time) : IProductRequests
 {
+    private readonly ProgressDeadline deadline = new(
+        KafkaOptions.ProduceDeadline, KafkaOptions.FirstProduceDeadline, KafkaOptions.ProduceLimit, time);
+
     public async Task PublishAsync(ProductId id, CancellationToken cancellationToken)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(KafkaOptions.ProduceDeadline);
+        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            await using var scope = scopes.CreateAsyncScope();
-            var producer = scope.ServiceProvider.GetRequiredService<ITopicProducer<string, ProductRequested>>();
-            await producer.Produce(id.ToString(), new ProductRequested { ProductId = id.Value }, deadline.Token);
+            await deadline.WithinAsync(ProduceAsync(id, abandoned.Token), cancellationToken);
         }
-        catch (Exception exception) when (
-            exception is KafkaException
-            || (exception is ConfigurationException) // the bus has not started yet
-            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception) when (exception is KafkaException or TimeoutException or ConfigurationException)
         {
+            // A ConfigurationException: the bus has not started yet.
+            await abandoned.CancelAsync();
             throw new UnavailableException(Dependency.Broker, exception);
         }
+    }
+
+    private async Task<bool> ProduceAsync(ProductId id, CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var producer = scope.ServiceProvider.GetRequiredService<ITopicProducer<string, ProductRequested>>();
+        await producer.Produce(id.ToString(), new ProductRequested { ProductId = id.Value }, cancellationToken);
+        return true;
     }
 }

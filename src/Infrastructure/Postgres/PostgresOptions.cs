@@ -26,6 +26,9 @@ public sealed record PostgresOptions(string ConnectionString)
             MaxAutoPrepare = 20,
             AutoPrepareMinUsages = 2,
             ApplicationName = "product-cache",
+
+            // Without it a container that lacks Kerberos' library says so at every start.
+            GssEncryptionMode = GssEncryptionMode.Disable,
         };
         return new PostgresOptions(connection.ConnectionString);
     }

@@ -35,7 +35,9 @@ public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> option
             table.HasCheckConstraint(
                 "products_name_valid",
                 $@"char_length(name) BETWEEN 1 AND {Product.MaxNameLength} AND name !~ '[\u0001-\u001f\u007f-\u009f]'");
-            table.HasCheckConstraint("products_price_not_negative", "price >= 0");
+
+            // NaN, which numeric knows, is greater than every number.
+            table.HasCheckConstraint("products_price_valid", "price BETWEEN 0 AND 9999999999.99");
             table.HasCheckConstraint("products_description_valid", $"char_length(description) <= {Product.MaxDescriptionLength}");
         });
         products.HasKey(product => product.Id);

@@ -7,12 +7,12 @@ using StackExchange.Redis;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>One message per batch on the channel product-cache:filled: the ids, separated by commas.</summary>
-internal sealed class FillNotifications(IConnectionMultiplexer redis) : IFillNotifications
+internal sealed class FillNotifications(IConnectionMultiplexer redis, RedisDeadline deadline) : IFillNotifications
 {
     public static readonly RedisChannel Channel = RedisChannel.Literal("product-cache:filled");
 
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
-        redis.GetSubscriber().PublishAsync(Channel, string.Join(',', ids)).WithinAsync(RedisOptions.BatchDeadline, cancellationToken);
+        deadline.WithinAsync(redis.GetSubscriber().PublishAsync(Channel, string.Join(',', ids)), cancellationToken);
 }
 
 /// <summary>Hands on which products have been filled, to wake the readers of this process that wait for them.</summary>

@@ -9,20 +9,19 @@ namespace ProductCache.Infrastructure.Redis;
 /// The lease protocol on Redis: one script per step and product, those of a batch in one pipelined round.
 /// StackExchange.Redis sends EVALSHA and loads the script again where a server lost it.
 /// </summary>
-internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts scripts, TimeSpan deadline) : IGuardedCache
+internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline) : IGuardedCache
 {
     private static readonly RedisValue LeaseMilliseconds = (long)RedisOptions.LeaseLifetime.TotalMilliseconds;
 
     public async Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken)
     {
-        var token = await RunAsync([id], scripts.Lease, id => [LeaseKey(id)], _ => [Nonce(), LeaseMilliseconds], cancellationToken);
-        return LeaseOf(id, token[0]);
+        var tokens = await RunAsync([id], scripts.Lease, BothKeys, _ => NewLease(), cancellationToken);
+        return LeaseOf(id, tokens[0]);
     }
 
     public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
-        var tokens = await RunAsync(
-            ids, scripts.Claim, BothKeys, _ => [Nonce(), LeaseMilliseconds, (int)CachedProduct.Format], cancellationToken);
+        var tokens = await RunAsync(ids, scripts.Claim, BothKeys, _ => NewLease(), cancellationToken);
         return [.. ids.Zip(tokens, LeaseOf)];
     }
 
@@ -67,7 +66,7 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
 
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), LeaseKey(id)];
 
-    private static RedisValue Nonce() => Guid.NewGuid().ToString("N");
+    private static RedisValue[] NewLease() => [Guid.NewGuid().ToString("N"), LeaseMilliseconds, (int)CachedProduct.Format];
 
     private static Lease? LeaseOf(ProductId id, RedisResult token) => token.IsNull ? null : new Lease(id, (string)token!);
 
@@ -79,7 +78,7 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
         CancellationToken cancellationToken)
     {
         var database = redis.GetDatabase();
-        return Task.WhenAll(items.Select(item => database.ScriptEvaluateAsync(script, keys(item), arguments(item))))
-            .WithinAsync(deadline, cancellationToken);
+        var round = Task.WhenAll(items.Select(item => database.ScriptEvaluateAsync(script, keys(item), arguments(item))));
+        return deadline.WithinAsync(round, cancellationToken);
     }
 }

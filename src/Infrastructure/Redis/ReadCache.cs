@@ -6,10 +6,10 @@ namespace ProductCache.Infrastructure.Redis;
 /// The cache as its readers see it: RedisCache with a deadline, and without its writes. Entries are born under a claim
 /// only (<see cref="GuardedCache"/>); a plain write would let an old row overtake a newer one.
 /// </summary>
-internal sealed class ReadCache(IDistributedCache redis) : IDistributedCache
+internal sealed class ReadCache(IDistributedCache redis, RedisDeadline deadline) : IDistributedCache
 {
     public Task<byte[]?> GetAsync(string key, CancellationToken token = default) =>
-        redis.GetAsync(key, token).WithinAsync(RedisOptions.ReadDeadline, token);
+        deadline.WithinAsync(redis.GetAsync(key, token), token);
 
     public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
 

@@ -12,6 +12,12 @@ public sealed record RedisOptions(ConfigurationOptions Connection)
     /// <summary>For a Worker's step on a whole batch.</summary>
     public static readonly TimeSpan BatchDeadline = TimeSpan.FromSeconds(1);
 
+    /// <summary>For the first answers in the life of a process.</summary>
+    public static readonly TimeSpan FirstDeadline = TimeSpan.FromMilliseconds(700);
+
+    /// <summary>For any command, while Redis answers others.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
     /// <summary>How long a lease stands without being filled: then the next reader asks again.</summary>
     public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
 
@@ -28,12 +34,12 @@ public sealed record RedisOptions(ConfigurationOptions Connection)
             AbortOnConnectFail = false,
             BacklogPolicy = BacklogPolicy.FailFast,
             ConnectTimeout = 1_000,
-            AsyncTimeout = 1_000,
-            SyncTimeout = 1_000,
+            AsyncTimeout = (int)Limit.TotalMilliseconds,
+            SyncTimeout = (int)Limit.TotalMilliseconds,
             KeepAlive = 1,
             ReconnectRetryPolicy = new LinearRetry(250),
         };
-        foreach (var host in settings.Text("REDIS_HOST").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        foreach (var host in settings.Hosts("REDIS_HOST").Where(host => host.Length > 0))
         {
             connection.EndPoints.Add(host, port);
         }

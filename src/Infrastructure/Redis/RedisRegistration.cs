@@ -15,10 +15,12 @@ public static class RedisRegistration
     public static IServiceCollection AddRedisForReaders(this IServiceCollection services, RedisOptions options)
     {
         services.AddRedis(options, RedisOptions.ReadDeadline);
-        services.AddSingleton<IDistributedCache>(provider => new ReadCache(new RedisCache(new RedisCacheOptions
-        {
-            ConnectionMultiplexerFactory = () => Task.FromResult(provider.GetRequiredService<IConnectionMultiplexer>()),
-        })));
+        services.AddSingleton<IDistributedCache>(provider => new ReadCache(
+            new RedisCache(new RedisCacheOptions
+            {
+                ConnectionMultiplexerFactory = () => Task.FromResult(provider.GetRequiredService<IConnectionMultiplexer>()),
+            }),
+            provider.GetRequiredService<RedisDeadline>()));
         services.AddSingleton<MissingProducts>();
         services.AddHostedService(provider => new FillListener(
             provider.GetRequiredService<IConnectionMultiplexer>(),
@@ -45,18 +47,19 @@ public static class RedisRegistration
             connection.ConnectionRestored += (_, restored) => RedisLog.ConnectionRestored(logger, restored.EndPoint?.ToString());
             return connection;
         });
-        services.AddSingleton<IGuardedCache>(provider =>
-            new GuardedCache(provider.GetRequiredService<IConnectionMultiplexer>(), RedisScripts.Default, deadline));
+        services.AddSingleton(provider => new RedisDeadline(deadline, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(RedisScripts.Default);
+        services.AddSingleton<IGuardedCache, GuardedCache>();
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: ["ready"]);
     }
 
-    private sealed class RedisHealth(IConnectionMultiplexer redis) : IHealthCheck
+    private sealed class RedisHealth(IConnectionMultiplexer redis, RedisDeadline deadline) : IHealthCheck
     {
         public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
         {
             try
             {
-                await redis.GetDatabase().PingAsync().WithinAsync(RedisOptions.BatchDeadline, cancellationToken);
+                await deadline.WithinAsync(redis.GetDatabase().PingAsync(), cancellationToken);
                 return HealthCheckResult.Healthy();
             }
             catch (UnavailableException exception)

@@ -32,8 +32,8 @@ internal static partial class KafkaLog
     [LoggerMessage(3, LogLevel.Information, "{Topic}/{Group}: assigned partitions {Partitions}")]
     public static partial void Assigned(ILogger logger, string topic, string group, string partitions);
 
-    [LoggerMessage(4, LogLevel.Information, "{Topic}/{Group}: gave up partitions {Partitions}, {Unfinished} records unfinished")]
-    public static partial void Revoked(ILogger logger, string topic, string group, string partitions, int unfinished);
+    [LoggerMessage(4, LogLevel.Information, "{Topic}/{Group}: {How} partitions {Partitions}, {Unfinished} records unfinished")]
+    public static partial void Revoked(ILogger logger, string topic, string group, string how, string partitions, int unfinished);
 
     [LoggerMessage(5, LogLevel.Warning, "{Topic}[{Partition}]@{Offset} goes to the dead-letter topic ({Stage}): {Reason}")]
     public static partial void DeadLettered(ILogger logger, string topic, int partition, long offset, string stage, string reason);
@@ -49,6 +49,9 @@ internal static partial class KafkaLog
 
     [LoggerMessage(9, LogLevel.Error, "{Topic}/{Group}: the consumer failed and is made anew: {Reason}")]
     public static partial void ConsumerRestarts(ILogger logger, string topic, string group, string reason);
+
+    [LoggerMessage(11, LogLevel.Warning, "{Topic}/{Group}: closing the consumer takes too long, leaving it behind")]
+    public static partial void CloseHangs(ILogger logger, string topic, string group);
 
     [LoggerMessage(10, LogLevel.Warning, "{Topic}/{Group}: stopping with {Count} records unfinished; they will be delivered again")]
     public static partial void StoppedUnfinished(ILogger logger, string topic, string group, int count);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Confluent.Kafka;
 using MassTransit.Transports;
 using Microsoft.Extensions.Logging;
@@ -30,6 +31,12 @@ internal sealed class TopicConsumer<TKey, TValue>
     /// <summary>How long a commit may take.</summary>
     private static readonly TimeSpan CommitTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long closing a client may take: it leaves the group.</summary>
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long after a lost session partitions must be assigned again, brokers away included.</summary>
+    private static readonly TimeSpan RejoinTimeout = TimeSpan.FromSeconds(30);
+
     /// <summary>Before a consumer that failed for good is made anew.</summary>
     private static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(1);
 
@@ -52,6 +59,7 @@ internal sealed class TopicConsumer<TKey, TValue>
 
     // Only the poll thread.
     private bool paused;
+    private long? lostAt;
     private bool ready;
     private Exception? fatal;
 
@@ -112,7 +120,8 @@ internal sealed class TopicConsumer<TKey, TValue>
         ready = false;
         paused = false;
         aborting = new CancellationTokenSource();
-        using var consumer = Build();
+        lostAt = null;
+        var consumer = Build();
         using var ending = new CancellationTokenSource();
         var committing = Task.Run(() => CommitLoopAsync(consumer, ending.Token), CancellationToken.None);
         try
@@ -121,6 +130,7 @@ internal sealed class TopicConsumer<TKey, TValue>
             while (!stopping.IsCancellationRequested && fatal is null)
             {
                 Poll(consumer);
+                RequireRejoin();
             }
         }
         finally
@@ -138,7 +148,7 @@ internal sealed class TopicConsumer<TKey, TValue>
             committing.Wait(CommitTimeout);
             Commit(consumer, checkpoints);
             checkpoints.Clear();
-            consumer.Close();
+            Close(consumer);
         }
 
         if (fatal is not null)
@@ -191,6 +201,16 @@ internal sealed class TopicConsumer<TKey, TValue>
     }
 
     // Polling goes on while paused, so a slow consumer keeps its partitions.
+    // librdkafka joins again by itself after a session was lost, save in rare cases (a commit that was on its way when
+    // the coordinator went): then only a new client helps.
+    private void RequireRejoin()
+    {
+        if (lostAt is { } since && Stopwatch.GetElapsedTime(since) > RejoinTimeout)
+        {
+            throw new TimeoutException($"no partitions were assigned within {RejoinTimeout.TotalSeconds} s after the session was lost");
+        }
+    }
+
     private void ApplyBackPressure(IConsumer<byte[]?, byte[]?> consumer)
     {
         var count = Volatile.Read(ref inFlight);
@@ -302,6 +322,7 @@ internal sealed class TopicConsumer<TKey, TValue>
 
         // New partitions come unpaused: the next poll decides anew.
         paused = false;
+        lostAt = null;
         if (!ready)
         {
             ready = true;
@@ -312,6 +333,11 @@ internal sealed class TopicConsumer<TKey, TValue>
     // Called by Consume, on the poll thread. Lost partitions have another owner already: nothing to wait for, nothing to commit.
     private void OnRevoked(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartitionOffset> partitions, bool lost)
     {
+        if (lost)
+        {
+            lostAt = Stopwatch.GetTimestamp();
+        }
+
         var revoked = checkpoints.Where(entry => partitions.Any(partition => partition.TopicPartition == entry.Key)).ToList();
         Drain(revoked.Select(entry => entry.Value), lost ? TimeSpan.Zero : RevokeDrainTimeout);
         if (!lost)
@@ -324,6 +350,7 @@ internal sealed class TopicConsumer<TKey, TValue>
             logger,
             settings.Topic,
             settings.GroupId,
+            lost ? "lost" : "gave up",
             Names(partitions.Select(partition => partition.TopicPartition)),
             revoked.Sum(entry => entry.Value.InFlight));
     }
@@ -334,6 +361,20 @@ internal sealed class TopicConsumer<TKey, TValue>
         if (error.IsFatal)
         {
             fatal = new KafkaException(error);
+        }
+    }
+
+    // On another thread, and left behind if it hangs: a stop or a restart must not.
+    private void Close(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        var closing = Task.Run(() =>
+        {
+            consumer.Close();
+            consumer.Dispose();
+        });
+        if (!closing.Wait(CloseTimeout))
+        {
+            KafkaLog.CloseHangs(logger, settings.Topic, settings.GroupId);
         }
     }
 

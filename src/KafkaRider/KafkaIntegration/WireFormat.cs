@@ -32,7 +32,7 @@ internal static class WireFormat
         var headers = new KafkaHeaders();
         foreach (var (key, value) in context.Headers.GetAll())
         {
-            if (!key.StartsWith("MT-Host-", StringComparison.Ordinal) && value is not null)
+            if (value is not null && IsWritten(key))
             {
                 headers.Add(key, Encoding.UTF8.GetBytes(TextOf(value)));
             }
@@ -69,9 +69,14 @@ internal static class WireFormat
         _ => data is null or [] ? null : JsonSerializer.Deserialize(data, type, SystemTextJsonMessageSerializer.Options),
     };
 
+    private static bool IsWritten(string key) =>
+        !key.StartsWith("MT-Host-", StringComparison.Ordinal)
+        && (!key.StartsWith("MT-Fault-", StringComparison.Ordinal) || key is MessageHeaders.FaultMessage or MessageHeaders.FaultInputAddress);
+
     private static string TextOf(object value) => value switch
     {
         string text => text,
+        false => "false",
         Uri uri => uri.ToString(),
         ValueType => Convert.ToString(value, CultureInfo.InvariantCulture) ?? string.Empty,
         _ => JsonSerializer.Serialize(value, SystemTextJsonMessageSerializer.Options),

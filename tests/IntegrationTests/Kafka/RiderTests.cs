@@ -30,7 +30,7 @@ public sealed class RiderTests
     [SetUp]
     public async Task CreateTopicAsync()
     {
-        kafka = await Servers.Kafka;
+        kafka = await SharedServers.Kafka;
         topic = await TestTopics.CreateAsync(kafka);
         group = $"group-{Guid.NewGuid():N}";
     }

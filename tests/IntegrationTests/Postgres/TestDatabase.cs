@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using ProductCache.Infrastructure.Postgres;
+using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.IntegrationTests.Postgres;
 
@@ -27,7 +28,7 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public static async Task<TestDatabase> CreateEmptyAsync()
     {
-        var server = (await Servers.Postgres).ConnectionString;
+        var server = (await SharedServers.Postgres).ConnectionString;
         var name = $"test_{Guid.NewGuid():N}";
         await using var dataSource = NpgsqlDataSource.Create(server);
         await using var command = dataSource.CreateCommand($"CREATE DATABASE {name}");

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Redis;
 using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
 using StackExchange.Redis;
 using static ProductCache.TestSupport.TestProducts;
 
@@ -13,7 +14,7 @@ public sealed class FillNotificationsTests
     [Test]
     public async Task TheNewsOfAFillReachesTheReadersOfAnotherProcess()
     {
-        var redis = await Servers.Redis;
+        var redis = await SharedServers.Redis;
         await using var worker = await ConnectionMultiplexer.ConnectAsync($"{redis.Host}:{redis.Port}");
         await using var api = await ConnectionMultiplexer.ConnectAsync($"{redis.Host}:{redis.Port}");
         ConcurrentQueue<ProductId> woken = new();
@@ -22,7 +23,7 @@ public sealed class FillNotificationsTests
         await listener.ExecuteTask!;
 
         var (first, second) = (NewId(), NewId());
-        await new FillNotifications(worker).FilledAsync([first, second], default);
+        await new FillNotifications(worker, RedisGuardedCacheContract.Deadline).FilledAsync([first, second], default);
 
         await Eventually.TrueAsync(() => woken.Count == 2);
         Assert.That(woken, Is.EqualTo(new[] { first, second }));
@@ -31,7 +32,7 @@ public sealed class FillNotificationsTests
     [Test]
     public async Task WhatIsNotAListOfIdsIsIgnored()
     {
-        var redis = await Servers.Redis;
+        var redis = await SharedServers.Redis;
         await using var connection = await ConnectionMultiplexer.ConnectAsync($"{redis.Host}:{redis.Port}");
         ConcurrentQueue<ProductId> woken = new();
         using var listener = new FillListener(connection, ids => ids.ToList().ForEach(woken.Enqueue), NullLogger<FillListener>.Instance);

@@ -19,11 +19,11 @@ public sealed class ReadCacheTests
     [OneTimeSetUp]
     public async Task ConnectAsync()
     {
-        server = await Servers.Redis;
+        server = await SharedServers.Redis;
         var options = RedisOptions.Read(TestSettings.Of(("REDIS_HOST", server.Host), ("REDIS_PORT", $"{server.Port}")));
         connection = await ConnectionMultiplexer.ConnectAsync(options.Connection);
         redisCache = new RedisCache(new RedisCacheOptions { ConnectionMultiplexerFactory = () => Task.FromResult<IConnectionMultiplexer>(connection) });
-        cache = new ReadCache(redisCache);
+        cache = new ReadCache(redisCache, new RedisDeadline(RedisOptions.ReadDeadline, TimeProvider.System));
     }
 
     [OneTimeTearDown]
@@ -83,5 +83,6 @@ public sealed class ReadCacheTests
 
     [Test]
     public void ACommandWithoutAnswerEndsAtItsDeadline() =>
-        Assert.ThrowsAsync<UnavailableException>(() => new TaskCompletionSource<int>().Task.WithinAsync(TimeSpan.FromMilliseconds(1), default));
+        Assert.ThrowsAsync<UnavailableException>(() =>
+            new RedisDeadline(TimeSpan.FromMilliseconds(1), TimeProvider.System).WithinAsync(new TaskCompletionSource<int>().Task, default));
 }

@@ -10,7 +10,7 @@ namespace ProductCache.IntegrationTests.Redis;
 /// <summary>The contract on a real Redis. Entries are read through RedisCache of Microsoft.Extensions.Caching.</summary>
 public abstract class RedisGuardedCacheContract : GuardedCacheContract
 {
-    internal static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
+    internal static readonly RedisDeadline Deadline = new(TimeSpan.FromSeconds(10), TimeProvider.System);
 
     private ConnectionMultiplexer connection = null!;
     private RedisCache redisCache = null!;

@@ -1,10 +1,12 @@
+using ProductCache.TestSupport.Servers;
+
 namespace ProductCache.IntegrationTests.Redis;
 
 public sealed class RedisGuardedCacheTests : RedisGuardedCacheContract
 {
     protected override async Task<string> AddressAsync()
     {
-        var redis = await Servers.Redis;
+        var redis = await SharedServers.Redis;
         return $"{redis.Host}:{redis.Port}";
     }
 }

@@ -50,6 +50,9 @@ public sealed class WrongScriptsTests
             nameof(RedisGuardedCacheTests.ADuplicateRequestForAFilledProductHasNothingToDo),
             Right with { Claim = Without(Right.Claim, "data and string.byte(data) == tonumber(ARGV[3])", "false") });
         yield return Case(
+            nameof(RedisGuardedCacheTests.AReaderWhoMissedBeforeTheFillDoesNotAskAfterIt),
+            Right with { Lease = Without(Right.Lease, "data and string.byte(data) == tonumber(ARGV[3])", "false") });
+        yield return Case(
             nameof(RedisGuardedCacheTests.AFillEndsTheLease),
             Right with { Fill = Without(Right.Fill, "redis.call('DEL', KEYS[2])") });
         yield return Case(

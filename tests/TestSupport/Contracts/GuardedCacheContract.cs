@@ -82,11 +82,19 @@ public abstract class GuardedCacheContract
     public async Task AFillEndsTheLease()
     {
         var id = NewId();
-        await TakeLeaseAsync(id);
+        var claim = await ClaimAsync(id);
+        await FillAsync(claim, Entry(id));
 
+        Assert.That(await FillAsync(claim, Entry(id)), Is.EqualTo(FillOutcome.Refused));
+    }
+
+    [Test]
+    public async Task AReaderWhoMissedBeforeTheFillDoesNotAskAfterIt()
+    {
+        var id = NewId();
         await FillAsync(await ClaimAsync(id), Entry(id));
 
-        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+        Assert.That(await TakeLeaseAsync(id), Is.Null);
     }
 
     [Test]
@@ -107,6 +115,7 @@ public abstract class GuardedCacheContract
         await PutForeignEntryAsync(id, [CachedProduct.Format + 1, 1, 2, 3]);
         var entry = Entry(id);
 
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
         await FillAsync(await ClaimAsync(id), entry);
 
         Assert.That(await ReadAsync(id), Is.EqualTo(entry.Payload));

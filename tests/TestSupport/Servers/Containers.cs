@@ -7,7 +7,7 @@ namespace ProductCache.TestSupport.Servers;
 
 // Servers in containers. Their host ports are fixed, so that a server that was stopped comes back where it was.
 
-internal static class Images
+public static class Images
 {
     public const string Postgres = "postgres:17";
     public const string Redis = "redis:8";
@@ -91,7 +91,7 @@ internal sealed class ContainerKafka : KafkaServer
 }
 
 /// <summary>Whether a container engine answers and has the images, so that nothing has to be pulled.</summary>
-internal static class Engine
+public static class Engine
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 

@@ -100,7 +100,9 @@ public sealed class CachedProductTests
 
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(json.RootElement.EnumerateObject().Select(property => property.Name), Is.EqualTo(new[] { "id", "name", "price", "description" }));
+            Assert.That(
+                json.RootElement.EnumerateObject().Select(property => property.Name),
+                Is.EqualTo(new[] { "id", "name", "price", "description" }));
             Assert.That(json.RootElement.GetProperty("name").GetString(), Is.EqualTo(name));
             Assert.That(json.RootElement.GetProperty("description").GetString(), Is.EqualTo(description));
         }

@@ -53,9 +53,9 @@ public sealed class FillCacheTests
             return call.Arg<IReadOnlyList<Fill>>().Select(fill => outcomeOf(fill.Claim.Id)).ToList();
         });
         cache.WhenForAnyArgs(port => port.ReleaseAsync(default!, default)).Do(call => released.AddRange(call.Arg<IReadOnlyList<Lease>>()));
-        store.ReadAsync(default!, default).ReturnsForAnyArgs(call => readFault is not null
-            ? throw readFault
-            : call.Arg<IReadOnlyCollection<ProductId>>().Where(rows.ContainsKey).ToDictionary(id => id, id => rows[id]));
+        store.ReadAsync(default!, default).ReturnsForAnyArgs(call => readFault is null
+            ? Task.FromResult(RowsOf(call.Arg<IReadOnlyCollection<ProductId>>()))
+            : Task.FromException<IReadOnlyDictionary<ProductId, Product>>(readFault));
         notifications.WhenForAnyArgs(port => port.FilledAsync(default!, default))
             .Do(call => announced.AddRange(call.Arg<IReadOnlyCollection<ProductId>>()));
     }
@@ -144,7 +144,9 @@ public sealed class FillCacheTests
         await cache.ReceivedWithAnyArgs(1).ClaimAsync(default!, default);
         await cache.ReceivedWithAnyArgs(1).FillAsync(default!, default);
         await notifications.ReceivedWithAnyArgs(1).FilledAsync(default!, default);
-        Assert.That(fills.Select(fill => (fill.Claim.Id.Value, fill.Entry.Version)), Is.EqualTo(Enumerable.Range(1, 100).Select(id => ((long)id, (long)id))));
+        Assert.That(
+            fills.Select(fill => (fill.Claim.Id.Value, fill.Entry.Version)),
+            Is.EqualTo(Enumerable.Range(1, 100).Select(id => ((long)id, (long)id))));
     }
 
     [Test]
@@ -302,6 +304,9 @@ public sealed class FillCacheTests
     }
 
     private static ProductId[] Ids(params int[] ids) => [.. ids.Select(id => new ProductId(id))];
+
+    private IReadOnlyDictionary<ProductId, Product> RowsOf(IReadOnlyCollection<ProductId> ids) =>
+        ids.Where(rows.ContainsKey).ToDictionary(id => id, id => rows[id]);
 
     private void InsertRow(int id, long version = 1) => rows[new ProductId(id)] = Some.Product(new ProductId(id), version);
 

@@ -142,7 +142,8 @@ public sealed class GetProductTests
         var result = await Get(waiting ? LongWait : TimeSpan.Zero);
 
         Assert.That(result, Is.EqualTo(new GetProductResult.Unavailable(Dependency.Broker)));
-        await guardedCache.Received(1).ReleaseAsync(Arg.Is<IReadOnlyList<Lease>>(leases => leases.SequenceEqual(new[] { Lease })), Arg.Any<CancellationToken>());
+        await guardedCache.Received(1)
+            .ReleaseAsync(Arg.Is<IReadOnlyList<Lease>>(leases => leases.Single() == Lease), Arg.Any<CancellationToken>());
     }
 
     [Test]

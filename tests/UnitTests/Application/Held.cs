@@ -53,7 +53,7 @@ internal sealed class Held<TArgument, TResult>
 internal static class Held
 {
     /// <summary>After it, a test that would hang fails.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     public static void Answer<TArgument>(this Held<TArgument, bool>.Call call) => call.Answer(true);
 }
@@ -74,7 +74,8 @@ internal sealed class HeldCache : IDistributedCache
 
     public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
 
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) => throw new NotSupportedException();
+    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
+        throw new NotSupportedException();
 
     public void Refresh(string key) => throw new NotSupportedException();
 
@@ -108,11 +109,14 @@ internal sealed class HeldLeases : IGuardedCache
         return ReleaseFault is null ? Task.CompletedTask : Task.FromException(ReleaseFault);
     }
 
-    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
-    public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
-    public Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 }
 
 internal sealed class HeldRequests : IProductRequests

@@ -110,7 +110,9 @@ public sealed class MissingProductsTests
 
         foreach (var ask in asks)
         {
-            Assert.That(() => ask.WaitAsync(Held.Patience), Throws.TypeOf<UnavailableException>().With.Property("Dependency").EqualTo(Dependency.Broker));
+            Assert.That(
+                () => ask.WaitAsync(Held.Patience),
+                Throws.TypeOf<UnavailableException>().With.Property("Dependency").EqualTo(Dependency.Broker));
         }
 
         Assert.That(leases.Released, Is.EqualTo(new[] { lease }));

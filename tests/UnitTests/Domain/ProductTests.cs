@@ -22,11 +22,13 @@ public sealed class ProductTests
 
     [TestCase("x", 200)]
     [TestCase(Emoji, 200)]
-    public void ANameOf200CharactersIsAccepted(string character, int count) => Assert.That(() => Named(Times(character, count)), Throws.Nothing);
+    public void ANameOf200CharactersIsAccepted(string character, int count) =>
+        Assert.That(() => Named(Times(character, count)), Throws.Nothing);
 
     [TestCase("x", 201)]
     [TestCase(Emoji, 201)]
-    public void ANameOf201CharactersIsRefused(string character, int count) => Assert.That(() => Named(Times(character, count)), Throws.ArgumentException);
+    public void ANameOf201CharactersIsRefused(string character, int count) =>
+        Assert.That(() => Named(Times(character, count)), Throws.ArgumentException);
 
     [Test]
     public void AProductHasAName() => Assert.Multiple(() =>

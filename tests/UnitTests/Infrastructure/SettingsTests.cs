@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Configuration;
 using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;
@@ -147,6 +149,19 @@ public sealed class SettingsTests
         Assert.That(FaultsOf(settings), Does.StartWith("WRONG "));
     }
 
+    [Test]
+    public void APortThatSomebodyListensOnIsNamed()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var settings = Of(("KEY", $"{port}"));
+
+        settings.FreePort("KEY", 1);
+
+        Assert.That(FaultsOf(settings), Is.EqualTo($"KEY is {port}, and another process listens on that port."));
+    }
+
     [TestCase("true", true)]
     [TestCase("False", false)]
     [TestCase(null, true)]
@@ -220,7 +235,8 @@ public sealed class SettingsTests
         ReadAll(settings);
 
         var message = FaultsOf(settings);
-        Assert.That(new[] { "DB_HOST", "DB_NAME", "DB_USER", "DB_PASSWORD", "REDIS_HOST", "KAFKA_BOOTSTRAP" }, Is.All.Matches<string>(key => message.Contains($"{key} is missing.")));
+        string[] keys = ["DB_HOST", "DB_NAME", "DB_USER", "DB_PASSWORD", "REDIS_HOST", "KAFKA_BOOTSTRAP"];
+        Assert.That(keys, Is.All.Matches<string>(key => message.Contains($"{key} is missing.")));
     }
 
     [Test]
@@ -231,7 +247,12 @@ public sealed class SettingsTests
             "DB_PORT", "DB_POOL_SIZE", "REDIS_PORT", "KAFKA_PARTITIONS", "KAFKA_REPLICATION", "KAFKA_FETCH_WAIT_MS",
             "CACHE_TTL_SECONDS", "CACHE_NEGATIVE_TTL_SECONDS", "CACHE_TTL_JITTER_PERCENT",
         ];
-        var settings = Of([.. numbers.Select(key => (key, "-7")), ("KAFKA_CREATE_TOPICS", "perhaps"), ("DB_PASSWORD_FILE", Path.Combine(folder, "none"))]);
+        var settings = Of(
+        [
+            .. numbers.Select(key => (key, "-7")),
+            ("KAFKA_CREATE_TOPICS", "perhaps"),
+            ("DB_PASSWORD_FILE", Path.Combine(folder, "none")),
+        ]);
 
         ReadAll(settings);
 
@@ -244,7 +265,12 @@ public sealed class SettingsTests
     public void TheDefaultsAreValid()
     {
         var settings = Of(
-            ("DB_HOST", "db"), ("DB_NAME", "products"), ("DB_USER", "user"), ("DB_PASSWORD", "secret"), ("REDIS_HOST", "redis"), ("KAFKA_BOOTSTRAP", "kafka:9092"));
+            ("DB_HOST", "db"),
+            ("DB_NAME", "products"),
+            ("DB_USER", "user"),
+            ("DB_PASSWORD", "secret"),
+            ("REDIS_HOST", "redis"),
+            ("KAFKA_BOOTSTRAP", "kafka:9092"));
 
         ReadAll(settings);
 

@@ -80,7 +80,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
 
                             t.HasCheckConstraint("products_name_valid", "char_length(name) BETWEEN 1 AND 200 AND name !~ '[\\u0001-\\u001f\\u007f-\\u009f]'");
 
-                            t.HasCheckConstraint("products_price_not_negative", "price >= 0");
+                            t.HasCheckConstraint("products_price_valid", "price BETWEEN 0 AND 9999999999.99");
                         });
                 });
 #pragma warning restore 612, 618

@@ -31,7 +31,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                     table.CheckConstraint("products_description_valid", "char_length(description) <= 10000");
                     table.CheckConstraint("products_id_positive", "id > 0");
                     table.CheckConstraint("products_name_valid", "char_length(name) BETWEEN 1 AND 200 AND name !~ '[\\u0001-\\u001f\\u007f-\\u009f]'");
-                    table.CheckConstraint("products_price_not_negative", "price >= 0");
+                    table.CheckConstraint("products_price_valid", "price BETWEEN 0 AND 9999999999.99");
                 });
 
             // Rows that psql, COPY or another service write are as good as the API's: the database draws the version.

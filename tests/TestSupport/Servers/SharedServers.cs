@@ -1,10 +1,7 @@
-using ProductCache.TestSupport.Servers;
-
-namespace ProductCache.IntegrationTests;
+namespace ProductCache.TestSupport.Servers;
 
 /// <summary>The servers of this test run, each started when the first test asks for it.</summary>
-[SetUpFixture]
-public sealed class Servers
+public static class SharedServers
 {
     private static readonly Lazy<Task<PostgresServer>> LazyPostgres = new(TestServers.StartPostgresAsync);
     private static readonly Lazy<Task<RedisServer>> LazyRedis = new(TestServers.StartRedisAsync);
@@ -16,8 +13,7 @@ public sealed class Servers
 
     public static Task<KafkaServer> Kafka => LazyKafka.Value;
 
-    [OneTimeTearDown]
-    public async Task StopAsync()
+    public static async Task StopAsync()
     {
         await DisposeAsync(LazyKafka);
         await DisposeAsync(LazyRedis);

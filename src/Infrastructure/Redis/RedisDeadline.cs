@@ -1,0 +1,22 @@
+using ProductCache.Application;
+using StackExchange.Redis;
+
+namespace ProductCache.Infrastructure.Redis;
+
+/// <summary>Turns every way in which Redis can fail to answer into one exception, in bounded time. One per process.</summary>
+internal sealed class RedisDeadline(TimeSpan deadline, TimeProvider time)
+{
+    private readonly ProgressDeadline progress = new(deadline, RedisOptions.FirstDeadline, RedisOptions.Limit, time);
+
+    public async Task<T> WithinAsync<T>(Task<T> command, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await progress.WithinAsync(command, cancellationToken);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            throw new UnavailableException(Dependency.Cache, exception);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using ProductCache.Infrastructure.Hosting;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>Wrong settings are told in plain sentences, at once, with the names of the keys.</summary>
+public sealed class ConfigurationTests
+{
+    private static readonly Dictionary<string, string> Right = new()
+    {
+        ["DB_HOST"] = "127.0.0.1",
+        ["DB_NAME"] = "products",
+        ["DB_USER"] = "product",
+        ["DB_PASSWORD"] = "secret",
+        ["REDIS_HOST"] = "127.0.0.1",
+        ["KAFKA_BOOTSTRAP"] = "127.0.0.1:9092",
+    };
+
+    [TestCase("Worker", "DB_HOST", null, "DB_HOST is missing.")]
+    [TestCase("Worker", "DB_PASSWORD", null, "DB_PASSWORD is missing.")]
+    [TestCase("Worker", "DB_PORT", "none", "DB_PORT must be a whole number from 1 to 65535, not 'none'.")]
+    [TestCase("Worker", "CACHE_TTL_SECONDS", "0", "CACHE_TTL_SECONDS must be a whole number from 1 to 2592000, not '0'.")]
+    [TestCase("Worker", "KAFKA_CREATE_TOPICS", "maybe", "KAFKA_CREATE_TOPICS must be true or false, not 'maybe'.")]
+    [TestCase("Api", "REDIS_HOST", null, "REDIS_HOST is missing.")]
+    [TestCase("Api", "REDIS_PASSWORD_FILE", "/nowhere", "REDIS_PASSWORD_FILE names a file that cannot be read: /nowhere.")]
+    [TestCase("Api", "KAFKA_BOOTSTRAP", "localhost", "KAFKA_BOOTSTRAP must list brokers as host:port, not 'localhost'.")]
+    [TestCase("Api", "API_PORT", "70000", "API_PORT must be a whole number from 1 to 65535, not '70000'.")]
+    public async Task AWrongSettingIsNamed(string service, string key, string? value, string sentence)
+    {
+        var settings = new Dictionary<string, string>(Right);
+        settings.Remove(key);
+        if (value is not null)
+        {
+            settings[key] = value;
+        }
+
+        await using var process = ServiceUnderTest.Launch(service, settings);
+
+        Assert.That(await process.ExitAsync(), Is.EqualTo(ServiceProcess.WrongSettings));
+        Assert.That(process.Output, Is.EqualTo(sentence));
+    }
+
+    [Test]
+    public async Task APortThatIsTakenIsToldInASentence()
+    {
+        using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.IPv6Any, 0);
+        taken.Start();
+        var port = ((System.Net.IPEndPoint)taken.LocalEndpoint).Port;
+        await using var process = ServiceUnderTest.Launch("Api", new Dictionary<string, string>(Right) { ["API_PORT"] = $"{port}" });
+
+        Assert.That(await process.ExitAsync(), Is.EqualTo(ServiceProcess.WrongSettings));
+        Assert.That(process.Output, Is.EqualTo($"API_PORT is {port}, and another process listens on that port."));
+    }
+}

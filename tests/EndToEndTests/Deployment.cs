@@ -1,0 +1,132 @@
+using System.Globalization;
+using Npgsql;
+using ProductCache.Application;
+using ProductCache.Domain;
+using ProductCache.TestSupport.Servers;
+using StackExchange.Redis;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>An Api and a Worker process on real servers, with a database and a consumer group of their own.</summary>
+internal sealed class Deployment : IAsyncDisposable
+{
+    private readonly Dictionary<string, string> settings;
+    private readonly int workerPort = TestServer.FreePort();
+
+    private Deployment(PostgresServer postgres, RedisServer redis, KafkaServer kafka, NpgsqlDataSource dataSource, IConnectionMultiplexer redisConnection)
+    {
+        Postgres = postgres;
+        Redis = redis;
+        Kafka = kafka;
+        DataSource = dataSource;
+        RedisConnection = redisConnection;
+        ApiPort = TestServer.FreePort();
+        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{ApiPort}"), Timeout = TimeSpan.FromSeconds(30) };
+        var database = new NpgsqlConnectionStringBuilder(dataSource.ConnectionString);
+        settings = new Dictionary<string, string>(kafka.ClientSettings)
+        {
+            ["DB_HOST"] = database.Host!,
+            ["DB_PORT"] = database.Port.ToString(CultureInfo.InvariantCulture),
+            ["DB_NAME"] = database.Database!,
+            ["DB_USER"] = database.Username!,
+            ["DB_PASSWORD"] = new NpgsqlConnectionStringBuilder(postgres.ConnectionString).Password!,
+            ["REDIS_HOST"] = redis.Host,
+            ["REDIS_PORT"] = redis.Port.ToString(CultureInfo.InvariantCulture),
+            ["KAFKA_BOOTSTRAP"] = kafka.Bootstrap,
+            ["KAFKA_GROUP"] = $"worker-{Guid.NewGuid():N}",
+            ["API_PORT"] = ApiPort.ToString(CultureInfo.InvariantCulture),
+            ["WORKER_PORT"] = workerPort.ToString(CultureInfo.InvariantCulture),
+        };
+    }
+
+    public PostgresServer Postgres { get; }
+
+    public RedisServer Redis { get; }
+
+    public KafkaServer Kafka { get; }
+
+    public NpgsqlDataSource DataSource { get; }
+
+    public IConnectionMultiplexer RedisConnection { get; }
+
+    public int ApiPort { get; }
+
+    public HttpClient Http { get; }
+
+    public ServiceUnderTest Api { get; private set; } = null!;
+
+    public ServiceUnderTest Worker { get; private set; } = null!;
+
+    public static async Task<Deployment> StartAsync()
+    {
+        var (postgres, redis, kafka) = (await SharedServers.Postgres, await SharedServers.Redis, await SharedServers.Kafka);
+        var name = $"e2e_{Guid.NewGuid():N}";
+        await using (var server = NpgsqlDataSource.Create(postgres.ConnectionString))
+        {
+            await using var create = server.CreateCommand($"CREATE DATABASE {name}");
+            await create.ExecuteNonQueryAsync();
+        }
+
+        var dataSource = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres.ConnectionString) { Database = name, Pooling = false }.ConnectionString);
+        var connection = await ConnectionMultiplexer.ConnectAsync($"{redis.Host}:{redis.Port},abortConnect=false,allowAdmin=true");
+        var deployment = new Deployment(postgres, redis, kafka, dataSource, connection);
+        await deployment.StartWorkerAsync();
+        await deployment.StartApiAsync();
+        return deployment;
+    }
+
+    public async Task StartWorkerAsync()
+    {
+        Worker = ServiceUnderTest.Launch("Worker", settings);
+        await Worker.ReadyAsync(workerPort);
+    }
+
+    public async Task StartApiAsync()
+    {
+        Api = ServiceUnderTest.Launch("Api", settings);
+        await Api.ReadyAsync(ApiPort);
+    }
+
+    public async Task<ProductId> InsertAsync(string name = "Tea", decimal price = 3.5m, string description = "Green")
+    {
+        var id = TestSupport.TestProducts.NewId();
+        await using var command = DataSource.CreateCommand("INSERT INTO products (id, name, price, description) VALUES ($1, $2, $3, $4)");
+        command.Parameters.AddWithValue(id.Value);
+        command.Parameters.AddWithValue(name);
+        command.Parameters.AddWithValue(price);
+        command.Parameters.AddWithValue(description);
+        await command.ExecuteNonQueryAsync();
+        return id;
+    }
+
+    public Task<HttpResponseMessage> GetAsync(ProductId id, string? prefer = null) => GetAsync($"/productapp/{id}/", prefer);
+
+    public async Task<HttpResponseMessage> GetAsync(string path, string? prefer = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        if (prefer is not null)
+        {
+            request.Headers.Add("Prefer", prefer);
+        }
+
+        return await Http.SendAsync(request);
+    }
+
+    /// <summary>Makes the product a hit.</summary>
+    public async Task FillAsync(ProductId id)
+    {
+        using var answer = await GetAsync(id, "wait=10");
+        Assert.That((int)answer.StatusCode, Is.EqualTo(200), await answer.Content.ReadAsStringAsync());
+    }
+
+    public Task<bool> IsCachedAsync(ProductId id) => RedisConnection.GetDatabase().KeyExistsAsync(CacheKeys.Entry(id));
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await Api.DisposeAsync();
+        await Worker.DisposeAsync();
+        await RedisConnection.DisposeAsync();
+        await DataSource.DisposeAsync();
+    }
+}

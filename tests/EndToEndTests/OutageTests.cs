@@ -1,0 +1,121 @@
+using System.Net;
+using ProductCache.Domain;
+using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>Each server stopped and started again under reads; nothing of ours is restarted.</summary>
+public sealed class OutageTests
+{
+    private Deployment deployment = null!;
+    private ProductId cached;
+
+    [SetUp]
+    public async Task StartAsync()
+    {
+        deployment = await Deployment.StartAsync();
+        cached = await deployment.InsertAsync();
+        await deployment.FillAsync(cached);
+    }
+
+    [TearDown]
+    public async Task StopAsync()
+    {
+        await deployment.DisposeAsync();
+    }
+
+    [Test]
+    public async Task WithoutRedisReadsAreUnavailableAndRecover()
+    {
+        await using (await OutageAsync(deployment.Redis))
+        {
+            await ReadsAnswerAsync(cached, HttpStatusCode.ServiceUnavailable);
+            using var answer = await deployment.GetAsync(TestProducts.NewId(), "wait=1");
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+            Assert.That(answer.Headers.RetryAfter, Is.Not.Null);
+            Assert.That(answer.Content.Headers.ContentType!.MediaType, Is.EqualTo("application/problem+json"));
+        }
+
+        await BecomesAHitAsync(cached);
+    }
+
+    [Test]
+    public async Task WithoutKafkaHitsGoOnAndMissesAreUnavailableAndRecover()
+    {
+        var missing = await deployment.InsertAsync();
+        await using (await OutageAsync(deployment.Kafka))
+        {
+            await ReadsAnswerAsync(cached, HttpStatusCode.OK);
+            using var answer = await deployment.GetAsync(missing);
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+            Assert.That(answer.Headers.RetryAfter, Is.Not.Null);
+
+            // The lease was given back: the next reader is refused for the same reason, not told that it was requested.
+            using var again = await deployment.GetAsync(missing);
+            Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        }
+
+        await BecomesAHitAsync(missing);
+    }
+
+    [Test]
+    public async Task WithoutPostgresHitsGoOnAndMissesAreFilledWhenItIsBack()
+    {
+        var missing = await deployment.InsertAsync();
+        await using (await OutageAsync(deployment.Postgres))
+        {
+            await ReadsAnswerAsync(cached, HttpStatusCode.OK);
+            using var answer = await deployment.GetAsync(missing);
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
+        }
+
+        // Nobody asks again.
+        await Eventually.TrueAsync(() => deployment.IsCachedAsync(missing));
+    }
+
+    [Test]
+    public async Task CachedProductsAreAnsweredWhileAllElseIsDown()
+    {
+        await deployment.Worker.KillAsync();
+        await using (await OutageAsync(deployment.Kafka))
+        await using (await OutageAsync(deployment.Postgres))
+        {
+            await ReadsAnswerAsync(cached, HttpStatusCode.OK);
+        }
+
+        await deployment.StartWorkerAsync();
+        await BecomesAHitAsync(await deployment.InsertAsync());
+    }
+
+    private static async Task<IAsyncDisposable> OutageAsync(TestServer server)
+    {
+        server.RequireStoppable();
+        await server.StopAsync();
+        return new Outage(server);
+    }
+
+    private async Task ReadsAnswerAsync(ProductId id, HttpStatusCode expected)
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(async _ =>
+        {
+            using var answer = await deployment.GetAsync(id);
+            return answer.StatusCode;
+        }));
+        Assert.That(answers, Is.All.EqualTo(expected));
+    }
+
+    private Task BecomesAHitAsync(ProductId id) => Eventually.TrueAsync(
+        async () =>
+        {
+            using var answer = await deployment.GetAsync(id);
+            Assert.That((int)answer.StatusCode, Is.AnyOf(200, 202, 503));
+            return answer.StatusCode == HttpStatusCode.OK;
+        },
+        $"{id} answered from the cache");
+
+    private sealed class Outage(TestServer server) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync() => await server.StartAsync();
+    }
+}

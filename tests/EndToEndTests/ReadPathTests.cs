@@ -1,0 +1,282 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Confluent.Kafka;
+using ProductCache.Contracts;
+using ProductCache.Domain;
+using ProductCache.TestSupport;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>The main job over HTTP, with real processes and servers.</summary>
+public sealed class ReadPathTests
+{
+    private Deployment deployment = null!;
+
+    public static IEnumerable<string> BadIds() =>
+    [
+        "0", "-1", "abc", "9223372036854775808", "1.0", "%D9%A3", "%00", "01", "+1", "%2B1", "%201", "1%20", "0x1", "1e3", new string('1', 8 * 1024),
+    ];
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => deployment = await Deployment.StartAsync();
+
+    [OneTimeTearDown]
+    public ValueTask StopAsync() => deployment.DisposeAsync();
+
+    [TestCase("/productapp/{0}/")]
+    [TestCase("/productapp/{0}")]
+    [TestCase("/api/v1/products/{0}")]
+    [TestCase("/api/v1/products/{0}/")]
+    public async Task AMissedProductIsRequestedAndThenAnsweredFromTheCache(string route)
+    {
+        var id = await deployment.InsertAsync("Thé «vert»", 123.45m, "With \"quotes\" & <tags>");
+        var path = string.Format(CultureInfo.InvariantCulture, route, id);
+
+        using var miss = await deployment.GetAsync(path);
+        var missBody = JsonDocument.Parse(await miss.Content.ReadAsStringAsync()).RootElement;
+        Assert.Multiple(() =>
+        {
+            Assert.That(miss.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
+            Assert.That(miss.Headers.Location!.ToString(), Is.EqualTo(path));
+            Assert.That(miss.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(1)));
+            Assert.That(Header(miss, "Cache-Status"), Is.EqualTo("ProductCache; fwd=miss"));
+            Assert.That(missBody.GetProperty("id").GetInt64(), Is.EqualTo(id.Value));
+            Assert.That(missBody.GetProperty("status").GetString(), Is.EqualTo("requested"));
+        });
+
+        await Eventually.TrueAsync(() => deployment.IsCachedAsync(id));
+        using var hit = await deployment.GetAsync(path);
+        Assert.That(hit.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(
+            await hit.Content.ReadAsStringAsync(),
+            Is.EqualTo($$"""{"id":{{id}},"name":"Thé «vert»","price":123.45,"description":"With \"quotes\" & <tags>"}"""));
+        Assert.That(hit.Content.Headers.ContentType!.ToString(), Is.EqualTo("application/json; charset=utf-8"));
+        Assert.That(hit.Headers.ETag!.IsWeak, Is.False);
+        Assert.That(hit.Headers.ETag.Tag, Is.EqualTo($"\"{await VersionAsync(id)}\""));
+        Assert.That(hit.Headers.Age, Is.Not.Null);
+        Assert.That(hit.Headers.CacheControl!.MaxAge!.Value.TotalSeconds, Is.InRange(540, 660));
+        Assert.That(Header(hit, "Cache-Status"), Does.Match(@"^ProductCache; hit; ttl=\d+; detail=redis$"));
+    }
+
+    [Test]
+    public async Task AReaderWhoPrefersToWaitGetsTheProductAtOnce()
+    {
+        var id = await deployment.InsertAsync();
+
+        using var answer = await deployment.GetAsync(id, "respond-async, wait=9");
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(Header(answer, "Preference-Applied"), Is.EqualTo("wait=9"));
+        Assert.That(Header(answer, "Cache-Status"), Does.Match(@"^ProductCache; fwd=miss; stored; ttl=\d+$"));
+    }
+
+    [Test]
+    public async Task AnUnknownProductIsNotFoundAndRemembered()
+    {
+        var id = TestProducts.NewId();
+
+        using var waited = await deployment.GetAsync(id, "wait=9");
+        using var hit = await deployment.GetAsync(id);
+
+        foreach (var answer in new[] { waited, hit })
+        {
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+            Assert.That(answer.Content.Headers.ContentType!.MediaType, Is.EqualTo("application/problem+json"));
+        }
+
+        Assert.That(Header(hit, "Cache-Status"), Does.Match(@"^ProductCache; hit; ttl=\d+; detail=redis$"));
+    }
+
+    [Test]
+    public async Task AReaderWhoHasTheVersionGetsNoBody()
+    {
+        var id = await deployment.InsertAsync();
+        await deployment.FillAsync(id);
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/");
+        request.Headers.TryAddWithoutValidation("If-None-Match", $"\"other\", W/\"{await VersionAsync(id)}\"");
+
+        using var answer = await deployment.Http.SendAsync(request);
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NotModified));
+        Assert.That(await answer.Content.ReadAsByteArrayAsync(), Is.Empty);
+        Assert.That(answer.Headers.ETag, Is.Not.Null);
+        Assert.That(Header(answer, "Cache-Status"), Does.StartWith("ProductCache; hit"));
+    }
+
+    [TestCaseSource(nameof(BadIds))]
+    public async Task WhatIsNoProductIdIsRefusedAndAsksForNothing(string id)
+    {
+        var published = RecordCount();
+        var keys = await KeyCountAsync();
+
+        using var answer = await deployment.GetAsync($"/productapp/{id}/");
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That(answer.Content.Headers.ContentType!.MediaType, Is.EqualTo("application/problem+json"));
+        Assert.That(JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("status").GetInt32(), Is.EqualTo(400));
+        Assert.That(RecordCount(), Is.EqualTo(published));
+        Assert.That(await KeyCountAsync(), Is.EqualTo(keys));
+    }
+
+    [Test]
+    public async Task AnUnknownRouteIsNotFound()
+    {
+        using var answer = await deployment.GetAsync("/productapp/1/2");
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+        Assert.That(answer.Content.Headers.ContentType!.MediaType, Is.EqualTo("application/problem+json"));
+    }
+
+    [TestCase("POST")]
+    [TestCase("PUT")]
+    [TestCase("DELETE")]
+    [TestCase("PATCH")]
+    public async Task AnotherMethodIsNotAllowed(string method)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/productapp/1/");
+
+        using var answer = await deployment.Http.SendAsync(request);
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.MethodNotAllowed));
+        Assert.That(answer.Content.Headers.Allow, Does.Contain("GET"));
+        Assert.That(answer.Content.Headers.ContentType!.MediaType, Is.EqualTo("application/problem+json"));
+    }
+
+    [Test]
+    public async Task AStormOfRequestsForOneMissingProductIsOneMessageAndOneRead()
+    {
+        const int readers = 10_000;
+        var id = await deployment.InsertAsync();
+        var reads = await TableReadsAsync();
+        using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = 1_000 };
+        using var client = new HttpClient(handler) { BaseAddress = deployment.Http.BaseAddress };
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, readers).Select(async n =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/");
+            if (n % 2 == 0)
+            {
+                request.Headers.Add("Prefer", "wait=10");
+            }
+
+            using var answer = await client.SendAsync(request);
+            return (int)answer.StatusCode;
+        }));
+
+        Assert.That(answers.Distinct(), Is.SubsetOf(new[] { 200, 202 }), () => string.Join(", ", answers.CountBy(status => status)));
+        Assert.That(answers.Where((_, n) => n % 2 == 0), Is.All.EqualTo(200));
+        Assert.That(RequestsFor(id), Is.EqualTo(1));
+        await Eventually.TrueAsync(async () => await TableReadsAsync() > reads);
+        Assert.That(await TableReadsAsync(), Is.EqualTo(reads + 1));
+    }
+
+    [Test]
+    public async Task ManyDifferentMissingProductsAreReadInBatches()
+    {
+        List<ProductId> ids = [];
+        for (var n = 0; n < 400; n++)
+        {
+            ids.Add(await deployment.InsertAsync($"Product {n}"));
+        }
+
+        var reads = await TableReadsAsync();
+        var answers = await Task.WhenAll(ids.Select(async id =>
+        {
+            using var answer = await deployment.GetAsync(id, "wait=10");
+            return answer.StatusCode;
+        }));
+
+        Assert.That(answers, Is.All.EqualTo(HttpStatusCode.OK));
+        await Eventually.TrueAsync(async () => await TableReadsAsync() > reads);
+        Assert.That(await TableReadsAsync() - reads, Is.LessThan(ids.Count / 2));
+    }
+
+    [Test]
+    public async Task ARecordThatIsNoRequestIsDeadLetteredAndThePartitionGoesOn()
+    {
+        using var producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = deployment.Kafka.Bootstrap }).Build();
+        string[] poison = ["not json", """{"productId":"x"}""", """{"productId":0}""", "{}", """{"productId":-5}"""];
+        var key = $"poison-{Guid.NewGuid():N}";
+        foreach (var value in poison)
+        {
+            await producer.ProduceAsync(Topics.ProductRequests, new Message<string, string> { Key = key, Value = value });
+        }
+
+        await Eventually.TrueAsync(() => CountOf(Topics.ProductRequests + Topics.DeadLetterSuffix, key) == poison.Length);
+        await deployment.FillAsync(await deployment.InsertAsync());
+    }
+
+    [Test]
+    public async Task HealthAndMetricsAnswer()
+    {
+        using var health = await deployment.GetAsync("/health/live");
+        using var metrics = await deployment.GetAsync("/metrics");
+
+        Assert.That(health.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await metrics.Content.ReadAsStringAsync(), Does.Contain("process_runtime_dotnet").Or.Contain("dotnet_"));
+    }
+
+    private static string? Header(HttpResponseMessage answer, string name) =>
+        answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : null;
+
+    private async Task<long> VersionAsync(ProductId id)
+    {
+        await using var command = deployment.DataSource.CreateCommand("SELECT version FROM products WHERE id = $1");
+        command.Parameters.AddWithValue(id.Value);
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    // PostgreSQL's own count of the statements that read the table, by index or not.
+    private async Task<long> TableReadsAsync()
+    {
+        await using var command = deployment.DataSource.CreateCommand(
+            """
+            SELECT coalesce(sum(calls), 0)::bigint FROM (
+              SELECT seq_scan + coalesce(idx_scan, 0) AS calls FROM pg_stat_user_tables WHERE relname = 'products') AS scans
+            """);
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    private async Task<long> KeyCountAsync()
+    {
+        // Entries of other tests may expire meanwhile: none of these keys does within the test.
+        var server = deployment.RedisConnection.GetServers()[0];
+        return await server.KeysAsync(pattern: "*{[^0-9]*}*").CountAsync();
+    }
+
+    private long RecordCount() => Read(Topics.ProductRequests).Count;
+
+    private int RequestsFor(ProductId id) => CountOf(Topics.ProductRequests, id.ToString());
+
+    private int CountOf(string topic, string key) => Read(topic).Count(record => record.Message.Key == key);
+
+    private List<ConsumeResult<string, string>> Read(string topic)
+    {
+        using var consumer = new ConsumerBuilder<string, string>(new ConsumerConfig
+        {
+            BootstrapServers = deployment.Kafka.Bootstrap,
+            GroupId = $"reader-{Guid.NewGuid():N}",
+            AutoOffsetReset = AutoOffsetReset.Earliest,
+            EnableAutoCommit = false,
+            FetchWaitMaxMs = 5,
+        }).Build();
+        using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+        var timeout = TimeSpan.FromSeconds(20);
+        var partitions = admin.GetMetadata(topic, timeout).Topics[0].Partitions.Select(partition => new TopicPartition(topic, partition.PartitionId)).ToList();
+        var expected = partitions.Sum(partition =>
+        {
+            var marks = consumer.QueryWatermarkOffsets(partition, timeout);
+            return marks.High.Value - marks.Low.Value;
+        });
+        consumer.Assign(partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
+        List<ConsumeResult<string, string>> records = [];
+        while (records.Count < expected)
+        {
+            records.Add(consumer.Consume(timeout) ?? throw new TimeoutException($"Read {records.Count} of {expected} records."));
+        }
+
+        consumer.Close();
+        return records;
+    }
+}

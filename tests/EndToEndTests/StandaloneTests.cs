@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using ProductCache.Standalone;
+using ProductCache.TestSupport;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>The embedded default: one process that brings its own servers, and takes them with it.</summary>
+public sealed partial class StandaloneTests
+{
+    private string folder = null!;
+
+    [SetUp]
+    public void CreateFolder()
+    {
+        folder = Directory.CreateTempSubdirectory("product-cache-standalone-").FullName;
+        File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+    }
+
+    [TearDown]
+    public void DeleteFolder() => Directory.Delete(folder, recursive: true);
+
+    [Test]
+    public async Task ItAnswersKeepsItsDataAndLeavesNothingBehind()
+    {
+        await using (var first = await StartAsync())
+        {
+            Assert.That(first.Output, Does.Contain("1000 sample products added").And.Contain("(embedded, in memory)"));
+            await AnswersAsync(first, "1");
+            await PsqlAsync("INSERT INTO products (id, name, price) VALUES (5000, 'By hand', 1)");
+            first.Signal(ChildProcess.SIGINT);
+            Assert.That(await first.ExitAsync(), Is.Zero);
+            Assert.That(ServersOfFolder(), Is.Empty);
+        }
+
+        await using var second = await StartAsync();
+        Assert.That(second.Output, Does.Not.Contain("sample products added"));
+        await AnswersAsync(second, "5000");
+    }
+
+    [Test]
+    public async Task ItsServersDieWithItWhenItIsKilled()
+    {
+        await using var standalone = await StartAsync();
+        Assert.That(ServersOfFolder(), Is.Not.Empty);
+
+        await standalone.KillAsync();
+
+        await Eventually.TrueAsync(() => ServersOfFolder().Count == 0);
+        await using var next = await StartAsync();
+        await AnswersAsync(next, "1");
+    }
+
+    [Test]
+    public async Task ASecondOneOnTheSameDataIsRefused()
+    {
+        await using var first = await StartAsync();
+        await using var second = Launch();
+
+        Assert.That(await second.ExitAsync(), Is.EqualTo(1));
+        Assert.That(second.Output, Does.Contain(folder).And.Not.Contain("   at "));
+    }
+
+    [GeneratedRegex(@"http://localhost:(\d+)/productapp/")]
+    private static partial Regex ApiAddress();
+
+    private static async Task AnswersAsync(ServiceUnderTest standalone, string id)
+    {
+        using var client = new HttpClient();
+        var address = new Uri($"http://localhost:{ApiAddress().Match(standalone.Output).Groups[1].Value}/productapp/{id}/");
+        await Eventually.TrueAsync(async () =>
+        {
+            using var answer = await client.GetAsync(address);
+            Assert.That((int)answer.StatusCode, Is.AnyOf(200, 202));
+            return (int)answer.StatusCode == 200;
+        });
+    }
+
+    private ServiceUnderTest Launch() => ServiceUnderTest.Launch("Standalone", [KeyValuePair.Create("PRODUCTCACHE_DATA", folder)]);
+
+    private async Task<ServiceUnderTest> StartAsync()
+    {
+        var standalone = Launch();
+        await Eventually.TrueAsync(
+            () =>
+            {
+                Assert.That(standalone.Process.HasExited, Is.False, standalone.Output);
+                return standalone.Output.Contains("Ctrl-C stops everything.", StringComparison.Ordinal);
+            },
+            "the banner");
+        return standalone;
+    }
+
+    // The way a user does it, through the script.
+    private async Task PsqlAsync(string sql)
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root.FullName, "run")))
+        {
+            root = root.Parent!;
+        }
+
+        var start = new ProcessStartInfo(Path.Combine(root.FullName, "run"), ["psql", "-c", sql]);
+        start.Environment["PRODUCTCACHE_DATA"] = folder;
+        using var psql = Process.Start(start)!;
+        await psql.WaitForExitAsync();
+        Assert.That(psql.ExitCode, Is.Zero);
+    }
+
+    // PostgreSQL names its folder on its command line.
+    private List<string> ServersOfFolder() =>
+    [
+        .. from directory in Directory.GetDirectories("/proc")
+           where int.TryParse(Path.GetFileName(directory), out _)
+           let command = CommandLine(directory)
+           where command.Contains($"{folder}/postgres/data", StringComparison.Ordinal)
+           select command,
+    ];
+
+    private static string CommandLine(string process)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(process, "cmdline"));
+        }
+        catch (IOException)
+        {
+            return string.Empty;
+        }
+    }
+}
