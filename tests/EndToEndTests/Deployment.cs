@@ -1,7 +1,9 @@
 using System.Globalization;
+using Confluent.Kafka;
 using Npgsql;
 using ProductCache.Application;
 using ProductCache.Domain;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 using StackExchange.Redis;
 
@@ -87,6 +89,22 @@ internal sealed class Deployment : IAsyncDisposable
         await Api.ReadyAsync(ApiPort);
     }
 
+    /// <summary>
+    /// PostgreSQL's own count of the statements of the Worker that read the table. A connection's counts are sure to
+    /// be there once it has ended, so the Worker is a new one before and after.
+    /// </summary>
+    public async Task<long> CountTableReadsAsync(Func<Task> during)
+    {
+        await Worker.DisposeAsync();
+        var before = await TableReadsAsync();
+        await StartWorkerAsync();
+        await during();
+        await Worker.DisposeAsync();
+        var after = await TableReadsAsync();
+        await StartWorkerAsync();
+        return after - before;
+    }
+
     public async Task<ProductId> InsertAsync(string name = "Tea", decimal price = 3.5m, string description = "Green")
     {
         var id = TestSupport.TestProducts.NewId();
@@ -121,6 +139,38 @@ internal sealed class Deployment : IAsyncDisposable
 
     public Task<bool> IsCachedAsync(ProductId id) => RedisConnection.GetDatabase().KeyExistsAsync(CacheKeys.Entry(id));
 
+    /// <summary>All records that the topic has now.</summary>
+    public List<ConsumeResult<string, string>> ReadTopic(string topic)
+    {
+        var timeout = TimeSpan.FromSeconds(20);
+        using var consumer = new ConsumerBuilder<string, string>(new ConsumerConfig
+        {
+            BootstrapServers = Kafka.Bootstrap,
+            GroupId = $"reader-{Guid.NewGuid():N}",
+            AutoOffsetReset = AutoOffsetReset.Earliest,
+            EnableAutoCommit = false,
+            FetchWaitMaxMs = 5,
+        }).Build();
+        using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+        var partitions = admin.GetMetadata(topic, timeout).Topics[0].Partitions
+            .Select(partition => new TopicPartition(topic, partition.PartitionId))
+            .ToList();
+        var expected = partitions.Sum(partition =>
+        {
+            var marks = consumer.QueryWatermarkOffsets(partition, timeout);
+            return marks.High.Value - marks.Low.Value;
+        });
+        consumer.Assign(partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
+        List<ConsumeResult<string, string>> records = [];
+        while (records.Count < expected)
+        {
+            records.Add(consumer.Consume(timeout) ?? throw new TimeoutException($"Read {records.Count} of {expected} records."));
+        }
+
+        consumer.Close();
+        return records;
+    }
+
     public async ValueTask DisposeAsync()
     {
         Http.Dispose();
@@ -128,5 +178,18 @@ internal sealed class Deployment : IAsyncDisposable
         await Worker.DisposeAsync();
         await RedisConnection.DisposeAsync();
         await DataSource.DisposeAsync();
+    }
+
+    private async Task<long> TableReadsAsync()
+    {
+        await Eventually.TrueAsync(async () => await ScalarAsync(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'product-cache'") == 0);
+        return await ScalarAsync("SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'products'");
+    }
+
+    private async Task<long> ScalarAsync(string sql)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        return (long)(await command.ExecuteScalarAsync())!;
     }
 }

@@ -144,55 +144,6 @@ public sealed class ReadPathTests
     }
 
     [Test]
-    public async Task AStormOfRequestsForOneMissingProductIsOneMessageAndOneRead()
-    {
-        const int readers = 10_000;
-        var id = await deployment.InsertAsync();
-        var reads = await TableReadsAsync();
-        using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = 1_000 };
-        using var client = new HttpClient(handler) { BaseAddress = deployment.Http.BaseAddress };
-
-        var answers = await Task.WhenAll(Enumerable.Range(0, readers).Select(async n =>
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/");
-            if (n % 2 == 0)
-            {
-                request.Headers.Add("Prefer", "wait=10");
-            }
-
-            using var answer = await client.SendAsync(request);
-            return (int)answer.StatusCode;
-        }));
-
-        Assert.That(answers.Distinct(), Is.SubsetOf(new[] { 200, 202 }), () => string.Join(", ", answers.CountBy(status => status)));
-        Assert.That(answers.Where((_, n) => n % 2 == 0), Is.All.EqualTo(200));
-        Assert.That(RequestsFor(id), Is.EqualTo(1));
-        await Eventually.TrueAsync(async () => await TableReadsAsync() > reads);
-        Assert.That(await TableReadsAsync(), Is.EqualTo(reads + 1));
-    }
-
-    [Test]
-    public async Task ManyDifferentMissingProductsAreReadInBatches()
-    {
-        List<ProductId> ids = [];
-        for (var n = 0; n < 400; n++)
-        {
-            ids.Add(await deployment.InsertAsync($"Product {n}"));
-        }
-
-        var reads = await TableReadsAsync();
-        var answers = await Task.WhenAll(ids.Select(async id =>
-        {
-            using var answer = await deployment.GetAsync(id, "wait=10");
-            return answer.StatusCode;
-        }));
-
-        Assert.That(answers, Is.All.EqualTo(HttpStatusCode.OK));
-        await Eventually.TrueAsync(async () => await TableReadsAsync() > reads);
-        Assert.That(await TableReadsAsync() - reads, Is.LessThan(ids.Count / 2));
-    }
-
-    [Test]
     public async Task ARecordThatIsNoRequestIsDeadLetteredAndThePartitionGoesOn()
     {
         using var producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = deployment.Kafka.Bootstrap }).Build();
@@ -227,17 +178,6 @@ public sealed class ReadPathTests
         return (long)(await command.ExecuteScalarAsync())!;
     }
 
-    // PostgreSQL's own count of the statements that read the table, by index or not.
-    private async Task<long> TableReadsAsync()
-    {
-        await using var command = deployment.DataSource.CreateCommand(
-            """
-            SELECT coalesce(sum(calls), 0)::bigint FROM (
-              SELECT seq_scan + coalesce(idx_scan, 0) AS calls FROM pg_stat_user_tables WHERE relname = 'products') AS scans
-            """);
-        return (long)(await command.ExecuteScalarAsync())!;
-    }
-
     private async Task<long> KeyCountAsync()
     {
         // Entries of other tests may expire meanwhile: none of these keys does within the test.
@@ -245,38 +185,7 @@ public sealed class ReadPathTests
         return await server.KeysAsync(pattern: "*{[^0-9]*}*").CountAsync();
     }
 
-    private long RecordCount() => Read(Topics.ProductRequests).Count;
+    private long RecordCount() => deployment.ReadTopic(Topics.ProductRequests).Count;
 
-    private int RequestsFor(ProductId id) => CountOf(Topics.ProductRequests, id.ToString());
-
-    private int CountOf(string topic, string key) => Read(topic).Count(record => record.Message.Key == key);
-
-    private List<ConsumeResult<string, string>> Read(string topic)
-    {
-        using var consumer = new ConsumerBuilder<string, string>(new ConsumerConfig
-        {
-            BootstrapServers = deployment.Kafka.Bootstrap,
-            GroupId = $"reader-{Guid.NewGuid():N}",
-            AutoOffsetReset = AutoOffsetReset.Earliest,
-            EnableAutoCommit = false,
-            FetchWaitMaxMs = 5,
-        }).Build();
-        using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        var timeout = TimeSpan.FromSeconds(20);
-        var partitions = admin.GetMetadata(topic, timeout).Topics[0].Partitions.Select(partition => new TopicPartition(topic, partition.PartitionId)).ToList();
-        var expected = partitions.Sum(partition =>
-        {
-            var marks = consumer.QueryWatermarkOffsets(partition, timeout);
-            return marks.High.Value - marks.Low.Value;
-        });
-        consumer.Assign(partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
-        List<ConsumeResult<string, string>> records = [];
-        while (records.Count < expected)
-        {
-            records.Add(consumer.Consume(timeout) ?? throw new TimeoutException($"Read {records.Count} of {expected} records."));
-        }
-
-        consumer.Close();
-        return records;
-    }
+    private int CountOf(string topic, string key) => deployment.ReadTopic(topic).Count(record => record.Message.Key == key);
 }

@@ -1,0 +1,68 @@
+using System.Net;
+using ProductCache.Contracts;
+using ProductCache.Domain;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>What many readers cost.</summary>
+public sealed class StormTests
+{
+    private Deployment deployment = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => deployment = await Deployment.StartAsync();
+
+    [OneTimeTearDown]
+    public ValueTask StopAsync() => deployment.DisposeAsync();
+
+    [Test]
+    public async Task TenThousandReadersOfOneMissingProductCostOneMessageAndOneRead()
+    {
+        const int readers = 10_000;
+        var id = await deployment.InsertAsync();
+        int[] answers = [];
+
+        var reads = await deployment.CountTableReadsAsync(async () =>
+        {
+            using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = 1_000 };
+            using var client = new HttpClient(handler) { BaseAddress = deployment.Http.BaseAddress };
+            answers = await Task.WhenAll(Enumerable.Range(0, readers).Select(async n =>
+            {
+                // Every other one waits.
+                using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/");
+                if (n % 2 == 0)
+                {
+                    request.Headers.Add("Prefer", "wait=10");
+                }
+
+                using var answer = await client.SendAsync(request);
+                return (int)answer.StatusCode;
+            }));
+        });
+
+        Assert.That(answers, Is.All.EqualTo(200).Or.EqualTo(202), () => string.Join(", ", answers.CountBy(status => status)));
+        Assert.That(answers.Where((_, n) => n % 2 == 0), Is.All.EqualTo(200));
+        Assert.That(deployment.ReadTopic(Topics.ProductRequests).Count(record => record.Message.Key == id.ToString()), Is.EqualTo(1));
+        Assert.That(reads, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task ManyMissingProductsAreReadInBatches()
+    {
+        List<ProductId> ids = [];
+        for (var n = 0; n < 400; n++)
+        {
+            ids.Add(await deployment.InsertAsync($"Product {n}"));
+        }
+
+        HttpStatusCode[] answers = [];
+        var reads = await deployment.CountTableReadsAsync(async () => answers = await Task.WhenAll(ids.Select(async id =>
+        {
+            using var answer = await deployment.GetAsync(id, "wait=10");
+            return answer.StatusCode;
+        })));
+
+        Assert.That(answers, Is.All.EqualTo(HttpStatusCode.OK));
+        Assert.That(reads, Is.LessThan(ids.Count / 2));
+    }
+}
