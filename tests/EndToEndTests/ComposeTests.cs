@@ -48,8 +48,9 @@ public sealed class ComposeTests
             {
                 try
                 {
-                    using var ready = await client.GetAsync("/health/ready");
-                    return ready.IsSuccessStatusCode;
+                    using var api = await client.GetAsync("/health/ready");
+                    using var worker = await client.GetAsync(new Uri($"http://127.0.0.1:{environment["WORKER_HOST_PORT"]}/health/ready"));
+                    return api.IsSuccessStatusCode && worker.IsSuccessStatusCode;
                 }
                 catch (HttpRequestException)
                 {

@@ -1,4 +1,5 @@
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;
 
@@ -13,6 +14,8 @@ public sealed class ConfigurationTests
         ["DB_PASSWORD"] = "secret",
         ["REDIS_HOST"] = "127.0.0.1",
         ["KAFKA_BOOTSTRAP"] = "127.0.0.1:9092",
+        ["API_PORT"] = $"{TestServer.FreePort()}",
+        ["WORKER_PORT"] = $"{TestServer.FreePort()}",
     };
 
     [TestCase("Worker", "DB_HOST", null, "DB_HOST is missing.")]

@@ -10,7 +10,13 @@ public sealed class StormTests
     private Deployment deployment = null!;
 
     [OneTimeSetUp]
-    public async Task StartAsync() => deployment = await Deployment.StartAsync();
+    public async Task StartAsync()
+    {
+        deployment = await Deployment.StartAsync();
+
+        // What is tested is the storm, not the compiler: the processes have done their job once.
+        await deployment.FillAsync(await deployment.InsertAsync());
+    }
 
     [OneTimeTearDown]
     public ValueTask StopAsync() => deployment.DisposeAsync();
@@ -20,7 +26,7 @@ public sealed class StormTests
     {
         const int readers = 10_000;
         var id = await deployment.InsertAsync();
-        int[] answers = [];
+        string[] answers = [];
 
         var reads = await deployment.CountTableReadsAsync(async () =>
         {
@@ -36,12 +42,13 @@ public sealed class StormTests
                 }
 
                 using var answer = await client.SendAsync(request);
-                return (int)answer.StatusCode;
+                var status = $"{(int)answer.StatusCode}";
+                return status is "200" or "202" ? status : await answer.Content.ReadAsStringAsync();
             }));
         });
 
-        Assert.That(answers, Is.All.EqualTo(200).Or.EqualTo(202), () => string.Join(", ", answers.CountBy(status => status)));
-        Assert.That(answers.Where((_, n) => n % 2 == 0), Is.All.EqualTo(200));
+        Assert.That(answers.Distinct(), Is.SubsetOf(new[] { "200", "202" }), () => string.Join(", ", answers.CountBy(status => status)));
+        Assert.That(answers.Where((_, n) => n % 2 == 0), Is.All.EqualTo("200"));
         Assert.That(deployment.ReadTopic(Topics.ProductRequests).Count(record => record.Message.Key == id.ToString()), Is.EqualTo(1));
         Assert.That(reads, Is.EqualTo(1));
     }

@@ -79,8 +79,10 @@ public sealed class Settings(IConfiguration configuration)
     /// <summary>A port to listen on: one that no other process has. Told here, since the server would tell it with a stack trace.</summary>
     public int FreePort(string key, int fallback)
     {
+        var faultsBefore = faults.Count;
         var port = Number(key, fallback, 1, 65_535);
-        if (IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port))
+        if (faults.Count == faultsBefore
+            && IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port))
         {
             faults.Add($"{key} is {port}, and another process listens on that port.");
         }
