@@ -1,5 +1,7 @@
 using ProductCache.Standalone;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
+using StackExchange.Redis;
 
 namespace ProductCache.IntegrationTests.Redis;
 
@@ -34,6 +36,13 @@ public sealed class RedisClusterGuardedCacheTests : RedisGuardedCacheContract
 
         var addresses = nodes.Select(node => $"127.0.0.1:{node.Port}").ToList();
         await ChildProcess.RunAsync(null, "redis-cli", ["--cluster", "create", .. addresses, "--cluster-yes"], Timeout);
+        foreach (var address in addresses)
+        {
+            await using var node = await ConnectionMultiplexer.ConnectAsync($"{address},allowAdmin=true");
+            await Eventually.TrueAsync(async () =>
+                ((string)(await node.GetServer(address).ExecuteAsync("CLUSTER", "INFO"))!).Contains("cluster_state:ok", StringComparison.Ordinal));
+        }
+
         return string.Join(',', addresses);
     }
 }

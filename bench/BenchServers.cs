@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.NetworkInformation;
+using Npgsql;
+using ProductCache.Contracts;
+using ProductCache.Standalone;
+
+namespace ProductCache.Bench;
+
+/// <summary>PostgreSQL, Redis and Kafka (embedded, or the one of KAFKA_BOOTSTRAP), and an Api and a Worker process.</summary>
+internal sealed class BenchServers : IAsyncDisposable
+{
+    private readonly string folder;
+    private readonly PrivatePostgres postgres;
+    private readonly PrivateRedis redis;
+    private readonly EmbeddedKafka? kafka;
+    private readonly List<Process> processes = [];
+
+    private BenchServers(string folder, PrivatePostgres postgres, PrivateRedis redis, EmbeddedKafka? kafka)
+    {
+        this.folder = folder;
+        this.postgres = postgres;
+        this.redis = redis;
+        this.kafka = kafka;
+        DataSource = NpgsqlDataSource.Create(postgres.ConnectionString);
+    }
+
+    public NpgsqlDataSource DataSource { get; }
+
+    public string ConnectionString => postgres.ConnectionString;
+
+    public string Redis => $"127.0.0.1:{redis.Port}";
+
+    public string KafkaBootstrap => kafka?.Bootstrap ?? Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP")!;
+
+    public string KafkaName => kafka is null ? "Kafka" : "embedded Kafka";
+
+    public int FetchWait => kafka is null ? 500 : 5;
+
+    public int ApiPort { get; private set; }
+
+    public static async Task<BenchServers> StartAsync()
+    {
+        var folder = Directory.CreateTempSubdirectory("product-cache-bench-").FullName;
+        File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+        var ports = new Ports();
+        var postgres = await PrivatePostgres.StartAsync(Path.Combine(folder, "postgres"), ports.Take(25_433));
+        var redis = await PrivateRedis.StartAsync(ports.Take(26_379));
+        var kafka = string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP")) ? new EmbeddedKafka(Topics.All) : null;
+        var servers = new BenchServers(folder, postgres, redis, kafka);
+        await servers.StartServiceAsync(ports.Take(28_000), ports.Take(28_001));
+        return servers;
+    }
+
+    /// <summary>Starts another process of this program, and returns when it listens.</summary>
+    public async Task<int> StartPeerAsync(string peer)
+    {
+        var port = new Ports().Take(28_100);
+        Launch("ProductCache.Bench.dll", ["peer", peer, $"{port}", Redis], new Dictionary<string, string>());
+        await ListensAsync(port);
+        return port;
+    }
+
+    public async Task<long> InsertAsync(int count)
+    {
+        await using var command = DataSource.CreateCommand(
+            """
+            WITH inserted AS (
+              INSERT INTO products (name, price, description)
+              SELECT 'Product ' || n, 9.99, repeat('x', 100) FROM generate_series(1, $1) AS n ORDER BY n RETURNING id)
+            SELECT min(id) FROM inserted
+            """);
+        command.Parameters.AddWithValue(count);
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Resident memory of the Api and the Worker, in MiB.</summary>
+    public (long Api, long Worker) Memory() => (Memory(processes[1]), Memory(processes[0]));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in Enumerable.Reverse(processes))
+        {
+            process.Kill();
+            await process.WaitForExitAsync();
+        }
+
+        await DataSource.DisposeAsync();
+        kafka?.Dispose();
+        await redis.DisposeAsync();
+        await postgres.DisposeAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static long Memory(Process process)
+    {
+        process.Refresh();
+        return process.WorkingSet64 / (1024 * 1024);
+    }
+
+    private static Task ListensAsync(int port) => Retry.UntilAsync(
+        () => IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port)
+            ? Task.CompletedTask
+            : throw new TimeoutException("not yet"),
+        exception => exception is TimeoutException,
+        TimeSpan.FromSeconds(30),
+        $"The process on port {port}");
+
+    private async Task StartServiceAsync(int apiPort, int workerPort)
+    {
+        ApiPort = apiPort;
+        Dictionary<string, string> settings = new()
+        {
+            ["DB_HOST"] = "127.0.0.1",
+            ["DB_PORT"] = postgres.Port.ToString(CultureInfo.InvariantCulture),
+            ["DB_NAME"] = PrivatePostgres.Database,
+            ["DB_USER"] = PrivatePostgres.User,
+            ["DB_PASSWORD"] = postgres.Password,
+            ["REDIS_HOST"] = "127.0.0.1",
+            ["REDIS_PORT"] = redis.Port.ToString(CultureInfo.InvariantCulture),
+            ["KAFKA_BOOTSTRAP"] = KafkaBootstrap,
+            ["KAFKA_GROUP"] = $"bench-{Guid.NewGuid():N}",
+            ["API_PORT"] = apiPort.ToString(CultureInfo.InvariantCulture),
+            ["WORKER_PORT"] = workerPort.ToString(CultureInfo.InvariantCulture),
+        };
+        if (kafka is not null)
+        {
+            foreach (var (key, value) in EmbeddedKafka.ClientSettings)
+            {
+                settings[key] = value;
+            }
+        }
+
+        Launch("ProductCache.Worker.dll", [], settings);
+        Launch("ProductCache.Api.dll", [], settings);
+        using var client = new HttpClient();
+        foreach (var port in new[] { workerPort, apiPort })
+        {
+            await Retry.UntilAsync(
+                async () => (await client.GetAsync(new Uri($"http://127.0.0.1:{port}/health/ready"))).EnsureSuccessStatusCode(),
+                exception => exception is HttpRequestException,
+                TimeSpan.FromSeconds(60),
+                $"The service on port {port}");
+        }
+    }
+
+    private void Launch(string assembly, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, assembly), .. arguments]);
+        start.Environment["Logging__LogLevel__Default"] = "Warning";
+        start.Environment["Logging__LogLevel__Microsoft.Hosting.Lifetime"] = "Warning";
+        foreach (var (key, value) in environment)
+        {
+            start.Environment[key] = value;
+        }
+
+        processes.Add(Process.Start(start)!);
+    }
+}

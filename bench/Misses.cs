@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using Confluent.Kafka;
+using StackExchange.Redis;
+
+namespace ProductCache.Bench;
+
+/// <summary>A miss until its 200, beside the bare sum of what it cannot do without: produce and consume, one SQL read, one Redis write.</summary>
+internal static class Misses
+{
+    private const int Count = 200;
+    private const int WarmUp = 50;
+
+    public static async Task RunAsync(BenchServers servers)
+    {
+        var first = await servers.InsertAsync(Count + WarmUp);
+        using var client = new HttpClient();
+        List<double> misses = [];
+        using var parts = new Parts(servers);
+        List<double> sums = [];
+
+        // In turns, so that both see the same machine.
+        for (var n = 0; n < Count + WarmUp; n++)
+        {
+            var started = Stopwatch.GetTimestamp();
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{servers.ApiPort}/productapp/{first + n}/") { Headers = { { "Prefer", "wait=10" } } };
+            using var answer = await client.SendAsync(request);
+            if ((int)answer.StatusCode != 200)
+            {
+                throw new InvalidOperationException($"{answer.StatusCode}");
+            }
+
+            var miss = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+            var sum = await parts.RunAsync(first + n);
+            if (n >= WarmUp)
+            {
+                misses.Add(miss);
+                sums.Add(sum);
+            }
+        }
+
+        Console.WriteLine($"\nMisses: {Count} cold products one after the other, {servers.KafkaName}\n");
+        Console.WriteLine("| | p50 | p99 |\n| --- | --- | --- |");
+        Console.WriteLine($"| ProductCache: GET with Prefer: wait until the 200 | {Percentile(misses, 50):0.0} ms | {Percentile(misses, 99):0.0} ms |");
+        Console.WriteLine($"| bare sum: produce → consume, SQL read, Redis write | {Percentile(sums, 50):0.0} ms | {Percentile(sums, 99):0.0} ms |");
+        Console.WriteLine($"| ratio | {Percentile(misses, 50) / Percentile(sums, 50):0.00} | {Percentile(misses, 99) / Percentile(sums, 99):0.00} |");
+    }
+
+    private static double Percentile(List<double> values, int percent) => values.Order().ElementAt((values.Count - 1) * percent / 100);
+
+    private sealed class Parts : IDisposable
+    {
+        private readonly BenchServers servers;
+        private readonly IProducer<string, string> producer;
+        private readonly IConsumer<string, string> consumer;
+        private readonly ConnectionMultiplexer redis;
+        private readonly string topic = $"bench-{Guid.NewGuid():N}";
+
+        public Parts(BenchServers servers)
+        {
+            this.servers = servers;
+            redis = ConnectionMultiplexer.Connect(servers.Redis);
+            producer = new ProducerBuilder<string, string>(new ProducerConfig
+            {
+                BootstrapServers = servers.KafkaBootstrap,
+                EnableIdempotence = true,
+                LingerMs = 0,
+            }).Build();
+            using (var admin = new DependentAdminClientBuilder(producer.Handle).Build())
+            {
+                if (servers.KafkaName == "Kafka")
+                {
+                    admin.CreateTopicsAsync([new Confluent.Kafka.Admin.TopicSpecification { Name = topic, NumPartitions = 1, ReplicationFactor = -1 }]).Wait();
+                }
+                else
+                {
+                    admin.GetMetadata(topic, TimeSpan.FromSeconds(10));
+                }
+            }
+
+            consumer = new ConsumerBuilder<string, string>(new ConsumerConfig
+            {
+                BootstrapServers = servers.KafkaBootstrap,
+                GroupId = topic,
+                FetchWaitMaxMs = servers.FetchWait,
+                AutoOffsetReset = AutoOffsetReset.Earliest,
+            }).Build();
+            consumer.Subscribe(topic);
+        }
+
+        public async Task<double> RunAsync(long id)
+        {
+            var started = Stopwatch.GetTimestamp();
+            await producer.ProduceAsync(topic, new Message<string, string> { Key = "key", Value = $"{id}" });
+            consumer.Consume(TimeSpan.FromSeconds(30));
+            await using (var read = servers.DataSource.CreateCommand("SELECT id, name, price, description, version FROM products WHERE id = $1"))
+            {
+                read.Parameters.AddWithValue(id);
+                await using var row = await read.ExecuteReaderAsync();
+                await row.ReadAsync();
+            }
+
+            await redis.GetDatabase().StringSetAsync($"bench:{id}", "x");
+            return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        }
+
+        public void Dispose()
+        {
+            consumer.Close();
+            consumer.Dispose();
+            producer.Dispose();
+            redis.Dispose();
+        }
+    }
+}
