@@ -8,11 +8,14 @@ namespace ProductCache.Infrastructure;
 
 public static class UseCases
 {
-    /// <summary>MediatR and every handler of the application. (MediatR 5.1 has no registration of its own.)</summary>
+    /// <summary>
+    /// MediatR and every handler of the application. (MediatR 5.1 has no registration of its own.) All are singletons:
+    /// handlers keep no state and take only singletons, so a read needs no scope.
+    /// </summary>
     public static IServiceCollection AddUseCases(this IServiceCollection services)
     {
-        services.TryAddScoped<ServiceFactory>(provider => provider.GetRequiredService);
-        services.TryAddScoped<IMediator, Mediator>();
+        services.TryAddSingleton<ServiceFactory>(provider => provider.GetRequiredService);
+        services.TryAddSingleton<IMediator, Mediator>();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
         var handlers =
@@ -23,7 +26,7 @@ public static class UseCases
             select (contract, type);
         foreach (var (contract, type) in handlers)
         {
-            services.AddTransient(contract, type);
+            services.AddSingleton(contract, type);
         }
 
         return services;

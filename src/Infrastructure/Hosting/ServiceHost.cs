@@ -31,6 +31,9 @@ public static class ServiceHost
 
         // One line per failed produce, with a stack trace; the reader is told by the answer, the operator by the metric.
         ["Logging:LogLevel:MassTransit.SendTransport"] = nameof(LogLevel.None),
+
+        // Its being on makes the server start an Activity and a log scope for every request.
+        ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = nameof(LogLevel.None),
     };
 
     public static WebApplicationBuilder CreateBuilder(string[] args, Settings settings, string portKey, int defaultPort)

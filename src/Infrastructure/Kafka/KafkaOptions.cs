@@ -11,6 +11,8 @@ namespace ProductCache.Infrastructure.Kafka;
 /// <param name="FetchWait">How long a broker may hold a fetch that has nothing to return.</param>
 public sealed record KafkaOptions(string Bootstrap, string Group, bool CreateTopics, int Partitions, short Replication, TimeSpan FetchWait)
 {
+    private const short BrokersChoice = -1;
+
     /// <summary>For the acknowledgement of a request, as seen by the reader who missed.</summary>
     public static readonly TimeSpan ProduceDeadline = TimeSpan.FromMilliseconds(250);
 
@@ -28,6 +30,6 @@ public sealed record KafkaOptions(string Bootstrap, string Group, bool CreateTop
         settings.Text("KAFKA_GROUP", "product-cache-worker"),
         settings.Flag("KAFKA_CREATE_TOPICS", true),
         settings.Number("KAFKA_PARTITIONS", 8, 1, 1_000),
-        (short)settings.Number("KAFKA_REPLICATION", -1, -1, 100),
+        (short)settings.Number("KAFKA_REPLICATION", BrokersChoice, 1, 100),
         TimeSpan.FromMilliseconds(settings.Number("KAFKA_FETCH_WAIT_MS", 500, 1, 10_000)));
 }

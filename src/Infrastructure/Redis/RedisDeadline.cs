@@ -6,7 +6,8 @@ namespace ProductCache.Infrastructure.Redis;
 /// <summary>Turns every way in which Redis can fail to answer into one exception, in bounded time. One per process.</summary>
 internal sealed class RedisDeadline(TimeSpan deadline, TimeProvider time)
 {
-    private readonly ProgressDeadline progress = new(deadline, RedisOptions.FirstDeadline, RedisOptions.Limit, time);
+    private readonly ProgressDeadline progress = new(
+        deadline, deadline > RedisOptions.FirstDeadline ? deadline : RedisOptions.FirstDeadline, RedisOptions.Limit, time);
 
     public async Task<T> WithinAsync<T>(Task<T> command, CancellationToken cancellationToken)
     {

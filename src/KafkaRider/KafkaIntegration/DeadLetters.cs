@@ -42,7 +42,7 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
                 await producer.ProduceAsync(new TopicPartition(settings.DeadLetterTopic, Partition.Any), letter, cancellationToken)
                     .ConfigureAwait(false);
                 KafkaMetrics.CountDeadLettered(settings.Topic, settings.GroupId, stageName);
-                KafkaLog.DeadLettered(logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.Message);
+                KafkaLog.DeadLettered(logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.GetType().Name);
                 return;
             }
             catch (KafkaException failure)

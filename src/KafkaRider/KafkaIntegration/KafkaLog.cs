@@ -35,8 +35,8 @@ internal static partial class KafkaLog
     [LoggerMessage(4, LogLevel.Information, "{Topic}/{Group}: {How} partitions {Partitions}, {Unfinished} records unfinished")]
     public static partial void Revoked(ILogger logger, string topic, string group, string how, string partitions, int unfinished);
 
-    [LoggerMessage(5, LogLevel.Warning, "{Topic}[{Partition}]@{Offset} goes to the dead-letter topic ({Stage}): {Reason}")]
-    public static partial void DeadLettered(ILogger logger, string topic, int partition, long offset, string stage, string reason);
+    [LoggerMessage(5, LogLevel.Warning, "{Topic}[{Partition}]@{Offset} went to the dead-letter topic ({Stage}: {Exception})")]
+    public static partial void DeadLettered(ILogger logger, string topic, int partition, long offset, string stage, string exception);
 
     [LoggerMessage(6, LogLevel.Error, "{Topic}[{Partition}]@{Offset} could not be dead-lettered to {DeadLetterTopic}, trying again: {Reason}")]
     public static partial void DeadLetterFailed(ILogger logger, string topic, int partition, long offset, string deadLetterTopic, string reason);

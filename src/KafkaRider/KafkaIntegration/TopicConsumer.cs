@@ -200,7 +200,6 @@ internal sealed class TopicConsumer<TKey, TValue>
         }
     }
 
-    // Polling goes on while paused, so a slow consumer keeps its partitions.
     // librdkafka joins again by itself after a session was lost, save in rare cases (a commit that was on its way when
     // the coordinator went): then only a new client helps.
     private void RequireRejoin()
@@ -211,6 +210,7 @@ internal sealed class TopicConsumer<TKey, TValue>
         }
     }
 
+    // Polling goes on while paused, so a slow consumer keeps its partitions.
     private void ApplyBackPressure(IConsumer<byte[]?, byte[]?> consumer)
     {
         var count = Volatile.Read(ref inFlight);

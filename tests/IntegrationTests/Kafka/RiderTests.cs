@@ -118,7 +118,7 @@ public sealed class RiderTests
                 endpoint.ConcurrentMessageLimit = 10;
                 endpoint.CheckpointMessageCount = 1;
             });
-        await TestTopics.ProduceAsync(kafka, topic, Orders("first", "slow", "later-1", "later-2"));
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Orders("first", "slow", "later-1", "later-2"));
 
         await Eventually.TrueAsync(() => application.Handled.Count == 3);
         await TestTopics.CommittedReachesAsync(kafka, topic, group, 1);

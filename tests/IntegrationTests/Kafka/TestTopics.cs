@@ -45,6 +45,12 @@ internal static class TestTopics
         await Task.WhenAll(messages.Select(message => producer.ProduceAsync(topic, message)));
     }
 
+    public static async Task ProduceToOnePartitionAsync(KafkaServer kafka, string topic, params IEnumerable<Message<byte[]?, byte[]?>> messages)
+    {
+        using var producer = Producer(kafka);
+        await Task.WhenAll(messages.Select(message => producer.ProduceAsync(new TopicPartition(topic, 0), message)));
+    }
+
     /// <summary>Reads the first records of a topic, all partitions.</summary>
     public static Task<List<ConsumeResult<byte[]?, byte[]?>>> ReadAsync(KafkaServer kafka, string topic, int count) => Task.Run(() =>
     {
