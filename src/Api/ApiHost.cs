@@ -1,3 +1,4 @@
+using ProductCache.Application;
 using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Kafka;
@@ -21,7 +22,7 @@ public static class ApiHost
         var kafka = KafkaOptions.Read(settings);
         settings.ThrowIfWrong();
 
-        builder.Services.AddUseCases();
+        builder.Services.AddUseCase<GetProduct, GetProductResult, GetProductHandler>();
         builder.Services.AddRedisForReaders(redis);
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddProblemDetails();

@@ -9,26 +9,18 @@ namespace ProductCache.Infrastructure;
 public static class UseCases
 {
     /// <summary>
-    /// MediatR and every handler of the application. (MediatR 5.1 has no registration of its own.) All are singletons:
-    /// handlers keep no state and take only singletons, so a read needs no scope.
+    /// A use case of the application, by its handler, and MediatR. (MediatR 5.1 has no registration of its own.) All are
+    /// singletons: handlers keep no state and take only singletons, so a read needs no scope.
     /// </summary>
-    public static IServiceCollection AddUseCases(this IServiceCollection services)
+    public static IServiceCollection AddUseCase<TRequest, TResult, THandler>(this IServiceCollection services)
+        where TRequest : IRequest<TResult>
+        where THandler : class, IRequestHandler<TRequest, TResult>
     {
         services.TryAddSingleton<ServiceFactory>(provider => provider.GetRequiredService);
         services.TryAddSingleton<IMediator, Mediator>();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(Random.Shared);
-        var handlers =
-            from type in typeof(GetProduct).Assembly.GetTypes()
-            where type is { IsAbstract: false, IsGenericTypeDefinition: false }
-            from contract in type.GetInterfaces()
-            where contract.IsGenericType && contract.GetGenericTypeDefinition() == typeof(IRequestHandler<,>)
-            select (contract, type);
-        foreach (var (contract, type) in handlers)
-        {
-            services.AddSingleton(contract, type);
-        }
-
+        services.AddSingleton<IRequestHandler<TRequest, TResult>, THandler>();
         return services;
     }
 

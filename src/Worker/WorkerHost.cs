@@ -1,3 +1,4 @@
+using ProductCache.Application;
 using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Kafka;
@@ -25,7 +26,7 @@ public static class WorkerHost
         settings.ThrowIfWrong();
 
         builder.Services.AddSingleton(lifetimes);
-        builder.Services.AddUseCases();
+        builder.Services.AddUseCase<FillCache, FillCacheResult, FillCacheHandler>();
         builder.Services.AddPostgres(postgres);
         builder.Services.AddRedisForWorkers(redis);
         builder.Services.AddKafkaForWorkers(kafka);

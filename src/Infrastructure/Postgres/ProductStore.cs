@@ -7,8 +7,8 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>
-/// The hot read, by Npgsql alone: one prepared statement, no change tracker. Beside EF's compiled query it needs half
-/// the time for a batch (bench/).
+/// The hot read, by Npgsql alone: one prepared statement, no change tracker. EF's compiled query needs 2.3 times as long
+/// for one product and 1.6 times as long for a hundred (./run bench sql).
 /// </summary>
 internal sealed class ProductStore(NpgsqlDataSource dataSource) : IProductStore
 {

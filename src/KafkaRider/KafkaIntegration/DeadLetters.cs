@@ -45,10 +45,10 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
                 KafkaLog.DeadLettered(logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.GetType().Name);
                 return;
             }
-            catch (KafkaException failure)
+            catch (Exception failure) when (failure is not OperationCanceledException)
             {
                 KafkaLog.DeadLetterFailed(
-                    logger, record.Topic, record.Partition.Value, record.Offset.Value, settings.DeadLetterTopic, failure.Error.Reason);
+                    logger, record.Topic, record.Partition.Value, record.Offset.Value, settings.DeadLetterTopic, failure.Message);
                 await Task.Delay(RetryInterval, cancellationToken).ConfigureAwait(false);
             }
         }

@@ -19,7 +19,9 @@ internal static partial class KafkaLog
     {
         if (log is not null)
         {
-            ClientFault(log.Logger, error.IsFatal ? LogLevel.Error : LogLevel.Warning, error.Code, error.Reason, error.IsFatal);
+            // An outage is one line, not one for every try to connect.
+            var level = error.IsFatal ? LogLevel.Error : error.Code is ErrorCode.Local_Transport ? LogLevel.Debug : LogLevel.Warning;
+            ClientFault(log.Logger, level, error.Code, error.Reason, error.IsFatal);
         }
     }
 
