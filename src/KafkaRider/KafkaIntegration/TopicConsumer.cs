@@ -138,7 +138,7 @@ internal sealed class TopicConsumer<TKey, TValue>
             // 1. Nothing more is polled, what is queued does not start, what runs may finish. 2. The last commit.
             // 3. Leave the group.
             Drain(checkpoints.Values, context.ConsumerStopTimeout ?? DefaultStopTimeout);
-            if (Volatile.Read(ref inFlight) is > 0 and var unfinished)
+            if (checkpoints.Values.Sum(checkpoint => checkpoint.InFlight) is > 0 and var unfinished)
             {
                 KafkaLog.StoppedUnfinished(logger, settings.Topic, settings.GroupId, unfinished);
                 Abort();
@@ -439,9 +439,10 @@ internal sealed class TopicConsumer<TKey, TValue>
 
             due.ForEach(commit => commit.Checkpoint.Committed(commit.Offset.Offset.Value));
         }
-        catch (AggregateException exception) when (exception.InnerException is KafkaException failure)
+        catch (AggregateException exception)
         {
-            KafkaLog.CommitFailed(logger, settings.Topic, settings.GroupId, failure.Error.Reason);
+            // Whatever it was: what is not committed is delivered again, and the loop that commits must go on.
+            KafkaLog.CommitFailed(logger, settings.Topic, settings.GroupId, exception.GetBaseException().Message);
         }
     }
 
