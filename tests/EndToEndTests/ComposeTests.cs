@@ -77,17 +77,6 @@ public sealed class ComposeTests
         }
     }
 
-    private static string DeployFolder()
-    {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!Directory.Exists(Path.Combine(root.FullName, "deploy")))
-        {
-            root = root.Parent!;
-        }
-
-        return Path.Combine(root.FullName, "deploy");
-    }
-
     private async Task<string> ComposeAsync(params IEnumerable<string> arguments)
     {
         var (exitCode, output) = await RunAsync([.. compose, "--env-file", ".env.example", .. arguments]);
@@ -120,7 +109,7 @@ public sealed class ComposeTests
     {
         var start = new ProcessStartInfo(command[0], command[1..])
         {
-            WorkingDirectory = DeployFolder(),
+            WorkingDirectory = Path.Combine(Repository.Root, "deploy"),
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

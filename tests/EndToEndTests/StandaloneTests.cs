@@ -94,13 +94,7 @@ public sealed partial class StandaloneTests
     // The way a user does it, through the script.
     private async Task PsqlAsync(string sql)
     {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "run")))
-        {
-            root = root.Parent!;
-        }
-
-        var start = new ProcessStartInfo(Path.Combine(root.FullName, "run"), ["psql", "-c", sql]);
+        var start = new ProcessStartInfo(Path.Combine(Repository.Root, "run"), ["psql", "-c", sql]);
         start.Environment["PRODUCTCACHE_DATA"] = folder;
         using var psql = Process.Start(start)!;
         await psql.WaitForExitAsync();

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Xml.Linq;
+using ProductCache.TestSupport;
 
 namespace ProductCache.UnitTests;
 

@@ -45,15 +45,7 @@ public static class TestServers
 
     private static string? FindScript()
     {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "ProductCache.sln")))
-            {
-                var script = Path.GetFullPath(Path.Combine(folder.FullName, "..", "shared", "kafka", "kafka"));
-                return File.Exists(script) ? script : null;
-            }
-        }
-
-        return null;
+        var script = Path.GetFullPath(Path.Combine(Repository.Root, "..", "shared", "kafka", "kafka"));
+        return File.Exists(script) ? script : null;
     }
 }

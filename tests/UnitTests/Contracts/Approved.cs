@@ -1,3 +1,5 @@
+using ProductCache.TestSupport;
+
 namespace ProductCache.UnitTests.Contracts;
 
 /// <summary>Surfaces that others rely on, each in a file that is reviewed when it changes.</summary>

@@ -1,7 +1,7 @@
-namespace ProductCache.UnitTests;
+namespace ProductCache.TestSupport;
 
 /// <summary>The files of the repository that the tests were built in.</summary>
-internal static class Repository
+public static class Repository
 {
     public static string Root { get; } = FindRoot();
 
