@@ -19,11 +19,12 @@ public static class ApiHost
         var settings = ServiceHost.ReadSettings(args);
         var builder = ServiceHost.CreateBuilder(args, settings, "API_PORT", 8000);
         var redis = RedisOptions.Read(settings);
+        var nearCache = NearCacheOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
         settings.ThrowIfWrong();
 
         builder.Services.AddUseCase<GetProduct, GetProductResult, GetProductHandler>();
-        builder.Services.AddRedisForReaders(redis);
+        builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddProblemDetails();
         builder.Services.AddSingleton<ReadMetrics>();

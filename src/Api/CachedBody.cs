@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using ProductCache.Application;
@@ -5,14 +6,14 @@ using ProductCache.Application;
 namespace ProductCache.Api;
 
 /// <summary>A product as it stands in the cache: its bytes are the body, nothing is parsed or written anew. 200 or 304.</summary>
-internal sealed class CachedBody(CachedProduct entry, bool afterMiss, TimeProvider time) : IResult
+internal sealed class CachedBody(CachedProduct entry, EntrySource source, TimeProvider time) : IResult
 {
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
         var tag = $"\"{entry.Version}\"";
         response.Headers.ETag = tag;
-        CacheHeaders.Write(response.Headers, entry, afterMiss, time);
+        CacheHeaders.Write(response.Headers, entry, source, time);
         if (Matches(httpContext.Request.Headers.IfNoneMatch, tag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
@@ -42,15 +43,19 @@ internal static class CacheHeaders
 {
     public const string CacheStatus = "Cache-Status";
 
-    public static void Write(IHeaderDictionary headers, CachedProduct entry, bool afterMiss, TimeProvider time)
+    public static void Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, TimeProvider time)
     {
-        // The clocks of Worker and Api may differ: an age is never negative and never beyond the lifetime.
+        // The clocks of Worker and Api may differ: an age is never negative. Beyond the lifetime the answer is stale, which
+        // its negative ttl says (RFC 9211, 2.4).
         var lifetime = (long)entry.Lifetime.TotalSeconds;
-        var age = Math.Clamp((long)(time.GetUtcNow() - entry.FilledAt).TotalSeconds, 0, lifetime);
-        headers.Age = age.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        var age = Math.Max((long)(time.GetUtcNow() - entry.FilledAt).TotalSeconds, 0);
+        headers.Age = age.ToString(CultureInfo.InvariantCulture);
         headers.CacheControl = $"public, max-age={lifetime}";
-        headers[CacheStatus] = afterMiss
-            ? $"ProductCache; fwd=miss; stored; ttl={lifetime - age}"
-            : $"ProductCache; hit; ttl={lifetime - age}; detail=redis";
+        headers[CacheStatus] = source switch
+        {
+            EntrySource.Fill => $"ProductCache; fwd=miss; stored; ttl={lifetime - age}",
+            EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",
+            _ => $"ProductCache; hit; ttl={lifetime - age}; detail=redis",
+        };
     }
 }

@@ -37,14 +37,14 @@ internal static class Products
         switch (result)
         {
             case GetProductResult.Found found:
-                metrics.Count(found.AfterMiss ? "filled" : "hit");
-                Preferences.Applied(http.Response.Headers, found.AfterMiss ? wait : null);
-                return new CachedBody(found.Entry, found.AfterMiss, time);
+                metrics.Count(found.Source == EntrySource.Fill ? "filled" : "hit");
+                Preferences.Applied(http.Response.Headers, found.Source == EntrySource.Fill ? wait : null);
+                return new CachedBody(found.Entry, found.Source, time);
 
             case GetProductResult.Absent absent:
                 metrics.Count("absent");
-                Preferences.Applied(http.Response.Headers, absent.AfterMiss ? wait : null);
-                CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.AfterMiss, time);
+                Preferences.Applied(http.Response.Headers, absent.Source == EntrySource.Fill ? wait : null);
+                CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, time);
                 return TypedResults.Problem(
                     $"There is no product {productId}.", statusCode: StatusCodes.Status404NotFound, title: "No such product");
 

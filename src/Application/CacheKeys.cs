@@ -11,7 +11,17 @@ namespace ProductCache.Application;
 /// </summary>
 public static class CacheKeys
 {
+    private const string EntryStart = "product:{";
+
     public static string Entry(ProductId id) => $"product:{{{id.Value}}}";
+
+    /// <summary>Whose entry a key names.</summary>
+    public static bool TryReadEntry(string key, out ProductId id)
+    {
+        id = default;
+        return key.StartsWith(EntryStart, StringComparison.Ordinal) && key.EndsWith('}')
+            && ProductId.TryParse(key[EntryStart.Length..^1], out id);
+    }
 
     public static string Lease(ProductId id) => $"lease:{{{id.Value}}}";
 }

@@ -9,6 +9,12 @@ public sealed record CacheLifetimes
     /// <summary>Of a negative entry: 1 second to 1 hour. Short, since every unknown id that is asked for leaves one.</summary>
     public TimeSpan Absent { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// How long a product's entry is kept beyond its lifetime: 0 to 30 days. In that time it is served as stale, while every
+    /// read asks for it anew; so it is seen only where PostgreSQL, Kafka or the Workers are away, or once by the first reader.
+    /// </summary>
+    public TimeSpan Stale { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>By how much a lifetime may differ from the above in either direction, in percent: 0 to 50. Spreads expiry.</summary>
     public int JitterPercent { get; init; } = 10;
 

@@ -21,7 +21,10 @@ public sealed class CachedProduct
 {
     public const byte Format = 1;
 
-    private const int HeaderLength = 25;
+    public const int HeaderLength = 25;
+
+    /// <summary>Where "filled at" and "lifetime" stand, which a refresh leaves as they are.</summary>
+    public const int TimesOffset = 9;
 
     // The year 9999, as far as DateTimeOffset goes.
     private const long MaxMilliseconds = 253_402_300_799_999;
@@ -41,7 +44,7 @@ public sealed class CachedProduct
     /// <summary>Orders what can be known of one product: row version v has 2v, its deletion 2v+1, a negative entry 0.</summary>
     public long Rank => 2 * Version;
 
-    public DateTimeOffset FilledAt => DateTimeOffset.FromUnixTimeMilliseconds(Read(9));
+    public DateTimeOffset FilledAt => DateTimeOffset.FromUnixTimeMilliseconds(Read(TimesOffset));
 
     public TimeSpan Lifetime => TimeSpan.FromMilliseconds(Read(17));
 
@@ -50,7 +53,7 @@ public sealed class CachedProduct
     public static CachedProduct Of(Product product, DateTimeOffset filledAt, TimeSpan lifetime)
     {
         using var stream = new MemoryStream(HeaderLength + 64 + product.Name.Length + product.Description.Length);
-        stream.Write(Header(product.Version.Value, filledAt, lifetime));
+        stream.Write(HeaderOf(product.Version.Value, filledAt, lifetime));
         using (var json = new Utf8JsonWriter(stream, WriterOptions))
         {
             json.WriteStartObject();
@@ -65,7 +68,10 @@ public sealed class CachedProduct
     }
 
     /// <summary>A negative entry: PostgreSQL has no such product.</summary>
-    public static CachedProduct Absent(DateTimeOffset filledAt, TimeSpan lifetime) => new(Header(0, filledAt, lifetime));
+    public static CachedProduct Absent(DateTimeOffset filledAt, TimeSpan lifetime) => new(HeaderOf(0, filledAt, lifetime));
+
+    /// <summary>Format, version, filled at and lifetime: what tells two entries of one product apart.</summary>
+    public ReadOnlyMemory<byte> Header => Payload.AsMemory(0, HeaderLength);
 
     public static bool TryRead(byte[]? payload, [NotNullWhen(true)] out CachedProduct? entry)
     {
@@ -78,7 +84,7 @@ public sealed class CachedProduct
         return entry is not null;
     }
 
-    private static byte[] Header(long version, DateTimeOffset filledAt, TimeSpan lifetime)
+    private static byte[] HeaderOf(long version, DateTimeOffset filledAt, TimeSpan lifetime)
     {
         var header = new byte[HeaderLength];
         header[0] = Format;

@@ -13,7 +13,7 @@ public sealed record FillCache(IReadOnlyCollection<ProductId> Ids) : IRequest<Fi
 public sealed record FillCacheResult(int Stored, int AlreadyThere, int Refused, int GivenUp);
 
 public sealed class FillCacheHandler(
-    IGuardedCache cache, IProductStore store, IFillNotifications notifications, CacheLifetimes lifetimes, TimeProvider time, Random random)
+    IGuardedCache cache, IProductStore store, ICacheNotifications notifications, CacheLifetimes lifetimes, TimeProvider time, Random random)
     : IRequestHandler<FillCache, FillCacheResult>
 {
     /// <summary>How often a product is claimed and read when changes keep passing by.</summary>
@@ -41,7 +41,7 @@ public sealed class FillCacheHandler(
 
             // The statement begins after the claim: a change it does not see passes by the lease.
             var products = await store.ReadAsync([.. claimed.Select(claim => claim.Id)], cancellationToken);
-            var outcomes = await cache.FillAsync([.. claimed.Select(claim => new Fill(claim, EntryOf(claim.Id, products)))], cancellationToken);
+            var outcomes = await cache.FillAsync([.. claimed.Select(claim => FillOf(claim, products))], cancellationToken);
             for (var i = 0; i < claimed.Count; i++)
             {
                 switch (outcomes[i])
@@ -75,8 +75,8 @@ public sealed class FillCacheHandler(
         return new FillCacheResult(stored, alreadyThere, refused, outdated.Count);
     }
 
-    private CachedProduct EntryOf(ProductId id, IReadOnlyDictionary<ProductId, Product> products) =>
-        products.TryGetValue(id, out var product)
-            ? CachedProduct.Of(product, time.GetUtcNow(), lifetimes.Of(lifetimes.Product, random))
-            : CachedProduct.Absent(time.GetUtcNow(), lifetimes.Of(lifetimes.Absent, random));
+    private Fill FillOf(Lease claim, IReadOnlyDictionary<ProductId, Product> products) =>
+        products.TryGetValue(claim.Id, out var product)
+            ? new Fill(claim, CachedProduct.Of(product, time.GetUtcNow(), lifetimes.Of(lifetimes.Product, random)), lifetimes.Stale)
+            : new Fill(claim, CachedProduct.Absent(time.GetUtcNow(), lifetimes.Of(lifetimes.Absent, random)));
 }

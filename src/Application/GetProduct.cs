@@ -14,11 +14,11 @@ public abstract record GetProductResult
     {
     }
 
-    /// <summary>The product, from the cache; <paramref name="AfterMiss"/>: it was filled while this reader waited.</summary>
-    public sealed record Found(CachedProduct Entry, bool AfterMiss) : GetProductResult;
+    /// <summary>The product.</summary>
+    public sealed record Found(CachedProduct Entry, EntrySource Source) : GetProductResult;
 
     /// <summary>The product is known not to exist.</summary>
-    public sealed record Absent(CachedProduct Entry, bool AfterMiss) : GetProductResult;
+    public sealed record Absent(CachedProduct Entry, EntrySource Source) : GetProductResult;
 
     /// <summary>Not cached; a Worker has been asked for it, by this reader or another.</summary>
     public sealed record Requested : GetProductResult
@@ -30,15 +30,36 @@ public abstract record GetProductResult
     public sealed record Unavailable(Dependency Dependency) : GetProductResult;
 }
 
-public sealed class GetProductHandler(IDistributedCache cache, MissingProducts missing) : IRequestHandler<GetProduct, GetProductResult>
+/// <summary>Where the entry of an answer came from.</summary>
+public enum EntrySource
+{
+    /// <summary>A copy in this process.</summary>
+    NearCache,
+
+    /// <summary>The cache.</summary>
+    Cache,
+
+    /// <summary>The cache as well, filled while this reader waited.</summary>
+    Fill,
+}
+
+public sealed class GetProductHandler(INearCache nearCache, IDistributedCache cache, MissingProducts missing, EarlyRefresh early)
+    : IRequestHandler<GetProduct, GetProductResult>
 {
     public async Task<GetProductResult> Handle(GetProduct request, CancellationToken cancellationToken)
     {
         try
         {
+            if (nearCache.TryGet(request.Id, out var copy))
+            {
+                early.Consider(request.Id, copy);
+                return Answer(copy, EntrySource.NearCache);
+            }
+
             if (CachedProduct.TryRead(await cache.GetAsync(CacheKeys.Entry(request.Id), cancellationToken), out var entry))
             {
-                return Answer(entry, afterMiss: false);
+                early.Consider(request.Id, entry);
+                return Answer(entry, EntrySource.Cache);
             }
 
             if (request.Wait <= TimeSpan.Zero)
@@ -48,7 +69,7 @@ public sealed class GetProductHandler(IDistributedCache cache, MissingProducts m
             }
 
             return await missing.WaitAsync(request.Id, request.Wait, cancellationToken) is { } filled
-                ? Answer(filled, afterMiss: true)
+                ? Answer(filled, EntrySource.Fill)
                 : GetProductResult.Requested.Instance;
         }
         catch (UnavailableException unavailable)
@@ -57,6 +78,6 @@ public sealed class GetProductHandler(IDistributedCache cache, MissingProducts m
         }
     }
 
-    private static GetProductResult Answer(CachedProduct entry, bool afterMiss) =>
-        entry.IsAbsent ? new GetProductResult.Absent(entry, afterMiss) : new GetProductResult.Found(entry, afterMiss);
+    private static GetProductResult Answer(CachedProduct entry, EntrySource source) =>
+        entry.IsAbsent ? new GetProductResult.Absent(entry, source) : new GetProductResult.Found(entry, source);
 }

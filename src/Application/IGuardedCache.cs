@@ -5,8 +5,30 @@ namespace ProductCache.Application;
 /// <summary>The right to ask for a product (a reader's) or to fill it (a Worker's claim), while its token stands in the cache.</summary>
 public readonly record struct Lease(ProductId Id, string Token);
 
-/// <summary>An entry to be stored under a claim.</summary>
-public readonly record struct Fill(Lease Claim, CachedProduct Entry);
+/// <summary>
+/// An entry to be stored under a claim, and how long it is kept beyond its own lifetime, to be served while it cannot be
+/// renewed.
+/// </summary>
+public readonly record struct Fill(Lease Claim, CachedProduct Entry, TimeSpan KeptBeyond = default);
+
+/// <summary>A newer row for an entry that a change found stale, and the rank that the entry had then.</summary>
+public readonly record struct Refresh(ProductId Id, long StaleRank, Product Row)
+{
+    /// <summary>The row as an entry, but for its times: those of the entry that it replaces stay.</summary>
+    public CachedProduct ToEntry() => CachedProduct.Of(Row, DateTimeOffset.UnixEpoch, TimeSpan.Zero);
+}
+
+public enum RefreshOutcome
+{
+    /// <summary>The entry holds the new row; its lifetime goes on as it was.</summary>
+    Replaced,
+
+    /// <summary>The entry was older than the row, but not the one that was found stale: it is gone.</summary>
+    Removed,
+
+    /// <summary>There is no entry, a negative one, or one that is as new.</summary>
+    Current,
+}
 
 /// <summary>A committed change of a product: its new row version, or the version of the row that was deleted.</summary>
 public readonly record struct Change(ProductId Id, ProductVersion Version, bool Deleted)
@@ -56,8 +78,15 @@ public interface IGuardedCache
     Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken);
 
     /// <summary>
+    /// While an entry is still there, but close to its end: creates the product's lease if there is none. Taken: the lease,
+    /// and its owner publishes. Nothing to do: <see langword="null"/>, somebody asked already, or the entry in the cache is
+    /// not (or no longer) the one that was <paramref name="seen"/>.
+    /// </summary>
+    Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Before SQL is read. Claimed: a lease with a fresh token, floor 0 and a restarted expiry. Nothing to do:
-    /// <see langword="null"/>, an entry is there.
+    /// <see langword="null"/>, an entry is there and nobody asked for its early refresh.
     /// </summary>
     Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken);
 
@@ -69,4 +98,10 @@ public interface IGuardedCache
 
     /// <summary>Passes committed changes by the lease (its floor rises to the change's rank) and by the entry.</summary>
     Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// After a change found an entry stale and SQL was read: passes the row by the lease (its floor rises) and replaces the
+    /// entry if it is still the one found stale. Nothing is ever created.
+    /// </summary>
+    Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken);
 }

@@ -78,31 +78,11 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
                 return;
             }
 
-            try
-            {
-                await requests.PublishAsync(id, CancellationToken.None);
-            }
-            catch
-            {
-                await GiveBackAsync(lease);
-                throw;
-            }
+            await LeasedRequest.PublishAsync(guardedCache, requests, lease, CancellationToken.None);
         }
         finally
         {
             asking.TryRemove(id, out _);
-        }
-    }
-
-    private async Task GiveBackAsync(Lease lease)
-    {
-        try
-        {
-            await guardedCache.ReleaseAsync([lease], CancellationToken.None);
-        }
-        catch (UnavailableException)
-        {
-            // The lease then ends by its own expiry.
         }
     }
 

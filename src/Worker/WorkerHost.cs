@@ -27,6 +27,8 @@ public static class WorkerHost
 
         builder.Services.AddSingleton(lifetimes);
         builder.Services.AddUseCase<FillCache, FillCacheResult, FillCacheHandler>();
+        builder.Services.AddUseCase<RefreshCache, RefreshCacheResult, RefreshCacheHandler>();
+        builder.Services.AddUseCase<RelayChanges, RelayChangesResult, RelayChangesHandler>();
         builder.Services.AddPostgres(postgres);
         builder.Services.AddRedisForWorkers(redis);
         builder.Services.AddKafkaForWorkers(kafka);

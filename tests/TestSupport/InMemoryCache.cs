@@ -17,6 +17,11 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
         Step(() => IsCached(id) || LeaseOf(id) is not null ? (Lease?)null : NewLease(id, Nonce()));
 
+    public Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) =>
+        Step(() => EntryOf(id) is { } entry && entry.Payload.AsSpan().StartsWith(seen.Header.Span) && LeaseOf(id) is null
+            ? NewLease(id, Nonce())
+            : (Lease?)null);
+
     public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<Lease?>>(() => [.. ids.Select(id => Claim(id, Nonce()))]);
 
@@ -48,6 +53,9 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
 
     public Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<ChangeResult>>(() => [.. changes.Select(Pass)]);
+
+    public Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
+        Step<IReadOnlyList<RefreshOutcome>>(() => [.. refreshes.Select(Renew)]);
 
     public byte[]? Get(string key)
     {
@@ -98,7 +106,7 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         }
     }
 
-    private Lease? Claim(ProductId id, string nonce) => IsCached(id) ? null : NewLease(id, nonce);
+    private Lease? Claim(ProductId id, string nonce) => IsCached(id) && LeaseOf(id) is null ? null : NewLease(id, nonce);
 
     private bool IsCached(ProductId id) => EntryOf(id) is { } entry && CachedProduct.TryRead(entry.Payload, out _);
 
@@ -122,17 +130,47 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
             return FillOutcome.Outdated;
         }
 
-        entries[id] = new StoredEntry(fill.Entry.Payload, fill.Entry.Rank, time.GetUtcNow() + fill.Entry.Lifetime);
+        entries[id] = new StoredEntry(fill.Entry.Payload, fill.Entry.Rank, time.GetUtcNow() + fill.Entry.Lifetime + fill.KeptBeyond);
         leases.Remove(id);
         return FillOutcome.Stored;
     }
 
+    private void RaiseFloor(ProductId id, long rank)
+    {
+        if (LeaseOf(id) is { } lease && lease.Floor < rank)
+        {
+            leases[id] = lease with { Floor = rank };
+        }
+    }
+
+    private RefreshOutcome Renew(Refresh refresh)
+    {
+        var renewed = refresh.ToEntry();
+        RaiseFloor(refresh.Id, renewed.Rank);
+        if (EntryOf(refresh.Id) is not { } entry || entry.Rank == 0 || entry.Rank >= renewed.Rank)
+        {
+            return RefreshOutcome.Current;
+        }
+
+        if (entry.Rank != refresh.StaleRank || entry.Payload[0] != CachedProduct.Format)
+        {
+            entries.Remove(refresh.Id);
+            return RefreshOutcome.Removed;
+        }
+
+        byte[] payload =
+        [
+            .. renewed.Payload[..CachedProduct.TimesOffset],
+            .. entry.Payload[CachedProduct.TimesOffset..CachedProduct.HeaderLength],
+            .. renewed.Payload[CachedProduct.HeaderLength..],
+        ];
+        entries[refresh.Id] = entry with { Payload = payload, Rank = renewed.Rank };
+        return RefreshOutcome.Replaced;
+    }
+
     private ChangeResult Pass(Change change)
     {
-        if (LeaseOf(change.Id) is { } lease && lease.Floor < change.Rank)
-        {
-            leases[change.Id] = lease with { Floor = change.Rank };
-        }
+        RaiseFloor(change.Id, change.Rank);
 
         if (EntryOf(change.Id) is not { } entry || entry.Rank >= change.Rank || (entry.Rank == 0 && change.Deleted))
         {

@@ -22,6 +22,9 @@ public sealed record KafkaOptions(string Bootstrap, string Group, bool CreateTop
     /// <summary>For any request, while the brokers acknowledge others.</summary>
     public static readonly TimeSpan ProduceLimit = TimeSpan.FromSeconds(5);
 
+    /// <summary>For the acknowledgement of a batch of changes; then the relay tries the batch again.</summary>
+    public static readonly TimeSpan RelayDeadline = TimeSpan.FromSeconds(5);
+
     /// <summary>After a Worker was killed, its partitions go to another one this much later.</summary>
     public static readonly TimeSpan SessionTimeout = TimeSpan.FromSeconds(6);
 

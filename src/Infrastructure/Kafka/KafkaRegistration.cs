@@ -8,7 +8,7 @@ namespace ProductCache.Infrastructure.Kafka;
 
 public static class KafkaRegistration
 {
-    /// <summary>Tries of a batch that fails for another reason than an outage; then its requests are dead-lettered.</summary>
+    /// <summary>Tries of a batch that fails for another reason than an outage; then its records are dead-lettered.</summary>
     private const int FaultRetries = 3;
 
     private static readonly TimeSpan FaultRetryInterval = TimeSpan.FromMilliseconds(200);
@@ -33,36 +33,58 @@ public static class KafkaRegistration
         return services;
     }
 
-    /// <summary>What Workers need: the endpoint that fills what is asked for.</summary>
-    public static IServiceCollection AddKafkaForWorkers(this IServiceCollection services, KafkaOptions options) =>
+    /// <summary>What Workers need: the endpoints that fill what is asked for and refresh what has changed, and the way out for changes.</summary>
+    public static IServiceCollection AddKafkaForWorkers(this IServiceCollection services, KafkaOptions options)
+    {
         services.AddKafka(options, rider =>
         {
-            rider.AddConsumer<ProductRequestedConsumer>(consumer => consumer.Options<BatchOptions>(batch => batch
-                .SetMessageLimit(ProductRequestedConsumer.MaxBatch)
-                .SetTimeLimit(ProductRequestedConsumer.BatchWait)
-                .SetTimeLimitStart(BatchTimeLimitStart.FromFirst)
-                .SetConcurrencyLimit(ProductRequestedConsumer.MaxBatchesAtOnce)));
+            rider.AddProducer<string, ProductChanged>(Topics.ProductChanges);
+            rider.AddBatchConsumer<ProductRequestedConsumer>(
+                ProductRequestedConsumer.MaxBatch, ProductRequestedConsumer.BatchWait, ProductRequestedConsumer.MaxBatchesAtOnce);
+            rider.AddBatchConsumer<ProductChangedConsumer>(
+                ProductChangedConsumer.MaxBatch, ProductChangedConsumer.BatchWait, ProductChangedConsumer.MaxBatchesAtOnce);
             rider.UsingKafka((context, kafka) =>
             {
                 kafka.Host(options.Bootstrap);
                 kafka.TopicEndpoint<string, ProductRequested>(Topics.ProductRequests, ConsumerOf(options), endpoint =>
                 {
-                    endpoint.ConcurrentMessageLimit = ProductRequestedConsumer.MaxBatch * ProductRequestedConsumer.MaxBatchesAtOnce;
-                    endpoint.PrefetchCount = 10 * ProductRequestedConsumer.MaxBatch;
-                    endpoint.UseMessageRetry(retry =>
-                    {
-                        retry.Handle<UnavailableException>();
-                        retry.Interval(OutageRetries, OutageRetryInterval);
-                    });
-                    endpoint.UseMessageRetry(retry =>
-                    {
-                        retry.Ignore<UnavailableException>();
-                        retry.Interval(FaultRetries, FaultRetryInterval);
-                    });
+                    endpoint.TakeBatches(ProductRequestedConsumer.MaxBatch, ProductRequestedConsumer.MaxBatchesAtOnce);
                     endpoint.ConfigureConsumer<ProductRequestedConsumer>(context);
+                });
+                kafka.TopicEndpoint<string, ProductChanged>(Topics.ProductChanges, ConsumerOf(options), endpoint =>
+                {
+                    endpoint.TakeBatches(ProductChangedConsumer.MaxBatch, ProductChangedConsumer.MaxBatchesAtOnce);
+                    endpoint.ConfigureConsumer<ProductChangedConsumer>(context);
                 });
             });
         });
+        services.AddSingleton<IChangePublisher, ProductChanges>();
+        return services;
+    }
+
+    private static void AddBatchConsumer<TConsumer>(this IRiderRegistrationConfigurator rider, int limit, TimeSpan wait, int atOnce)
+        where TConsumer : class, IConsumer =>
+        rider.AddConsumer<TConsumer>(consumer => consumer.Options<BatchOptions>(batch => batch
+            .SetMessageLimit(limit)
+            .SetTimeLimit(wait)
+            .SetTimeLimitStart(BatchTimeLimitStart.FromFirst)
+            .SetConcurrencyLimit(atOnce)));
+
+    private static void TakeBatches(this IReceiveEndpointConfigurator endpoint, int limit, int atOnce)
+    {
+        endpoint.ConcurrentMessageLimit = limit * atOnce;
+        endpoint.PrefetchCount = 2 * limit * atOnce;
+        endpoint.UseMessageRetry(retry =>
+        {
+            retry.Handle<UnavailableException>();
+            retry.Interval(OutageRetries, OutageRetryInterval);
+        });
+        endpoint.UseMessageRetry(retry =>
+        {
+            retry.Ignore<UnavailableException>();
+            retry.Interval(FaultRetries, FaultRetryInterval);
+        });
+    }
 
     private static IServiceCollection AddKafka(
         this IServiceCollection services, KafkaOptions options, Action<IRiderRegistrationConfigurator> configureRider)

@@ -25,18 +25,3 @@ internal sealed class ProductRequestedConsumer(IMediator mediator, ILogger<Produ
         KafkaLog.Filled(logger, ids.Length, result.Stored, result.AlreadyThere, result.Refused, result.GivenUp);
     }
 }
-
-internal static partial class KafkaLog
-{
-    [LoggerMessage(300, LogLevel.Debug, "{Requests} requests: {Stored} stored, {AlreadyThere} already there, {Refused} refused, {GivenUp} given up")]
-    public static partial void Filled(ILogger logger, int requests, int stored, int alreadyThere, int refused, int givenUp);
-
-    [LoggerMessage(301, LogLevel.Information, "Created topic {Topic}")]
-    public static partial void TopicCreated(ILogger logger, string topic);
-
-    [LoggerMessage(302, LogLevel.Warning, "Could not create topic {Topic}, it has to be there: {Reason}")]
-    public static partial void TopicNotCreated(ILogger logger, string topic, string reason);
-
-    [LoggerMessage(303, LogLevel.Warning, "Kafka was not asked for topics yet, trying again: {Reason}")]
-    public static partial void BrokerNotReached(ILogger logger, string reason);
-}

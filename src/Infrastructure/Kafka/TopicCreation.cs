@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
 using Microsoft.Extensions.Hosting;
@@ -15,6 +16,14 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StartWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    // Changes are kept for as long as an entry or a slow reader could miss one; after a day the last one of a product is enough.
+    private static readonly Dictionary<string, string> ChangesConfiguration = new()
+    {
+        ["cleanup.policy"] = "compact,delete",
+        ["min.compaction.lag.ms"] = Milliseconds(TimeSpan.FromDays(1)),
+        ["retention.ms"] = Milliseconds(TimeSpan.FromDays(7)),
+    };
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -35,6 +44,8 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
         }
     }
 
+    private static string Milliseconds(TimeSpan time) => ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+
     // What is settled, for good or bad, leaves the list.
     private async Task CreateAsync(List<string> missing)
     {
@@ -50,6 +61,7 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
                     Name = name,
                     NumPartitions = options.Partitions,
                     ReplicationFactor = options.Replication,
+                    Configs = name == Topics.ProductChanges ? ChangesConfiguration : null,
                 }),
                 new CreateTopicsOptions { RequestTimeout = RequestTimeout, OperationTimeout = RequestTimeout });
             missing.ForEach(name => KafkaLog.TopicCreated(logger, name));

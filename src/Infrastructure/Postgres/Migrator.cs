@@ -68,12 +68,3 @@ internal sealed class Migrator(IServiceScopeFactory scopes, NpgsqlDataSource dat
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }
-
-internal static partial class PostgresLog
-{
-    [LoggerMessage(100, LogLevel.Information, "The database schema is up to date")]
-    public static partial void Migrated(ILogger logger);
-
-    [LoggerMessage(101, LogLevel.Warning, "The database is not migrated yet, trying again: {Reason}")]
-    public static partial void NotMigrated(ILogger logger, string reason);
-}

@@ -8,7 +8,7 @@ namespace ProductCache.Infrastructure.Postgres;
 
 public static class PostgresRegistration
 {
-    /// <summary>The product store, and the schema's migration at start.</summary>
+    /// <summary>The product store, the outbox and its relay, and the schema's migration at start.</summary>
     public static IServiceCollection AddPostgres(this IServiceCollection services, PostgresOptions options)
     {
         services.TryAddSingleton(_ => new NpgsqlDataSourceBuilder(options.ConnectionString).Build());
@@ -16,6 +16,9 @@ public static class PostgresRegistration
             .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
             .UseSnakeCaseNamingConvention());
         services.AddSingleton<IProductStore, ProductStore>();
+        services.AddSingleton<ChangeOutbox>();
+        services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
+        services.AddHostedService<Relay>();
         services.AddSingleton<Migrator>();
         services.AddHostedService(provider => provider.GetRequiredService<Migrator>());
         services.AddHealthChecks().AddCheck<Migrator>("database", tags: ["ready"]);

@@ -21,6 +21,45 @@ public sealed class ProductRow
     public DateTimeOffset UpdatedAt { get; private set; }
 }
 
+/// <summary>
+/// A row of product_changes, the transactional outbox: up to 500 changes of one statement, written by the table's
+/// triggers and deleted by the relay once Kafka has them.
+/// </summary>
+public sealed class ProductChangesRow
+{
+    /// <summary>Part of a large statement: relayed beside the changes of small ones, so that these need not wait.</summary>
+    public bool Bulk { get; set; }
+
+    public long Seq { get; set; }
+
+    public required long[] ProductIds { get; set; }
+
+    /// <summary>Beside each id, the version of the new row, or of the one that was deleted.</summary>
+    public required long[] Versions { get; set; }
+
+    public bool Deleted { get; set; }
+
+    public DateTimeOffset ChangedAt { get; set; }
+}
+
+/// <summary>A row of product_changes_parked: a change that cannot be published, for a person to look at.</summary>
+public sealed class ParkedChangeRow
+{
+    public long Id { get; set; }
+
+    public long ProductId { get; set; }
+
+    public long Version { get; set; }
+
+    public bool Deleted { get; set; }
+
+    public DateTimeOffset ChangedAt { get; set; }
+
+    public required string Reason { get; set; }
+
+    public DateTimeOffset ParkedAt { get; set; }
+}
+
 public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> options) : DbContext(options)
 {
     public DbSet<ProductRow> Products => Set<ProductRow>();
@@ -47,5 +86,14 @@ public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> option
         products.Property(product => product.Version).HasDefaultValue(0L).ValueGeneratedOnAddOrUpdate().IsConcurrencyToken();
         products.Property(product => product.CreatedAt).HasDefaultValueSql("now()").ValueGeneratedOnAdd();
         products.Property(product => product.UpdatedAt).HasDefaultValueSql("now()").ValueGeneratedOnAddOrUpdate();
+
+        var changes = modelBuilder.Entity<ProductChangesRow>().ToTable("product_changes");
+        changes.HasKey(change => new { change.Bulk, change.Seq });
+        changes.Property(change => change.Seq).UseIdentityAlwaysColumn();
+        changes.Property(change => change.ChangedAt).HasDefaultValueSql("now()");
+
+        var parked = modelBuilder.Entity<ParkedChangeRow>().ToTable("product_changes_parked");
+        parked.Property(change => change.Id).UseIdentityAlwaysColumn();
+        parked.Property(change => change.ParkedAt).HasDefaultValueSql("now()");
     }
 }

@@ -19,6 +19,12 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
         return LeaseOf(id, tokens[0]);
     }
 
+    public async Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
+    {
+        var tokens = await RunAsync([id], scripts.Early, BothKeys, _ => [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken);
+        return LeaseOf(id, tokens[0]);
+    }
+
     public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
         var tokens = await RunAsync(ids, scripts.Claim, BothKeys, _ => NewLease(), cancellationToken);
@@ -35,8 +41,8 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
             [
                 fill.Claim.Token,
                 fill.Entry.Rank,
-                (long)fill.Entry.Lifetime.TotalMilliseconds,
-                (fill.Entry.FilledAt + fill.Entry.Lifetime).UtcTicks.ToString(CultureInfo.InvariantCulture),
+                (long)(fill.Entry.Lifetime + fill.KeptBeyond).TotalMilliseconds,
+                (fill.Entry.FilledAt + fill.Entry.Lifetime + fill.KeptBeyond).UtcTicks.ToString(CultureInfo.InvariantCulture),
                 fill.Entry.Payload,
             ],
             cancellationToken);
@@ -62,11 +68,33 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
         })];
     }
 
+    public async Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+    {
+        var outcomes = await RunAsync(
+            refreshes,
+            scripts.Refresh,
+            refresh => BothKeys(refresh.Id),
+            refresh =>
+            {
+                var entry = refresh.ToEntry();
+                return [refresh.StaleRank, entry.Rank, entry.Payload, CachedProduct.TimesOffset + 1, CachedProduct.HeaderLength];
+            },
+            cancellationToken);
+        return [.. outcomes.Select(outcome => (string?)outcome switch
+        {
+            "replaced" => RefreshOutcome.Replaced,
+            "removed" => RefreshOutcome.Removed,
+            _ => RefreshOutcome.Current,
+        })];
+    }
+
     private static RedisKey LeaseKey(ProductId id) => CacheKeys.Lease(id);
 
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), LeaseKey(id)];
 
-    private static RedisValue[] NewLease() => [Guid.NewGuid().ToString("N"), LeaseMilliseconds, (int)CachedProduct.Format];
+    private static RedisValue[] NewLease() => [Nonce(), LeaseMilliseconds, (int)CachedProduct.Format];
+
+    private static RedisValue Nonce() => Guid.NewGuid().ToString("N");
 
     private static Lease? LeaseOf(ProductId id, RedisResult token) => token.IsNull ? null : new Lease(id, (string)token!);
 

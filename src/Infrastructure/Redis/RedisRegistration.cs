@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.DependencyInjection;
@@ -11,29 +12,33 @@ namespace ProductCache.Infrastructure.Redis;
 
 public static class RedisRegistration
 {
-    /// <summary>What readers need: the cache, leases, and the news of fills.</summary>
-    public static IServiceCollection AddRedisForReaders(this IServiceCollection services, RedisOptions options)
+    /// <summary>What readers need: the cache and a near cache in front of it, leases, and the news of fills and changes.</summary>
+    public static IServiceCollection AddRedisForReaders(this IServiceCollection services, RedisOptions options, NearCacheOptions nearCache)
     {
         services.AddRedis(options, RedisOptions.ReadDeadline);
-        services.AddSingleton<IDistributedCache>(provider => new ReadCache(
-            new RedisCache(new RedisCacheOptions
-            {
-                ConnectionMultiplexerFactory = () => Task.FromResult(provider.GetRequiredService<IConnectionMultiplexer>()),
-            }),
-            provider.GetRequiredService<RedisDeadline>()));
+        services.AddSingleton(provider => new NearCache(
+            new ReadCache(
+                new RedisCache(new RedisCacheOptions
+                {
+                    ConnectionMultiplexerFactory = () => Task.FromResult(provider.GetRequiredService<IConnectionMultiplexer>()),
+                }),
+                provider.GetRequiredService<RedisDeadline>()),
+            nearCache,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<IMeterFactory>()));
+        services.AddSingleton<INearCache>(provider => provider.GetRequiredService<NearCache>());
+        services.AddSingleton<IDistributedCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddSingleton<MissingProducts>();
-        services.AddHostedService(provider => new FillListener(
-            provider.GetRequiredService<IConnectionMultiplexer>(),
-            provider.GetRequiredService<MissingProducts>().Wake,
-            provider.GetRequiredService<ILogger<FillListener>>()));
+        services.AddSingleton<EarlyRefresh>();
+        services.AddHostedService<NotificationListener>();
         return services;
     }
 
-    /// <summary>What Workers need: claims and fills, and the word that they are done.</summary>
+    /// <summary>What Workers need: claims, fills and refreshes, and the word that they are done.</summary>
     public static IServiceCollection AddRedisForWorkers(this IServiceCollection services, RedisOptions options)
     {
         services.AddRedis(options, RedisOptions.BatchDeadline);
-        services.AddSingleton<IFillNotifications, FillNotifications>();
+        services.AddSingleton<ICacheNotifications>(provider => provider.GetRequiredService<CacheNotifications>());
         return services;
     }
 
@@ -50,6 +55,7 @@ public static class RedisRegistration
         services.AddSingleton(provider => new RedisDeadline(deadline, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(RedisScripts.Default);
         services.AddSingleton<IGuardedCache, GuardedCache>();
+        services.AddSingleton<CacheNotifications>();
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: ["ready"]);
     }
 

@@ -7,6 +7,8 @@ internal sealed record RedisScripts
 
     public string Lease { get; init; } = Load("lease");
 
+    public string Early { get; init; } = Load("early");
+
     public string Claim { get; init; } = Load("claim");
 
     public string Fill { get; init; } = Load("fill");
@@ -14,6 +16,10 @@ internal sealed record RedisScripts
     public string Release { get; init; } = Load("release");
 
     public string Change { get; init; } = Load("change");
+
+    public string Refresh { get; init; } = Load("refresh");
+
+    public string Notify { get; init; } = Load("notify");
 
     private static string Load(string name)
     {

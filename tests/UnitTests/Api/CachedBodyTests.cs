@@ -76,15 +76,15 @@ public sealed class CachedBodyTests
     [TestCase(0.9, 0)]
     [TestCase(61.5, 61)]
     [TestCase(600, 600)]
-    [TestCase(86_400, 600, Description = "the clock of the reader's side is ahead")]
+    [TestCase(601, 601, Description = "kept beyond its lifetime")]
     [TestCase(-0.5, 0)]
     [TestCase(-86_400, 0, Description = "the clock of the filling side is ahead")]
-    public void AnAgeIsNeverNegativeNorBeyondTheLifetime(double secondsSinceTheFill, int age)
+    public void AnAgeIsNeverNegative(double secondsSinceTheFill, int age)
     {
         IHeaderDictionary headers = new HeaderDictionary();
         var now = new FakeTimeProvider(Some.Time.AddSeconds(secondsSinceTheFill));
 
-        CacheHeaders.Write(headers, Some.Entry(), afterMiss: false, now);
+        CacheHeaders.Write(headers, Some.Entry(), EntrySource.Cache, now);
 
         using (Assert.EnterMultipleScope())
         {
@@ -99,9 +99,19 @@ public sealed class CachedBodyTests
     {
         IHeaderDictionary headers = new HeaderDictionary();
 
-        CacheHeaders.Write(headers, Some.Entry(), afterMiss: true, time);
+        CacheHeaders.Write(headers, Some.Entry(), EntrySource.Fill, time);
 
         Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo("ProductCache; fwd=miss; stored; ttl=600"));
+    }
+
+    [Test]
+    public void AnAnswerFromTheNearCacheSaysSo()
+    {
+        IHeaderDictionary headers = new HeaderDictionary();
+
+        CacheHeaders.Write(headers, Some.Entry(), EntrySource.NearCache, time);
+
+        Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo("ProductCache; hit; ttl=600; detail=near"));
     }
 
     private async Task<HttpResponse> Send(CachedProduct entry, params string[] ifNoneMatch)
@@ -112,7 +122,7 @@ public sealed class CachedBodyTests
             context.Request.Headers.IfNoneMatch = new StringValues(ifNoneMatch);
         }
 
-        await new CachedBody(entry, afterMiss: false, time).ExecuteAsync(context);
+        await new CachedBody(entry, EntrySource.Cache, time).ExecuteAsync(context);
         return context.Response;
     }
 

@@ -21,7 +21,7 @@ public sealed class FillCacheTests
 
     private IGuardedCache cache = null!;
     private IProductStore store = null!;
-    private IFillNotifications notifications = null!;
+    private ICacheNotifications notifications = null!;
     private FakeTimeProvider time = null!;
 
     // What the ports make of a claim, a read and a fill; unless a test says otherwise, all succeed.
@@ -42,7 +42,7 @@ public sealed class FillCacheTests
         time = new FakeTimeProvider(Some.Time);
         cache = Substitute.For<IGuardedCache>();
         store = Substitute.For<IProductStore>();
-        notifications = Substitute.For<IFillNotifications>();
+        notifications = Substitute.For<ICacheNotifications>();
 
         var claims = 0;
         cache.ClaimAsync(default!, default).ReturnsForAnyArgs(call =>

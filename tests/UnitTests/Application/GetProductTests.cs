@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Caching.Distributed;
+using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using NSubstitute.ExceptionExtensions;
 using ProductCache.Application;
@@ -10,6 +11,8 @@ public sealed class GetProductTests
     private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(30);
     private static readonly Lease Lease = new(Some.Id, "token");
 
+    private INearCache nearCache = null!;
+    private FakeTimeProvider time = null!;
     private IDistributedCache cache = null!;
     private IGuardedCache guardedCache = null!;
     private IProductRequests requests = null!;
@@ -24,7 +27,9 @@ public sealed class GetProductTests
         guardedCache = Substitute.For<IGuardedCache>();
         requests = Substitute.For<IProductRequests>();
         missing = new MissingProducts(cache, guardedCache, requests);
-        handler = new GetProductHandler(cache, missing);
+        nearCache = Substitute.For<INearCache>();
+        time = new FakeTimeProvider(Some.Time);
+        handler = new GetProductHandler(nearCache, cache, missing, new EarlyRefresh(guardedCache, requests, time));
         payload = null;
         cache.GetAsync(default!, default).ReturnsForAnyArgs(_ => payload);
         LeaseIs(Lease);
@@ -42,9 +47,28 @@ public sealed class GetProductTests
         {
             Assert.That(result, Is.InstanceOf<GetProductResult.Found>());
             Assert.That(((GetProductResult.Found)result).Entry.Payload, Is.SameAs(entry.Payload));
-            Assert.That(((GetProductResult.Found)result).AfterMiss, Is.False);
+            Assert.That(((GetProductResult.Found)result).Source, Is.EqualTo(EntrySource.Cache));
             Assert.That(guardedCache.ReceivedCalls(), Is.Empty);
             Assert.That(requests.ReceivedCalls(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task ACopyInThisProcessIsAnsweredWithoutTheCache()
+    {
+        var entry = Some.Entry();
+        nearCache.TryGet(Some.Id, out Arg.Any<CachedProduct?>()).Returns(call =>
+        {
+            call[1] = entry;
+            return true;
+        });
+
+        var result = await Get();
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.EqualTo(new GetProductResult.Found(entry, EntrySource.NearCache)));
+            Assert.That(cache.ReceivedCalls(), Is.Empty);
         }
     }
 
@@ -158,7 +182,7 @@ public sealed class GetProductTests
         {
             Assert.That(result, Is.InstanceOf<GetProductResult.Found>());
             Assert.That(((GetProductResult.Found)result).Entry.Payload, Is.SameAs(entry.Payload));
-            Assert.That(((GetProductResult.Found)result).AfterMiss, Is.True);
+            Assert.That(((GetProductResult.Found)result).Source, Is.EqualTo(EntrySource.Fill));
         }
     }
 
@@ -172,7 +196,7 @@ public sealed class GetProductTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(result, Is.InstanceOf<GetProductResult.Absent>());
-            Assert.That(((GetProductResult.Absent)result).AfterMiss, Is.True);
+            Assert.That(((GetProductResult.Absent)result).Source, Is.EqualTo(EntrySource.Fill));
         }
     }
 

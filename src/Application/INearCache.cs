@@ -1,0 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
+using ProductCache.Domain;
+
+namespace ProductCache.Application;
+
+/// <summary>Copies of entries in this process. One that is switched off never has any.</summary>
+public interface INearCache
+{
+    /// <summary>A copy that no change is known to contradict.</summary>
+    bool TryGet(ProductId id, [NotNullWhen(true)] out CachedProduct? entry);
+}

@@ -1,0 +1,30 @@
+namespace ProductCache.Application;
+
+/// <summary>Publishes a request under a lease that was just taken; a request that could not be published gives the lease back.</summary>
+internal static class LeasedRequest
+{
+    public static async Task PublishAsync(IGuardedCache cache, IProductRequests requests, Lease lease, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await requests.PublishAsync(lease.Id, cancellationToken);
+        }
+        catch
+        {
+            await GiveBackAsync(cache, lease, cancellationToken);
+            throw;
+        }
+    }
+
+    private static async Task GiveBackAsync(IGuardedCache cache, Lease lease, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await cache.ReleaseAsync([lease], cancellationToken);
+        }
+        catch (UnavailableException)
+        {
+            // The lease then ends by its own expiry.
+        }
+    }
+}

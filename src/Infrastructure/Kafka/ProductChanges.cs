@@ -1,0 +1,58 @@
+using Confluent.Kafka;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using ProductCache.Application;
+using ProductCache.Contracts;
+using ProductCache.Domain;
+
+namespace ProductCache.Infrastructure.Kafka;
+
+/// <summary>Publishes on the topic product-changes.</summary>
+internal sealed class ProductChanges(IServiceScopeFactory scopes) : IChangePublisher
+{
+    public async Task<IReadOnlyList<RefusedChange>> PublishAsync(IReadOnlyList<RecordedChange> changes, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(KafkaOptions.RelayDeadline);
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            var producer = scope.ServiceProvider.GetRequiredService<ITopicProducer<string, ProductChanged>>();
+            var refusals = await Task.WhenAll(changes.Select(change => ProduceAsync(producer, change, deadline.Token)));
+            return [.. refusals.OfType<RefusedChange>()];
+        }
+        catch (Exception exception) when (exception is KafkaException or ConfigurationException
+            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            // A ConfigurationException: the bus has not started yet.
+            throw new UnavailableException(Dependency.Broker, exception);
+        }
+    }
+
+    private static async Task<RefusedChange?> ProduceAsync(
+        ITopicProducer<string, ProductChanged> producer, RecordedChange change, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await producer.Produce(new ProductId(change.ProductId).ToString(), MessageOf(change), cancellationToken);
+            return null;
+        }
+        catch (KafkaException exception) when (IsFinal(exception.Error))
+        {
+            return new RefusedChange(change, exception.Error.Reason);
+        }
+    }
+
+    private static ProductChanged MessageOf(RecordedChange change) => new()
+    {
+        ProductId = change.ProductId,
+        Version = change.Version,
+        Kind = change.Deleted ? ProductChangeKind.Deleted : ProductChangeKind.Upserted,
+        ChangedAt = change.ChangedAt,
+    };
+
+    // What is wrong with the record itself: trying again would not help.
+    private static bool IsFinal(Error error) => error.Code
+        is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge or ErrorCode.InvalidMsg or ErrorCode.InvalidRecord
+        or ErrorCode.InvalidTimestamp or ErrorCode.Local_InvalidArg;
+}

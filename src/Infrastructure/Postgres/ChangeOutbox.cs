@@ -1,0 +1,130 @@
+using System.Net.Sockets;
+using Npgsql;
+using NpgsqlTypes;
+using ProductCache.Application;
+
+namespace ProductCache.Infrastructure.Postgres;
+
+/// <summary>
+/// The table product_changes, which the triggers of products fill. A batch is a transaction that holds its rows: another
+/// relay skips them, and they are free again when the connection ends.
+/// </summary>
+internal sealed class ChangeOutbox(NpgsqlDataSource dataSource) : IChangeOutbox
+{
+    /// <summary>Rows of the lane for single changes in a batch: up to 20 changes each.</summary>
+    public const int MaxSingleRows = 100;
+
+    /// <summary>Rows of the bulk lane in a batch: up to 500 changes each.</summary>
+    public const int MaxBulkRows = 4;
+
+    /// <summary>After so much silence PostgreSQL ends the transaction of a relay, so that one that is frozen or cut off does not hold its rows for long.</summary>
+    public static readonly TimeSpan MaxIdle = TimeSpan.FromSeconds(15);
+
+    private static readonly string LimitIdle = $"SET LOCAL idle_in_transaction_session_timeout = {(int)MaxIdle.TotalMilliseconds}";
+
+    public async Task<IChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection? connection = null;
+        try
+        {
+            connection = await dataSource.OpenConnectionAsync(cancellationToken);
+            var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            await using var commands = new NpgsqlBatch(connection, transaction);
+            commands.BatchCommands.Add(new NpgsqlBatchCommand(LimitIdle));
+            commands.BatchCommands.Add(new NpgsqlBatchCommand(
+                "SELECT seq, product_ids, versions, deleted, changed_at FROM product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED")
+            {
+                Parameters = { new NpgsqlParameter<bool> { TypedValue = lane == ChangeLane.Bulk }, new NpgsqlParameter<int> { TypedValue = lane == ChangeLane.Bulk ? MaxBulkRows : MaxSingleRows } },
+            });
+            List<long> rows = [];
+            List<RecordedChange> changes = [];
+            await using (var reader = await commands.ExecuteReaderAsync(cancellationToken))
+            {
+                while (await reader.ReadAsync(cancellationToken))
+                {
+                    rows.Add(reader.GetInt64(0));
+                    var (ids, versions) = (reader.GetFieldValue<long[]>(1), reader.GetFieldValue<long[]>(2));
+                    var (deleted, changedAt) = (reader.GetBoolean(3), reader.GetFieldValue<DateTimeOffset>(4));
+                    changes.AddRange(ids.Select((id, i) => new RecordedChange(id, i < versions.Length ? versions[i] : 0, deleted, changedAt)));
+                }
+            }
+
+            return new Batch(connection, transaction, lane, rows, changes);
+        }
+        catch (Exception exception)
+        {
+            if (connection is not null)
+            {
+                await connection.DisposeAsync();
+            }
+
+            throw IsOutage(exception) ? new UnavailableException(Dependency.Store, exception) : exception;
+        }
+    }
+
+    /// <summary>Changes that wait, and for how long the oldest one has.</summary>
+    public async Task<(long Depth, TimeSpan Age)> MeasureAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = dataSource.CreateCommand(
+                "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8 FROM product_changes");
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            return (reader.GetInt64(0), TimeSpan.FromSeconds(reader.GetDouble(1)));
+        }
+        catch (Exception exception) when (IsOutage(exception))
+        {
+            throw new UnavailableException(Dependency.Store, exception);
+        }
+    }
+
+    private static bool IsOutage(Exception exception) => exception is NpgsqlException or SocketException or TimeoutException;
+
+    private sealed class Batch(NpgsqlConnection connection, NpgsqlTransaction transaction, ChangeLane lane, List<long> rows, List<RecordedChange> changes)
+        : IChangeBatch
+    {
+        public IReadOnlyList<RecordedChange> Changes => changes;
+
+        public async Task CompleteAsync(IReadOnlyList<RefusedChange> refused, CancellationToken cancellationToken)
+        {
+            try
+            {
+                await using var commands = new NpgsqlBatch(connection, transaction);
+                foreach (var (change, reason) in refused)
+                {
+                    commands.BatchCommands.Add(new NpgsqlBatchCommand(
+                        "INSERT INTO product_changes_parked (product_id, version, deleted, changed_at, reason) VALUES ($1, $2, $3, $4, $5)")
+                    {
+                        Parameters =
+                        {
+                            new NpgsqlParameter<long> { TypedValue = change.ProductId },
+                            new NpgsqlParameter<long> { TypedValue = change.Version },
+                            new NpgsqlParameter<bool> { TypedValue = change.Deleted },
+                            new NpgsqlParameter<DateTimeOffset> { TypedValue = change.ChangedAt },
+                            new NpgsqlParameter<string> { TypedValue = reason },
+                        },
+                    });
+                }
+
+                commands.BatchCommands.Add(new NpgsqlBatchCommand("DELETE FROM product_changes WHERE bulk = $1 AND seq = ANY($2)")
+                {
+                    Parameters =
+                    {
+                        new NpgsqlParameter<bool> { TypedValue = lane == ChangeLane.Bulk },
+                        new NpgsqlParameter<long[]> { TypedValue = [.. rows], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint },
+                    },
+                });
+                await commands.ExecuteNonQueryAsync(cancellationToken);
+                await transaction.CommitAsync(cancellationToken);
+            }
+            catch (Exception exception) when (IsOutage(exception))
+            {
+                throw new UnavailableException(Dependency.Store, exception);
+            }
+        }
+
+        // Where it was not completed, the connection is given back with an open transaction, which the pool rolls back.
+        public ValueTask DisposeAsync() => connection.DisposeAsync();
+    }
+}

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+using ProductCache.Application;
+
+namespace ProductCache.Infrastructure.Postgres;
+
+internal static partial class PostgresLog
+{
+    [LoggerMessage(100, LogLevel.Information, "The database schema is up to date")]
+    public static partial void Migrated(ILogger logger);
+
+    [LoggerMessage(101, LogLevel.Warning, "The database is not migrated yet, trying again: {Reason}")]
+    public static partial void NotMigrated(ILogger logger, string reason);
+
+    [LoggerMessage(102, LogLevel.Warning, "Changes are not relayed ({Lane}), trying again: {Reason} {Cause}")]
+    public static partial void RelayWaits(ILogger logger, ChangeLane lane, string reason, string? cause);
+
+    [LoggerMessage(103, LogLevel.Information, "Changes are relayed again ({Lane})")]
+    public static partial void RelayResumed(ILogger logger, ChangeLane lane);
+
+    [LoggerMessage(104, LogLevel.Error, "{Count} changes cannot be published and were parked: see the table product_changes_parked")]
+    public static partial void Parked(ILogger logger, int count);
+
+    [LoggerMessage(105, LogLevel.Warning, "Not told of commits now, looking for them every second: {Reason}")]
+    public static partial void NotListening(ILogger logger, string reason);
+}

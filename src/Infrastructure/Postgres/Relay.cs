@@ -1,0 +1,152 @@
+using System.Diagnostics.Metrics;
+using MediatR;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using ProductCache.Application;
+
+namespace ProductCache.Infrastructure.Postgres;
+
+/// <summary>
+/// Empties the outbox, batch after batch: woken by PostgreSQL's notification of a commit, and looking by itself now and
+/// then, since notifications do not survive a lost connection. Any number of relays may run.
+/// </summary>
+internal sealed class Relay : BackgroundService
+{
+    /// <summary>How often a lane looks without being woken.</summary>
+    public static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Between two tries while PostgreSQL or Kafka is away.</summary>
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Between two measurements of the outbox.</summary>
+    private static readonly TimeSpan MeasureInterval = TimeSpan.FromSeconds(5);
+
+    private readonly IMediator mediator;
+    private readonly ChangeOutbox outbox;
+    private readonly NpgsqlDataSource dataSource;
+    private readonly TimeProvider time;
+    private readonly ILogger<Relay> logger;
+    private readonly Counter<long> published;
+    private readonly Counter<long> parked;
+    private readonly Dictionary<ChangeLane, SemaphoreSlim> wakeUps = Enum.GetValues<ChangeLane>().ToDictionary(lane => lane, _ => new SemaphoreSlim(0, 1));
+    private (long Depth, TimeSpan Age) measured;
+
+    public Relay(IMediator mediator, ChangeOutbox outbox, NpgsqlDataSource dataSource, TimeProvider time, IMeterFactory meters, ILogger<Relay> logger)
+    {
+        this.mediator = mediator;
+        this.outbox = outbox;
+        this.dataSource = dataSource;
+        this.time = time;
+        this.logger = logger;
+        var meter = meters.Create("ProductCache.Relay");
+        published = meter.CreateCounter<long>("productcache.outbox.published", "{change}", "Changes that Kafka has acknowledged.");
+        parked = meter.CreateCounter<long>("productcache.outbox.parked", "{change}", "Changes that could not be published and were set aside.");
+        meter.CreateObservableGauge("productcache.outbox.depth", () => measured.Depth, "{change}", "Changes that wait in the outbox.");
+        meter.CreateObservableGauge("productcache.outbox.age", () => measured.Age.TotalSeconds, "s", "For how long the oldest change has waited.");
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        [ListenAsync(stoppingToken), MeasureAsync(stoppingToken), .. wakeUps.Keys.Select(lane => EmptyAsync(lane, stoppingToken))]);
+
+    private async Task EmptyAsync(ChangeLane lane, CancellationToken stoppingToken)
+    {
+        var failing = false;
+        while (true)
+        {
+            try
+            {
+                var result = await mediator.Send(new RelayChanges(lane), stoppingToken);
+                Count(result);
+                if (failing)
+                {
+                    PostgresLog.RelayResumed(logger, lane);
+                    failing = false;
+                }
+
+                if (result.Taken == 0)
+                {
+                    await wakeUps[lane].WaitAsync(PollInterval, stoppingToken);
+                }
+            }
+            catch (UnavailableException exception)
+            {
+                if (!failing)
+                {
+                    PostgresLog.RelayWaits(logger, lane, exception.Message, exception.InnerException?.Message);
+                    failing = true;
+                }
+
+                await Task.Delay(RetryInterval, time, stoppingToken);
+            }
+        }
+    }
+
+    private void Count(RelayChangesResult result)
+    {
+        published.Add(result.Published);
+        if (result.Parked > 0)
+        {
+            parked.Add(result.Parked);
+            PostgresLog.Parked(logger, result.Parked);
+        }
+    }
+
+    private async Task ListenAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
+                connection.Notification += (_, _) => WakeAll();
+                await using (var listen = new NpgsqlCommand("LISTEN product_changes", connection))
+                {
+                    await listen.ExecuteNonQueryAsync(stoppingToken);
+                }
+
+                // What was committed before this connection listened was told to nobody.
+                WakeAll();
+                while (true)
+                {
+                    // The connection's keepalive finds out when it is dead.
+                    await connection.WaitAsync(stoppingToken);
+                }
+            }
+            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
+            {
+                PostgresLog.NotListening(logger, exception.Message);
+                await Task.Delay(RetryInterval, time, stoppingToken);
+            }
+        }
+    }
+
+    private void WakeAll()
+    {
+        foreach (var wakeUp in wakeUps.Values)
+        {
+            // Only the listening connection releases, so the count cannot pass one.
+            if (wakeUp.CurrentCount == 0)
+            {
+                wakeUp.Release();
+            }
+        }
+    }
+
+    private async Task MeasureAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            try
+            {
+                measured = await outbox.MeasureAsync(stoppingToken);
+            }
+            catch (UnavailableException)
+            {
+                // The last measurement stands; the lanes tell that PostgreSQL is away.
+            }
+
+            await Task.Delay(MeasureInterval, time, stoppingToken);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using ProductCache.Application;
+using ProductCache.Domain;
+using StackExchange.Redis;
+
+namespace ProductCache.Infrastructure.Redis;
+
+internal enum NotificationKind
+{
+    /// <summary>Only says that messages get through, and which number is due.</summary>
+    Heartbeat,
+
+    Filled,
+
+    Changed,
+}
+
+/// <summary>
+/// A message on the channel product-cache:notifications: "epoch number kind id,id,…". Numbers count the messages of an
+/// epoch, without gaps; an epoch ends when Redis loses the counter.
+/// </summary>
+internal readonly record struct CacheNotification(string Epoch, long Number, NotificationKind Kind, IReadOnlyList<ProductId> Ids)
+{
+    public static readonly RedisChannel Channel = RedisChannel.Literal("product-cache:notifications");
+
+    /// <summary>The hash that counts: epoch, number.</summary>
+    public static readonly RedisKey Counter = "product-cache:notifications";
+
+    public static string NameOf(NotificationKind kind) => kind switch
+    {
+        NotificationKind.Filled => "filled",
+        NotificationKind.Changed => "changed",
+        _ => "heartbeat",
+    };
+
+    /// <summary>Reads what this version knows. False: whoever receives it must expect anything.</summary>
+    public static bool TryParse(string? text, out CacheNotification notification)
+    {
+        notification = default;
+        if (text?.Split(' ') is not [{ Length: > 0 } epoch, var number, var name, var list]
+            || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed)
+            || !TryReadKind(name, out var kind)
+            || !TryReadIds(list, out var ids))
+        {
+            return false;
+        }
+
+        notification = new CacheNotification(epoch, parsed, kind, ids);
+        return true;
+    }
+
+    private static bool TryReadKind(string name, out NotificationKind kind)
+    {
+        foreach (var candidate in Enum.GetValues<NotificationKind>())
+        {
+            if (NameOf(candidate) == name)
+            {
+                kind = candidate;
+                return true;
+            }
+        }
+
+        kind = default;
+        return false;
+    }
+
+    private static bool TryReadIds(string list, [NotNullWhen(true)] out List<ProductId>? ids)
+    {
+        ids = [];
+        foreach (var text in list.Length == 0 ? [] : list.Split(','))
+        {
+            if (!ProductId.TryParse(text, out var id))
+            {
+                return false;
+            }
+
+            ids.Add(id);
+        }
+
+        return true;
+    }
+}
+
+/// <summary>Publishes notifications, one message per batch.</summary>
+internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline) : ICacheNotifications
+{
+    public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
+        PublishAsync(NotificationKind.Filled, ids, cancellationToken);
+
+    public Task ChangedAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
+        PublishAsync(NotificationKind.Changed, ids, cancellationToken);
+
+    public Task HeartbeatAsync(CancellationToken cancellationToken) => PublishAsync(NotificationKind.Heartbeat, [], cancellationToken);
+
+    private Task PublishAsync(NotificationKind kind, IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => deadline.WithinAsync(
+        redis.GetDatabase().ScriptEvaluateAsync(
+            scripts.Notify,
+            [CacheNotification.Counter],
+            [CacheNotification.Channel.ToString(), Guid.NewGuid().ToString("N"), CacheNotification.NameOf(kind), string.Join(',', ids)]),
+        cancellationToken);
+}

@@ -1,0 +1,234 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Diagnostics.Metrics;
+using BitFaster.Caching.Lru;
+using Microsoft.Extensions.Caching.Distributed;
+using ProductCache.Application;
+using ProductCache.Domain;
+using ProductCache.Infrastructure.Hosting;
+
+namespace ProductCache.Infrastructure.Redis;
+
+/// <summary>NEAR_CACHE_MB, NEAR_CACHE_TTL_SECONDS.</summary>
+/// <param name="MaxBytes">What all copies may take together; 0: no near cache.</param>
+/// <param name="TimeToLive">How long a copy is used, however silent its product.</param>
+public sealed record NearCacheOptions(long MaxBytes, TimeSpan TimeToLive)
+{
+    public static NearCacheOptions Read(Settings settings) => new(
+        settings.Number("NEAR_CACHE_MB", 64, 0, 65_536) * 1024L * 1024L,
+        settings.Seconds("NEAR_CACHE_TTL_SECONDS", TimeSpan.FromSeconds(5), 1, 3600));
+}
+
+/// <summary>
+/// Copies of entries in this process, in front of the cache. A copy is dropped when its product changes; when any
+/// notification may have been missed, all are. A copy is only made by a read that no change passed by.
+/// </summary>
+internal sealed class NearCache : INearCache, IDistributedCache
+{
+    /// <summary>What a copy takes beside its payload: objects, list nodes, the dictionary's slot.</summary>
+    private const int Overhead = 256;
+
+    /// <summary>The library needs three copies at least.</summary>
+    private const int MinCopies = 3;
+
+    private readonly IDistributedCache cache;
+    private readonly TimeProvider time;
+    private readonly TimeSpan timeToLive;
+    private readonly long maxBytes;
+    private readonly ConcurrentLru<long, Copy>? copies;
+    private readonly Counter<long> clearings;
+    private readonly NotificationGaps gaps;
+
+    // For everything below, and for every change of the copies; looking one up needs no lock.
+    private readonly Lock gate = new();
+    private readonly Dictionary<long, PendingRead> pendingReads = [];
+    private long bytes;
+
+    public NearCache(IDistributedCache cache, NearCacheOptions options, TimeProvider time, IMeterFactory meters)
+    {
+        this.cache = cache;
+        this.time = time;
+        timeToLive = options.TimeToLive;
+        maxBytes = options.MaxBytes;
+        gaps = new NotificationGaps(time);
+        var meter = meters.Create("ProductCache.NearCache");
+        clearings = meter.CreateCounter<long>("productcache.near.clearings", "{clearing}", "Times that all copies were dropped, since a notification may have been missed.");
+        if (maxBytes > 0)
+        {
+            copies = new ConcurrentLru<long, Copy>((int)Math.Clamp(maxBytes / Overhead, MinCopies, int.MaxValue / 2));
+            copies.Events.Value!.ItemRemoved += (_, removed) => bytes -= SizeOf(removed.Value!);
+            copies.Events.Value.ItemUpdated += (_, updated) => bytes -= SizeOf(updated.OldValue!);
+        }
+
+        meter.CreateObservableGauge("productcache.near.bytes", () => Volatile.Read(ref bytes), "By", "Bytes of all copies.");
+        meter.CreateObservableGauge("productcache.near.copies", () => copies?.Count ?? 0, "{copy}", "Copies.");
+    }
+
+    public bool TryGet(ProductId id, [NotNullWhen(true)] out CachedProduct? entry)
+    {
+        entry = null;
+        if (copies is not null && copies.TryGet(id.Value, out var copy))
+        {
+            var now = time.GetTimestamp();
+            if (!gaps.IsSilent(now) && time.GetElapsedTime(copy.MadeAt, now) < timeToLive)
+            {
+                entry = copy.Entry;
+            }
+        }
+
+        return entry is not null;
+    }
+
+    public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
+    {
+        if (copies is null || !CacheKeys.TryReadEntry(key, out var id))
+        {
+            return await cache.GetAsync(key, token);
+        }
+
+        if (TryGet(id, out var copy))
+        {
+            return copy.Payload;
+        }
+
+        // 1. The read registers. 2. It asks the cache. 3. A change, or the news that one may have been missed, voids what it
+        // will find. 4. It makes a copy unless it was voided.
+        var pending = Register(id);
+        byte[]? payload = null;
+        try
+        {
+            return payload = await cache.GetAsync(key, token);
+        }
+        finally
+        {
+            Finish(id, pending, payload);
+        }
+    }
+
+    public void Hear(CacheNotification notification)
+    {
+        lock (gate)
+        {
+            if (!gaps.Follows(notification))
+            {
+                DropAll_NeedsGate();
+            }
+            else if (notification.Kind == NotificationKind.Changed)
+            {
+                foreach (var id in notification.Ids)
+                {
+                    Drop_NeedsGate(id);
+                }
+            }
+        }
+    }
+
+    /// <summary>A message that cannot be read, of a later version perhaps.</summary>
+    public void HearUnknown()
+    {
+        lock (gate)
+        {
+            gaps.Forget();
+            DropAll_NeedsGate();
+        }
+    }
+
+    public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
+
+    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => cache.Set(key, value, options);
+
+    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
+        cache.SetAsync(key, value, options, token);
+
+    public void Refresh(string key) => cache.Refresh(key);
+
+    public Task RefreshAsync(string key, CancellationToken token = default) => cache.RefreshAsync(key, token);
+
+    public void Remove(string key) => cache.Remove(key);
+
+    public Task RemoveAsync(string key, CancellationToken token = default) => cache.RemoveAsync(key, token);
+
+    private static long SizeOf(Copy copy) => Overhead + copy.Entry.Payload.Length;
+
+    private PendingRead Register(ProductId id)
+    {
+        lock (gate)
+        {
+            if (!pendingReads.TryGetValue(id.Value, out var pending))
+            {
+                pendingReads[id.Value] = pending = new PendingRead();
+            }
+
+            pending.Readers++;
+            return pending;
+        }
+    }
+
+    private void Finish(ProductId id, PendingRead pending, byte[]? payload)
+    {
+        lock (gate)
+        {
+            if (--pending.Readers == 0)
+            {
+                pendingReads.Remove(id.Value);
+            }
+
+            if (!CachedProduct.TryRead(payload, out var entry))
+            {
+                return;
+            }
+
+            // Reads at one time that found different entries do not know which one is older: neither may become a copy.
+            if (pending.Found is { } other && !entry.Header.Span.SequenceEqual(other.Header.Span))
+            {
+                Drop_NeedsGate(id);
+                pending.Voided = true;
+            }
+
+            pending.Found = entry;
+            var now = time.GetTimestamp();
+            if (pending.Voided || gaps.IsSilent(now))
+            {
+                return;
+            }
+
+            var copy = new Copy(entry, now);
+            bytes += SizeOf(copy);
+            copies!.AddOrUpdate(id.Value, copy);
+            while (bytes > maxBytes && copies.Count > 0)
+            {
+                copies.Policy.Eviction.Value!.Trim(1 + (copies.Count / 64));
+            }
+        }
+    }
+
+    private void Drop_NeedsGate(ProductId id)
+    {
+        copies?.TryRemove(id.Value);
+        if (pendingReads.TryGetValue(id.Value, out var pending))
+        {
+            pending.Voided = true;
+        }
+    }
+
+    private void DropAll_NeedsGate()
+    {
+        clearings.Add(1);
+        copies?.Clear();
+        foreach (var pending in pendingReads.Values)
+        {
+            pending.Voided = true;
+        }
+    }
+
+    private sealed record Copy(CachedProduct Entry, long MadeAt);
+
+    /// <summary>All reads of one product that are on their way at one time.</summary>
+    private sealed class PendingRead
+    {
+        public int Readers { get; set; }
+
+        public bool Voided { get; set; }
+
+        public CachedProduct? Found { get; set; }
+    }
+}

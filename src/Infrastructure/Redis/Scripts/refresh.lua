@@ -1,0 +1,22 @@
+-- KEYS: entry, lease. ARGV: rank that the change found stale, rank of the row, payload of the row, and from where to where
+-- (as Lua counts) a payload holds its times.
+-- The lease is passed first: a refill that is on its way with an older row must not come after this one.
+local rank = tonumber(ARGV[2])
+local floor = redis.call('HGET', KEYS[2], 'floor')
+if floor and tonumber(floor) < rank then
+  redis.call('HSET', KEYS[2], 'floor', ARGV[2])
+end
+local entry = redis.call('HMGET', KEYS[1], 'rank', 'data')
+local current = tonumber(entry[1] or 0)
+if current == 0 or current >= rank then
+  return 'current'
+end
+if current ~= tonumber(ARGV[1]) or string.byte(entry[2]) ~= string.byte(ARGV[3]) then
+  redis.call('DEL', KEYS[1])
+  return 'removed'
+end
+-- The entry ends when it would have ended, so its times stay.
+local first, last = tonumber(ARGV[4]), tonumber(ARGV[5])
+local data = string.sub(ARGV[3], 1, first - 1) .. string.sub(entry[2], first, last) .. string.sub(ARGV[3], last + 1)
+redis.call('HSET', KEYS[1], 'data', data, 'rank', ARGV[2])
+return 'replaced'
