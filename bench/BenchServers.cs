@@ -15,6 +15,7 @@ internal sealed class BenchServers : IAsyncDisposable
     private readonly PrivateRedis redis;
     private readonly EmbeddedKafka? kafka;
     private readonly List<Process> processes = [];
+    private Dictionary<string, string> settings = [];
 
     private BenchServers(string folder, PrivatePostgres postgres, PrivateRedis redis, EmbeddedKafka? kafka)
     {
@@ -58,6 +59,21 @@ internal sealed class BenchServers : IAsyncDisposable
         var port = new Ports().Take(28_100);
         Launch("ProductCache.Bench.dll", ["peer", peer, $"{port}", Redis], new Dictionary<string, string>());
         await ListensAsync(port);
+        return port;
+    }
+
+    /// <summary>Starts another Api process, and returns when it is ready.</summary>
+    public async Task<int> StartApiAsync(params IEnumerable<KeyValuePair<string, string>> overrides)
+    {
+        var port = new Ports().Take(28_200);
+        Dictionary<string, string> own = new(settings) { ["API_PORT"] = port.ToString(CultureInfo.InvariantCulture) };
+        foreach (var (key, value) in overrides)
+        {
+            own[key] = value;
+        }
+
+        Launch("ProductCache.Api.dll", [], own);
+        await ReadyAsync(port);
         return port;
     }
 
@@ -109,7 +125,7 @@ internal sealed class BenchServers : IAsyncDisposable
     private async Task StartServiceAsync(int apiPort, int workerPort)
     {
         ApiPort = apiPort;
-        Dictionary<string, string> settings = new()
+        settings = new Dictionary<string, string>
         {
             ["DB_HOST"] = "127.0.0.1",
             ["DB_PORT"] = postgres.Port.ToString(CultureInfo.InvariantCulture),
@@ -133,16 +149,19 @@ internal sealed class BenchServers : IAsyncDisposable
 
         Launch("ProductCache.Worker.dll", [], settings);
         Launch("ProductCache.Api.dll", [], settings);
-        using var client = new HttpClient();
-        foreach (var port in new[] { workerPort, apiPort })
-        {
-            await Retry.UntilAsync(
-                async () => (await client.GetAsync(new Uri($"http://127.0.0.1:{port}/health/ready"))).EnsureSuccessStatusCode(),
-                exception => exception is HttpRequestException,
-                TimeSpan.FromSeconds(60),
-                $"The service on port {port}");
-        }
+        await ReadyAsync(workerPort);
+        await ReadyAsync(apiPort);
     }
+
+    private static Task ReadyAsync(int port) => Retry.UntilAsync(
+        async () =>
+        {
+            using var client = new HttpClient();
+            (await client.GetAsync(new Uri($"http://127.0.0.1:{port}/health/ready"))).EnsureSuccessStatusCode();
+        },
+        exception => exception is HttpRequestException,
+        TimeSpan.FromSeconds(60),
+        $"The service on port {port}");
 
     private void Launch(string assembly, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
     {

@@ -28,7 +28,8 @@ internal static partial class Hits
         [
             ("bare Kestrel, the body from memory", await servers.StartPeerAsync("kestrel")),
             ("Kestrel and one raw Redis GET", await servers.StartPeerAsync("redis")),
-            ("ProductCache, a hit from Redis", servers.ApiPort),
+            ("ProductCache, a hit from the near cache", servers.ApiPort),
+            ("ProductCache, near cache off: a hit from Redis", await servers.StartApiAsync(KeyValuePair.Create("NEAR_CACHE_MB", "0"))),
         ];
         var results = contenders.Select(_ => new List<double>()).ToArray();
         for (var round = -1; round < Rounds; round++)

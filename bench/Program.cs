@@ -7,7 +7,7 @@ if (args is ["peer", var peer, var port, var redis])
     return 0;
 }
 
-string[] all = ["hits", "misses", "sql"];
+string[] all = ["hits", "misses", "changes", "bulk", "sql"];
 var chosen = args.Length == 0 ? all : args;
 if (chosen.Except(all).FirstOrDefault() is { } unknown)
 {
@@ -22,6 +22,8 @@ foreach (var bench in chosen)
     {
         "hits" => Hits.RunAsync(servers),
         "misses" => Misses.RunAsync(servers),
+        "changes" => Changes.RunAsync(servers),
+        "bulk" => BulkUpdate.RunAsync(servers),
         _ => SqlReads.RunAsync(servers),
     });
 }

@@ -30,6 +30,13 @@ public sealed class OutageTests
     {
         await using (await OutageAsync(deployment.Redis))
         {
+            // A near copy is served until the silence has been noticed.
+            await Eventually.TrueAsync(async () =>
+            {
+                using var answer = await deployment.GetAsync(cached);
+                Assert.That((int)answer.StatusCode, Is.AnyOf(200, 503));
+                return answer.StatusCode == HttpStatusCode.ServiceUnavailable;
+            });
             await ReadsAnswerAsync(cached, HttpStatusCode.ServiceUnavailable);
             using var answer = await deployment.GetAsync(TestProducts.NewId(), "wait=1");
             Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));

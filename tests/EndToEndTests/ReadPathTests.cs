@@ -56,7 +56,7 @@ public sealed class ReadPathTests
         Assert.That(hit.Headers.ETag.Tag, Is.EqualTo($"\"{await VersionAsync(id)}\""));
         Assert.That(hit.Headers.Age, Is.Not.Null);
         Assert.That(hit.Headers.CacheControl!.MaxAge!.Value.TotalSeconds, Is.InRange(540, 660));
-        Assert.That(Header(hit, "Cache-Status"), Does.Match(@"^ProductCache; hit; ttl=\d+; detail=redis$"));
+        Assert.That(Header(hit, "Cache-Status"), Does.Match(@"^ProductCache; hit; ttl=\d+; detail=(near|redis)$"));
     }
 
     [Test]
@@ -85,7 +85,7 @@ public sealed class ReadPathTests
             Assert.That(answer.Content.Headers.ContentType!.MediaType, Is.EqualTo("application/problem+json"));
         }
 
-        Assert.That(Header(hit, "Cache-Status"), Does.Match(@"^ProductCache; hit; ttl=\d+; detail=redis$"));
+        Assert.That(Header(hit, "Cache-Status"), Does.Match(@"^ProductCache; hit; ttl=\d+; detail=(near|redis)$"));
     }
 
     [Test]

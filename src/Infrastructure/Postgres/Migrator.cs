@@ -20,10 +20,13 @@ internal sealed class Migrator(IServiceScopeFactory scopes, NpgsqlDataSource dat
     /// <summary>For waiting on another instance, and for one migration.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
 
-    private volatile bool done;
+    private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Ends when the schema is up to date.</summary>
+    public Task Done => done.Task;
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(done ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("The database is not migrated yet."));
+        Task.FromResult(Done.IsCompleted ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("The database is not migrated yet."));
 
     public async Task MigrateAsync(CancellationToken cancellationToken)
     {
@@ -45,12 +48,12 @@ internal sealed class Migrator(IServiceScopeFactory scopes, NpgsqlDataSource dat
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (!done)
+        while (!Done.IsCompleted)
         {
             try
             {
                 await MigrateAsync(stoppingToken);
-                done = true;
+                done.TrySetResult();
                 PostgresLog.Migrated(logger);
             }
             catch (NpgsqlException exception)

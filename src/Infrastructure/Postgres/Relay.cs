@@ -24,6 +24,7 @@ internal sealed class Relay : BackgroundService
 
     private readonly IMediator mediator;
     private readonly ChangeOutbox outbox;
+    private readonly Migrator migrator;
     private readonly NpgsqlDataSource dataSource;
     private readonly TimeProvider time;
     private readonly ILogger<Relay> logger;
@@ -32,10 +33,11 @@ internal sealed class Relay : BackgroundService
     private readonly Dictionary<ChangeLane, SemaphoreSlim> wakeUps = Enum.GetValues<ChangeLane>().ToDictionary(lane => lane, _ => new SemaphoreSlim(0, 1));
     private (long Depth, TimeSpan Age) measured;
 
-    public Relay(IMediator mediator, ChangeOutbox outbox, NpgsqlDataSource dataSource, TimeProvider time, IMeterFactory meters, ILogger<Relay> logger)
+    public Relay(IMediator mediator, ChangeOutbox outbox, Migrator migrator, NpgsqlDataSource dataSource, TimeProvider time, IMeterFactory meters, ILogger<Relay> logger)
     {
         this.mediator = mediator;
         this.outbox = outbox;
+        this.migrator = migrator;
         this.dataSource = dataSource;
         this.time = time;
         this.logger = logger;
@@ -46,8 +48,11 @@ internal sealed class Relay : BackgroundService
         meter.CreateObservableGauge("productcache.outbox.age", () => measured.Age.TotalSeconds, "s", "For how long the oldest change has waited.");
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        [ListenAsync(stoppingToken), MeasureAsync(stoppingToken), .. wakeUps.Keys.Select(lane => EmptyAsync(lane, stoppingToken))]);
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await migrator.Done.WaitAsync(stoppingToken);
+        await Task.WhenAll([ListenAsync(stoppingToken), MeasureAsync(stoppingToken), .. wakeUps.Keys.Select(lane => EmptyAsync(lane, stoppingToken))]);
+    }
 
     private async Task EmptyAsync(ChangeLane lane, CancellationToken stoppingToken)
     {
