@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 using ProductCache.Application;
@@ -43,19 +44,42 @@ internal static class CacheHeaders
 {
     public const string CacheStatus = "Cache-Status";
 
+    // A near copy answers many readers in one second, with the same words.
+    private static readonly ConditionalWeakTable<CachedProduct, Words> Remembered = [];
+
     public static void Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, TimeProvider time)
     {
         // The clocks of Worker and Api may differ: an age is never negative. Beyond the lifetime the answer is stale, which
         // its negative ttl says (RFC 9211, 2.4).
-        var lifetime = (long)entry.Lifetime.TotalSeconds;
         var age = Math.Max((long)(time.GetUtcNow() - entry.FilledAt).TotalSeconds, 0);
-        headers.Age = age.ToString(CultureInfo.InvariantCulture);
-        headers.CacheControl = $"public, max-age={lifetime}";
-        headers[CacheStatus] = source switch
+        var words = source == EntrySource.NearCache ? Remember(entry, age) : Words.Of(entry, source, age);
+        headers.Age = words.Age;
+        headers.CacheControl = words.CacheControl;
+        headers[CacheStatus] = words.CacheStatus;
+    }
+
+    private static Words Remember(CachedProduct entry, long age)
+    {
+        if (!Remembered.TryGetValue(entry, out var words) || words.Seconds != age)
         {
-            EntrySource.Fill => $"ProductCache; fwd=miss; stored; ttl={lifetime - age}",
-            EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",
-            _ => $"ProductCache; hit; ttl={lifetime - age}; detail=redis",
-        };
+            words = Words.Of(entry, EntrySource.NearCache, age);
+            Remembered.AddOrUpdate(entry, words);
+        }
+
+        return words;
+    }
+
+    private sealed record Words(long Seconds, string Age, string CacheControl, string CacheStatus)
+    {
+        public static Words Of(CachedProduct entry, EntrySource source, long age)
+        {
+            var lifetime = (long)entry.Lifetime.TotalSeconds;
+            return new Words(age, age.ToString(CultureInfo.InvariantCulture), $"public, max-age={lifetime}", source switch
+            {
+                EntrySource.Fill => $"ProductCache; fwd=miss; stored; ttl={lifetime - age}",
+                EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",
+                _ => $"ProductCache; hit; ttl={lifetime - age}; detail=redis",
+            });
+        }
     }
 }

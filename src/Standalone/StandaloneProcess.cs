@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using ProductCache.Api;
+using ProductCache.Application;
 using ProductCache.Contracts;
 using ProductCache.Worker;
 
@@ -11,6 +12,9 @@ namespace ProductCache.Standalone;
 /// <summary>Api and Worker in this process, with private servers around them.</summary>
 internal sealed class StandaloneProcess : IAsyncDisposable
 {
+    /// <summary>The consumer group of the only Worker of an embedded Kafka.</summary>
+    private const string Group = "product-cache-worker";
+
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
 
     private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -104,8 +108,11 @@ internal sealed class StandaloneProcess : IAsyncDisposable
             ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Warning",
         };
         var named = Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP") is { Length: > 0 } bootstrap ? bootstrap : null;
+        Action<IServiceCollection> configureWorker = WithoutSignals;
         if (named is null)
         {
+            settings["KAFKA_GROUP"] = Group;
+            configureWorker += services => WithPace(services, settings["KAFKA_BOOTSTRAP"]);
             settings["KAFKA_BOOTSTRAP"] = Push(new Disposing(new EmbeddedKafka(Topics.All))).Of<EmbeddedKafka>().Bootstrap;
             foreach (var (key, value) in EmbeddedKafka.ClientSettings)
             {
@@ -114,7 +121,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         }
 
         var arguments = Arguments(settings);
-        await StartHostAsync(WorkerHost.Build(arguments, WithoutSignals));
+        await StartHostAsync(WorkerHost.Build(arguments, configureWorker));
         var added = await SampleProducts.AddAsync(postgres.ConnectionString, CancellationToken.None);
         await StartHostAsync(ApiHost.Build(arguments, WithoutSignals));
         Console.WriteLine(Banner(api, worker, postgres, redis, named ?? $"{settings["KAFKA_BOOTSTRAP"]} (embedded, in memory)", added, folder.Path));
@@ -143,6 +150,13 @@ internal sealed class StandaloneProcess : IAsyncDisposable
     // Ctrl-C is ours: the hosts stop in their turn.
     private static void WithoutSignals(IServiceCollection services) =>
         services.Replace(ServiceDescriptor.Singleton<IHostLifetime, NoSignals>());
+
+    private static void WithPace(IServiceCollection services, string bootstrap)
+    {
+        var publisher = services.Single(service => service.ServiceType == typeof(IChangePublisher)).ImplementationType!;
+        services.Replace(ServiceDescriptor.Singleton<IChangePublisher>(provider => new PacedChanges(
+            (IChangePublisher)ActivatorUtilities.CreateInstance(provider, publisher), bootstrap, Group, provider.GetRequiredService<TimeProvider>())));
+    }
 
     private void RequestStop(PosixSignalContext signal)
     {
