@@ -82,7 +82,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                 BEGIN
                   -- What was changed by this transaction has its time: an UPDATE that changed nothing left the old one.
                   INSERT INTO public.product_changes (bulk, product_ids, versions, deleted)
-                  SELECT count(*) > 20, array_agg(id), array_agg(version), false
+                  SELECT count(*) > 20 OR chunk > 0, array_agg(id), array_agg(version), false
                   FROM (SELECT id, version, (row_number() OVER () - 1) / 500 AS chunk FROM changed_rows WHERE updated_at = now()) AS changed
                   GROUP BY chunk;
                   IF FOUND THEN
@@ -96,7 +96,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                 BEGIN
                   INSERT INTO public.product_changes (bulk, product_ids, versions, deleted)
-                  SELECT count(*) > 20, array_agg(id), array_agg(version), true
+                  SELECT count(*) > 20 OR chunk > 0, array_agg(id), array_agg(version), true
                   FROM (SELECT id, version, (row_number() OVER () - 1) / 500 AS chunk FROM changed_rows) AS changed
                   GROUP BY chunk;
                   IF FOUND THEN
@@ -125,7 +125,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                       USING ERRCODE = 'feature_not_supported', HINT = 'Every removed product is recorded, which needs to see all of them.';
                   END IF;
                   INSERT INTO public.product_changes (bulk, product_ids, versions, deleted)
-                  SELECT count(*) > 20, array_agg(id), array_agg(version), true
+                  SELECT count(*) > 20 OR chunk > 0, array_agg(id), array_agg(version), true
                   FROM (SELECT id, version, (row_number() OVER () - 1) / 500 AS chunk FROM public.products) AS changed
                   GROUP BY chunk;
                   IF FOUND THEN
