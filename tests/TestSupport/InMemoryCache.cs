@@ -69,6 +69,8 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
 
     public void ExpireLease(ProductId id) => Step(() => leases.Remove(id));
 
+    public void ExpireEntry(ProductId id) => Step(() => entries.Remove(id));
+
     public void LoseEverything() => Step(() =>
     {
         leases.Clear();
@@ -77,7 +79,7 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
     });
 
     public void PutForeignEntry(ProductId id, byte[] payload) => Step(() =>
-        entries[id] = new StoredEntry(payload, 0, time.GetUtcNow() + LeaseLifetime));
+        entries[id] = new StoredEntry(payload, 2, time.GetUtcNow() + LeaseLifetime));
 
     public TimeSpan EntryTimeLeft(ProductId id) => entries[id].Ends - time.GetUtcNow();
 

@@ -66,6 +66,10 @@ public abstract class RedisGuardedCacheContract : GuardedCacheContract
     // A lifetime of nothing ends the key as its expiry would.
     protected override Task ExpireLeaseAsync(ProductId id) => Database.ExecuteAsync("PEXPIRE", (RedisKey)CacheKeys.Lease(id), 0);
 
+    protected override Task LetEntryAgeAsync(ProductId id) => Database.KeyExpireAsync(CacheKeys.Entry(id), TimeSpan.FromMinutes(14));
+
+    protected override Task ExpireEntryAsync(ProductId id) => Database.ExecuteAsync("PEXPIRE", (RedisKey)CacheKeys.Entry(id), 0);
+
     protected override async Task LoseEverythingAsync()
     {
         foreach (var server in connection.GetServers())

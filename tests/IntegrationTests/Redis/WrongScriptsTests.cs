@@ -15,6 +15,18 @@ public sealed class WrongScriptsTests
 
     private static readonly RedisScripts ChangeWithoutFloor = Right with { Change = Without(Right.Change, "redis.call('HSET', KEYS[2], 'floor', ARGV[1])") };
 
+    private static readonly RedisScripts RefreshWithoutFloor = Right with { Refresh = Without(Right.Refresh, "redis.call('HSET', KEYS[2], 'floor', ARGV[2])") };
+
+    private static readonly RedisScripts NegativeEntrySurvives = Right with
+    {
+        Change = Without(Right.Change, "  redis.call('DEL', KEYS[1])\n  return -1\nend\nif deletion", "  return -2\nend\nif deletion"),
+    };
+
+    private static readonly RedisScripts ClaimKeepsTheFloor = Right with
+    {
+        Claim = Without(Right.Claim, ", 'floor', 0)", ")\nredis.call('HSETNX', KEYS[2], 'floor', 0)"),
+    };
+
     public static IEnumerable<TestCaseData> Cases()
     {
         yield return Case(nameof(RedisGuardedCacheTests.AFillAfterItsLeaseExpiredIsRefused), FillWithoutToken);
@@ -36,7 +48,7 @@ public sealed class WrongScriptsTests
         yield return Case(nameof(RedisGuardedCacheTests.ARowInsertedWhileItsAbsenceIsFilledIsSeen), ChangeWithoutFloor);
         yield return Case(
             nameof(RedisGuardedCacheTests.AClaimAfterAnOutdatedFillStartsWithoutAFloor),
-            Right with { Claim = Without(Right.Claim, ", 'floor', 0)", ")\nredis.call('HSETNX', KEYS[2], 'floor', 0)") });
+            ClaimKeepsTheFloor);
         yield return Case(
             nameof(RedisGuardedCacheTests.AClaimRestartsTheExpiryOfTheLease),
             Right with { Claim = Without(Right.Claim, "redis.call('PEXPIRE', KEYS[2], ARGV[2])") });
@@ -55,9 +67,57 @@ public sealed class WrongScriptsTests
         yield return Case(
             nameof(RedisGuardedCacheTests.AFillEndsTheLease),
             Right with { Fill = Without(Right.Fill, "redis.call('DEL', KEYS[2])") });
+        yield return Case(nameof(RedisGuardedCacheTests.AnUpsertRemovesANegativeEntry), NegativeEntrySurvives);
+        yield return Case(nameof(RedisGuardedCacheTests.ARowThatDrewItsNumberFirstAndCommitsLastRemovesTheNegativeEntry), NegativeEntrySurvives);
+        yield return Case(nameof(RedisGuardedCacheTests.ARowThatDrewItsNumberFirstAndCommitsLastIsFilledInTheEnd), ClaimKeepsTheFloor);
         yield return Case(
-            nameof(RedisGuardedCacheTests.AnUpsertRemovesANegativeEntry),
-            Right with { Change = Without(Right.Change, "  redis.call('DEL', KEYS[1])\n  return -1\nend\nif deletion", "  return -2\nend\nif deletion") });
+            nameof(RedisGuardedCacheTests.AnEntryIsKeptBeyondItsLifetime),
+            Right with { Fill = Without(Right.Fill, "redis.call('PEXPIRE', KEYS[1], ARGV[3])", "redis.call('PEXPIRE', KEYS[1], 300000)") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AnEarlyLeaseLetsAWorkerReplaceAnEntryThatIsThere),
+            Right with { Claim = Without(Right.Claim, " and redis.call('EXISTS', KEYS[2]) == 0") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AClaimHasNothingToDoOnceTheEarlyLeaseExpired),
+            Right with { Claim = Without(Right.Claim, "and redis.call('EXISTS', KEYS[2]) == 0", "and false") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AnEarlyLeaseIsRefusedWhenTheEntryIsNotTheOneSeen),
+            Right with { Early = Without(Right.Early, " or string.sub(data, 1, #ARGV[3]) ~= ARGV[3]") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AnEarlyLeaseIsRefusedWhenALeaseExists),
+            Right with { Early = Without(Right.Early, "redis.call('EXISTS', KEYS[2]) == 1", "false") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AnEarlyLeaseIsRefusedWhenThereIsNoEntry),
+            Right with { Early = Without(Right.Early, "not data or string.sub(data, 1, #ARGV[3]) ~= ARGV[3]", "data and string.sub(data, 1, #ARGV[3]) ~= ARGV[3]") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshReplacesTheEntryThatWasFoundStale),
+            Right with { Refresh = Without(Right.Refresh, "'data', data, 'rank', ARGV[2])", "'data', data)") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshKeepsTheTimeThatTheEntryHasLeft),
+            Right with { Refresh = Without(Right.Refresh, "return 'replaced'", "redis.call('PERSIST', KEYS[1])\nreturn 'replaced'") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshKeepsTheTimesInTheHeader),
+            Right with { Refresh = Without(Right.Refresh, "string.sub(entry[2], first, last)", "string.sub(ARGV[3], first, last)") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshOverANegativeEntryDoesNothing),
+            Right with { Refresh = Without(Right.Refresh, "current == 0 or current >= rank", "current >= rank") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshWhoseEntryWasReplacedSinceItWasFoundStaleRemovesIt),
+            Right with { Refresh = Without(Right.Refresh, "current ~= tonumber(ARGV[1]) or ") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshAfterTheEntryExpiredCreatesNothing),
+            Right with { Refresh = Without(Right.Refresh, "local current = ", "if not entry[1] then entry = { ARGV[1], ARGV[3] } end\nlocal current = ") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshLeavesAnEntryThatIsAsNewOrNewer),
+            Right with { Refresh = Without(Right.Refresh, "current == 0 or current >= rank", "current == 0 or current > rank") },
+            6);
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshLeavesAnEntryThatIsAsNewOrNewer),
+            Right with { Refresh = Without(Right.Refresh, "current == 0 or current >= rank", "current == 0 or current == rank") },
+            5);
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshOverAnEntryOfAnotherFormatRemovesIt),
+            Right with { Refresh = Without(Right.Refresh, " or string.byte(entry[2]) ~= string.byte(ARGV[3])") });
+        yield return Case(nameof(RedisGuardedCacheTests.ARefreshRaisesTheFloorUnderARunningEarlyRefill), RefreshWithoutFloor);
     }
 
     [TestCaseSource(nameof(Cases))]

@@ -327,6 +327,236 @@ public abstract class GuardedCacheContract
     }
 
     [Test]
+    public async Task AnEntryIsKeptBeyondItsLifetime()
+    {
+        var id = NewId();
+        var entry = Entry(id);
+
+        await Cache.FillAsync([new Fill(await ClaimAsync(id), entry, TimeSpan.FromMinutes(10))], default);
+
+        Assert.That(await EntryTimeLeftAsync(id), Is.GreaterThan(TimeSpan.FromMinutes(14)).And.LessThanOrEqualTo(TimeSpan.FromMinutes(15)));
+    }
+
+    [Test]
+    public async Task AnEarlyLeaseLetsAWorkerReplaceAnEntryThatIsThere()
+    {
+        var id = NewId();
+        var (old, renewed) = (Entry(id, version: 5), Entry(id, version: 6));
+        await FillAsync(await ClaimAsync(id), old);
+
+        Assert.That(await TakeEarlyLeaseAsync(id, old), Is.Not.Null);
+        Assert.That(await FillAsync(await ClaimAsync(id), renewed), Is.EqualTo(FillOutcome.Stored));
+        Assert.That(await ReadAsync(id), Is.EqualTo(renewed.Payload));
+    }
+
+    [Test]
+    public async Task AnEarlyLeaseIsRefusedWhenTheEntryIsNotTheOneSeen()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Entry(id, version: 6));
+
+        Assert.That(await TakeEarlyLeaseAsync(id, Entry(id, version: 5)), Is.Null);
+    }
+
+    [Test]
+    public async Task AnEarlyLeaseIsRefusedWhenALeaseExists()
+    {
+        var id = NewId();
+        var entry = Entry(id);
+        await FillAsync(await ClaimAsync(id), entry);
+        await TakeEarlyLeaseAsync(id, entry);
+
+        Assert.That(await TakeEarlyLeaseAsync(id, entry), Is.Null);
+    }
+
+    [Test]
+    public async Task AnEarlyLeaseIsRefusedWhenThereIsNoEntry()
+    {
+        var id = NewId();
+        var entry = Entry(id);
+        await FillAsync(await ClaimAsync(id), entry);
+        await ExpireEntryAsync(id);
+
+        Assert.That(await TakeEarlyLeaseAsync(id, entry), Is.Null);
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task AClaimHasNothingToDoOnceTheEarlyLeaseExpired()
+    {
+        var id = NewId();
+        var entry = Entry(id);
+        await FillAsync(await ClaimAsync(id), entry);
+        await TakeEarlyLeaseAsync(id, entry);
+        await ExpireLeaseAsync(id);
+
+        Assert.That(await Cache.ClaimAsync([id], default), Is.EqualTo(new Lease?[] { null }));
+    }
+
+    [Test]
+    public async Task ARefreshReplacesTheEntryThatWasFoundStale()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
+        var stale = await ChangeAsync(Upsert(id, version: 6));
+
+        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Replaced));
+        Assert.That(await ReadEntryAsync(id), Has.Property(nameof(CachedProduct.Version)).EqualTo(6));
+        Assert.That(await ChangeAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+    }
+
+    [Test]
+    public async Task ARefreshKeepsTheTimeThatTheEntryHasLeft()
+    {
+        var id = NewId();
+        await Cache.FillAsync([new Fill(await ClaimAsync(id), Entry(id, version: 5), TimeSpan.FromMinutes(10))], default);
+        await LetEntryAgeAsync(id);
+        var left = await EntryTimeLeftAsync(id);
+
+        await RefreshAsync(id, Entry(id, version: 5).Rank, version: 6);
+
+        Assert.That(await EntryTimeLeftAsync(id), Is.GreaterThan(left - TimeSpan.FromSeconds(30)).And.LessThanOrEqualTo(left));
+    }
+
+    [Test]
+    public async Task ARefreshKeepsTheTimesInTheHeader()
+    {
+        var id = NewId();
+        var filledAt = DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_123);
+        await FillAsync(await ClaimAsync(id), CachedProduct.Of(Product(id, version: 5), filledAt, Lifetime));
+
+        await RefreshAsync(id, Entry(id, version: 5).Rank, version: 6);
+
+        Assert.That(await ReadAsync(id), Is.EqualTo(CachedProduct.Of(Product(id, version: 6), filledAt, Lifetime).Payload));
+    }
+
+    [Test]
+    public async Task ARefreshOverANegativeEntryDoesNothing()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
+        var stale = await ChangeAsync(Upsert(id, version: 6));
+
+        // The row is deleted after the Worker read it, and its absence is filled before the refresh.
+        await ChangeAsync(Deletion(id, version: 6));
+        var absence = Absence();
+        await FillAsync(await ClaimAsync(id), absence);
+
+        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Current));
+        Assert.That(await ReadAsync(id), Is.EqualTo(absence.Payload));
+    }
+
+    [Test]
+    public async Task ARefreshWhoseEntryWasReplacedSinceItWasFoundStaleRemovesIt()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
+        var stale = await ChangeAsync(Upsert(id, version: 6));
+
+        // Another Worker brings row 6, and nobody can tell any more what was there in between.
+        await RefreshAsync(id, stale.StaleRank, version: 6);
+
+        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 7), Is.EqualTo(RefreshOutcome.Removed));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task ARefreshAfterTheEntryExpiredCreatesNothing()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
+        var stale = await ChangeAsync(Upsert(id, version: 6));
+        await ExpireEntryAsync(id);
+
+        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Current));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task ARefreshLeavesAnEntryThatIsAsNewOrNewer([Values(5, 6)] long version)
+    {
+        var id = NewId();
+        var entry = Entry(id, version: 6);
+        await FillAsync(await ClaimAsync(id), entry);
+
+        Assert.That(await RefreshAsync(id, Entry(id, version: 4).Rank, version), Is.EqualTo(RefreshOutcome.Current));
+        Assert.That(await ReadAsync(id), Is.EqualTo(entry.Payload));
+    }
+
+    [Test]
+    public async Task ARefreshOverAnEntryOfAnotherFormatRemovesIt()
+    {
+        var id = NewId();
+        await PutForeignEntryAsync(id, [CachedProduct.Format + 1, .. new byte[CachedProduct.HeaderLength]]);
+        var stale = await ChangeAsync(Upsert(id, version: 6));
+
+        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Removed));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task ARefreshRaisesTheFloorUnderARunningEarlyRefill()
+    {
+        var id = NewId();
+        var entry = Entry(id, version: 5);
+        await FillAsync(await ClaimAsync(id), entry);
+        var stale = await ChangeAsync(Upsert(id, version: 6));
+
+        // 1. A reader asks early. 2. A Worker claims and reads row 5 still; the row becomes 7, and the change to 6, which has
+        // passed by already, is refreshed with what SQL says by now.
+        await TakeEarlyLeaseAsync(id, entry);
+        var claim = await ClaimAsync(id);
+        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 7), Is.EqualTo(RefreshOutcome.Replaced));
+
+        // 3. Readers have seen row 7: row 5 must not come back.
+        Assert.That(await FillAsync(claim, entry), Is.EqualTo(FillOutcome.Outdated));
+        Assert.That(await ReadEntryAsync(id), Has.Property(nameof(CachedProduct.Version)).EqualTo(7));
+    }
+
+    [Test]
+    public async Task ARowThatDrewItsNumberFirstAndCommitsLastRemovesTheNegativeEntry()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Absence());
+
+        // 1. Number 10 is drawn. 2. Row 11 is inserted, committed and read.
+        await ChangeAsync(Upsert(id, version: 11));
+        var claim = await ClaimAsync(id);
+
+        // 3. Row 11 is deleted: its fill is outdated, and absence is stored.
+        await ChangeAsync(Deletion(id, version: 11));
+        Assert.That(await FillAsync(claim, Entry(id, version: 11)), Is.EqualTo(FillOutcome.Outdated));
+        Assert.That(await FillAsync(await ClaimAsync(id), Absence()), Is.EqualTo(FillOutcome.Stored));
+
+        // 4. Row 10 is committed, although its number is lower than that of all the others.
+        Assert.That((await ChangeAsync(Upsert(id, version: 10))).Outcome, Is.EqualTo(ChangeOutcome.Removed));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task ARowThatDrewItsNumberFirstAndCommitsLastIsFilledInTheEnd()
+    {
+        var id = NewId();
+
+        // 1. Number 10 is drawn. 2. Row 11 is committed and cached. 3. Row 11 is deleted, row 10 is committed.
+        await FillAsync(await ClaimAsync(id), Entry(id, version: 11));
+        await ChangeAsync(Deletion(id, version: 11));
+
+        // 4. Absence, read before that commit, finds a floor, however low; so does row 10 itself under the deletion.
+        var claim = await ClaimAsync(id);
+        await ChangeAsync(Upsert(id, version: 10));
+        Assert.That(await FillAsync(claim, Absence()), Is.EqualTo(FillOutcome.Outdated));
+        await ChangeAsync(Deletion(id, version: 11));
+        Assert.That(await FillAsync(claim, Entry(id, version: 10)), Is.EqualTo(FillOutcome.Outdated));
+
+        // 5. The next claim starts anew, and what is delivered again of row 11 does not bring it back.
+        Assert.That(await FillAsync(await ClaimAsync(id), Entry(id, version: 10)), Is.EqualTo(FillOutcome.Stored));
+        var stale = await ChangeAsync(Upsert(id, version: 11));
+        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 10), Is.EqualTo(RefreshOutcome.Current));
+        Assert.That(await ReadEntryAsync(id), Has.Property(nameof(CachedProduct.Version)).EqualTo(10));
+    }
+
+    [Test]
     public async Task ABatchIsAnsweredInTheOrderOfItsProducts()
     {
         ProductId[] ids = [NewId(), NewId(), NewId()];
@@ -346,6 +576,7 @@ public abstract class GuardedCacheContract
         Assert.That(await Cache.ClaimAsync([], default), Is.Empty);
         Assert.That(await Cache.FillAsync([], default), Is.Empty);
         Assert.That(await Cache.ChangeAsync([], default), Is.Empty);
+        Assert.That(await Cache.RefreshAsync([], default), Is.Empty);
     }
 
     protected abstract Task<byte[]?> ReadAsync(ProductId id);
@@ -359,8 +590,14 @@ public abstract class GuardedCacheContract
 
     protected abstract Task ExpireLeaseAsync(ProductId id);
 
+    /// <summary>Lets some of the entry's lifetime pass.</summary>
+    protected abstract Task LetEntryAgeAsync(ProductId id);
+
+    protected abstract Task ExpireEntryAsync(ProductId id);
+
     protected abstract Task LoseEverythingAsync();
 
+    /// <summary>An entry of row version 1, as a process of another version of this software would write it.</summary>
     protected abstract Task PutForeignEntryAsync(ProductId id, byte[] payload);
 
     /// <summary>One claim command that a client library sends twice: the tokens of both executions.</summary>
@@ -368,7 +605,19 @@ public abstract class GuardedCacheContract
 
     private Task<Lease?> TakeLeaseAsync(ProductId id) => Cache.TakeLeaseAsync(id, default);
 
-    private async Task<Lease> ClaimAsync(ProductId id) => (await Cache.ClaimAsync([id], default))[0]!.Value;
+    private Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen) => Cache.TakeEarlyLeaseAsync(id, seen, default);
+
+    private async Task<RefreshOutcome> RefreshAsync(ProductId id, long staleRank, long version) =>
+        (await Cache.RefreshAsync([new Refresh(id, staleRank, Product(id, version))], default))[0];
+
+    private async Task<CachedProduct?> ReadEntryAsync(ProductId id) => CachedProduct.TryRead(await ReadAsync(id), out var entry) ? entry : null;
+
+    private async Task<Lease> ClaimAsync(ProductId id)
+    {
+        var claim = (await Cache.ClaimAsync([id], default))[0];
+        Assert.That(claim, Is.Not.Null, "The claim was refused.");
+        return claim!.Value;
+    }
 
     private async Task<FillOutcome> FillAsync(Lease claim, CachedProduct entry) => (await Cache.FillAsync([new Fill(claim, entry)], default))[0];
 

@@ -37,6 +37,18 @@ public abstract class InMemoryGuardedCacheContract : GuardedCacheContract
         return Task.CompletedTask;
     }
 
+    protected override Task LetEntryAgeAsync(ProductId id)
+    {
+        time.Advance(TimeSpan.FromMinutes(1));
+        return Task.CompletedTask;
+    }
+
+    protected override Task ExpireEntryAsync(ProductId id)
+    {
+        cache.ExpireEntry(id);
+        return Task.CompletedTask;
+    }
+
     protected override Task LoseEverythingAsync()
     {
         cache.LoseEverything();
