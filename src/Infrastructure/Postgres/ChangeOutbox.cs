@@ -55,7 +55,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource) : IChangeOutbox
         {
             if (connection is not null)
             {
-                await connection.DisposeAsync();
+                await CloseAsync(connection);
             }
 
             throw IsOutage(exception) ? new UnavailableException(Dependency.Store, exception) : exception;
@@ -80,6 +80,18 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource) : IChangeOutbox
     }
 
     private static bool IsOutage(Exception exception) => exception is NpgsqlException or SocketException or TimeoutException;
+
+    // A connection that is broken already says so once more when it is given back; its transaction has ended with it.
+    private static async ValueTask CloseAsync(NpgsqlConnection connection)
+    {
+        try
+        {
+            await connection.DisposeAsync();
+        }
+        catch (Exception exception) when (IsOutage(exception))
+        {
+        }
+    }
 
     private sealed class Batch(NpgsqlConnection connection, NpgsqlTransaction transaction, ChangeLane lane, List<long> rows, List<RecordedChange> changes)
         : IChangeBatch
@@ -125,6 +137,6 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource) : IChangeOutbox
         }
 
         // Where it was not completed, the connection is given back with an open transaction, which the pool rolls back.
-        public ValueTask DisposeAsync() => connection.DisposeAsync();
+        public ValueTask DisposeAsync() => CloseAsync(connection);
     }
 }

@@ -74,8 +74,9 @@ internal sealed class Relay : BackgroundService
                     await wakeUps[lane].WaitAsync(PollInterval, stoppingToken);
                 }
             }
-            catch (UnavailableException exception)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
+                // Whatever it was: a lane that ended would hold back every change from here on.
                 if (!failing)
                 {
                     PostgresLog.RelayWaits(logger, lane, exception.Message, exception.InnerException?.Message);
@@ -118,7 +119,7 @@ internal sealed class Relay : BackgroundService
                     await connection.WaitAsync(stoppingToken);
                 }
             }
-            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 PostgresLog.NotListening(logger, exception.Message);
                 await Task.Delay(RetryInterval, time, stoppingToken);
@@ -146,7 +147,7 @@ internal sealed class Relay : BackgroundService
             {
                 measured = await outbox.MeasureAsync(stoppingToken);
             }
-            catch (UnavailableException)
+            catch (Exception) when (!stoppingToken.IsCancellationRequested)
             {
                 // The last measurement stands; the lanes tell that PostgreSQL is away.
             }

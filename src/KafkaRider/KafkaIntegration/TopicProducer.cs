@@ -38,7 +38,9 @@ internal sealed class TopicProducer<TKey, TValue> : ITopicProducer<TKey, TValue>
         TKey key, TValue value, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(value);
-        LogContext.SetCurrentIfNull(transport.LogContext);
+
+        // Whoever produces, and from wherever: what is logged of it is of this transport.
+        LogContext.Current = transport.LogContext;
         var context = new TopicSendContext(key, value, cancellationToken) { SourceAddress = source, DestinationAddress = destination };
         await sendPipe.Send(context).ConfigureAwait(false);
         if (pipe.IsNotEmpty())
