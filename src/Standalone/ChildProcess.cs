@@ -11,7 +11,10 @@ namespace ProductCache.Standalone;
 public sealed partial class ChildProcess : IAsyncDisposable
 {
     public const int SIGINT = 2;
+    public const int SIGKILL = 9;
     public const int SIGTERM = 15;
+    public const int SIGCONT = 18;
+    public const int SIGSTOP = 19;
 
     private const int LinesKept = 20;
 

@@ -30,6 +30,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     public string Password { get; }
 
+    public int ProcessId => server?.Id ?? throw new InvalidOperationException("Not running.");
+
     public string ConnectionString => ConnectionStringOf(Database);
 
     // PostgreSQL refuses to run as root.

@@ -87,6 +87,16 @@ internal sealed class ContainerKafka : KafkaServer
 
     public override Task StopAsync() => container.StopAsync();
 
+    public override async Task KillAsync()
+    {
+        using var kill = System.Diagnostics.Process.Start("docker", ["kill", container.Id]);
+        await kill.WaitForExitAsync();
+    }
+
+    public override Task PauseAsync() => container.PauseAsync();
+
+    public override Task ResumeAsync() => container.UnpauseAsync();
+
     public override ValueTask DisposeAsync() => ((IContainer)container).DisposeAsync();
 }
 

@@ -106,6 +106,24 @@ internal sealed class MachineKafka : KafkaServer
         }
     }
 
+    public override Task KillAsync()
+    {
+        broker?.Signal(ChildProcess.SIGKILL);
+        return StopAsync();
+    }
+
+    public override Task PauseAsync()
+    {
+        broker?.Signal(ChildProcess.SIGSTOP);
+        return Task.CompletedTask;
+    }
+
+    public override Task ResumeAsync()
+    {
+        broker?.Signal(ChildProcess.SIGCONT);
+        return Task.CompletedTask;
+    }
+
     public override async ValueTask DisposeAsync()
     {
         await StopAsync();
@@ -141,9 +159,14 @@ internal sealed class MachineKafka : KafkaServer
     }
 }
 
-/// <summary>A broker that a script beside the repository runs: kafka start | stop | destroy, configured by KAFKA_DIR and KAFKA_PORT.</summary>
+/// <summary>
+/// A broker that a script beside the repository runs: kafka start | stop | destroy, kill | pause | resume 1, configured by
+/// KAFKA_DIR and KAFKA_PORT.
+/// </summary>
 internal sealed class ScriptedKafka : KafkaServer
 {
+    private const string OnlyBroker = "1";
+
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
 
     private readonly string script;
@@ -176,11 +199,17 @@ internal sealed class ScriptedKafka : KafkaServer
 
     public override Task StopAsync() => RunAsync("stop");
 
+    public override Task KillAsync() => RunAsync("kill", OnlyBroker);
+
+    public override Task PauseAsync() => RunAsync("pause", OnlyBroker);
+
+    public override Task ResumeAsync() => RunAsync("resume", OnlyBroker);
+
     public override ValueTask DisposeAsync() => new(RunAsync("destroy"));
 
-    private async Task RunAsync(string command)
+    private async Task RunAsync(string command, params IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(script, command) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(script, [command, .. arguments]) { RedirectStandardOutput = true };
         start.Environment["KAFKA_DIR"] = folder;
         start.Environment["KAFKA_PORT"] = port.ToString(CultureInfo.InvariantCulture);
         using var process = Process.Start(start)!;

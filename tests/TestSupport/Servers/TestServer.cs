@@ -53,4 +53,12 @@ public abstract class KafkaServer(string description) : TestServer(description)
 
     /// <summary>What clients have to set beside the address.</summary>
     public virtual IReadOnlyDictionary<string, string> ClientSettings { get; } = new Dictionary<string, string>();
+
+    /// <summary>Ends it without any goodbye, where it can be stopped at all.</summary>
+    public virtual Task KillAsync() => throw new NotSupportedException();
+
+    /// <summary>Freezes it, where it can be stopped at all: connections stay open, nothing answers.</summary>
+    public virtual Task PauseAsync() => throw new NotSupportedException();
+
+    public virtual Task ResumeAsync() => throw new NotSupportedException();
 }
