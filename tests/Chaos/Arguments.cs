@@ -1,0 +1,49 @@
+using System.Globalization;
+
+namespace ProductCache.Chaos;
+
+/// <summary>chaos [seconds] [seed] [--plan] [--fault=name]</summary>
+/// <param name="Plan">Only print what would go wrong and when.</param>
+/// <param name="Fault">A planted fault, or none.</param>
+internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, string? Fault)
+{
+    private const int DefaultSeconds = 60;
+    private const int MinSeconds = 5;
+    private const int MaxSeconds = 24 * 60 * 60;
+    private const string FaultOption = "--fault=";
+
+    /// <param name="fault">One plain sentence, where they make no sense.</param>
+    public static Arguments? Read(IReadOnlyList<string> args, Random random, out string fault)
+    {
+        fault = string.Empty;
+        var numbers = args.Where(arg => !arg.StartsWith("--", StringComparison.Ordinal)).ToList();
+        var (seconds, seed) = (DefaultSeconds, random.Next(1, 1_000_000));
+        var planted = args.LastOrDefault(arg => arg.StartsWith(FaultOption, StringComparison.Ordinal))?[FaultOption.Length..];
+        if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && arg != "--plan" && !arg.StartsWith(FaultOption, StringComparison.Ordinal)) is { } unknown)
+        {
+            fault = $"There is no option {unknown}; there are --plan and {FaultOption}name.";
+        }
+        else if (numbers.Count > 2)
+        {
+            fault = $"At most two numbers are expected, seconds and seed, not {numbers.Count}.";
+        }
+        else if (numbers.Count > 0 && !(TryRead(numbers[0], out seconds) && seconds is >= MinSeconds and <= MaxSeconds))
+        {
+            fault = $"The seconds must be a whole number from {MinSeconds} to {MaxSeconds}, not '{numbers[0]}'.";
+        }
+        else if (numbers.Count > 1 && !TryRead(numbers[1], out seed))
+        {
+            fault = $"The seed must be a whole number from 0 to {int.MaxValue}, not '{numbers[1]}'.";
+        }
+        else if (planted is not null && !PlantedFaults.All.ContainsKey(planted))
+        {
+            fault = $"There is no fault '{planted}'; there are: {(PlantedFaults.All.Count == 0 ? "none" : string.Join(", ", PlantedFaults.All.Keys))}.";
+        }
+
+        return fault.Length > 0 ? null : new Arguments(TimeSpan.FromSeconds(seconds), seed, args.Contains("--plan"), planted);
+    }
+
+    public static string Option(string plantedFault) => FaultOption + plantedFault;
+
+    private static bool TryRead(string text, out int number) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+}

@@ -1,0 +1,248 @@
+using System.Globalization;
+
+namespace ProductCache.Chaos;
+
+internal enum ViolationKind
+{
+    UnknownValue,
+    WentBack,
+    CacheDiffers,
+    LostEvent,
+    WrongAnswer,
+}
+
+/// <param name="At">Since the start of the run.</param>
+internal sealed record Violation(ViolationKind Kind, TimeSpan At, string Evidence);
+
+/// <summary>The promises, each a pure function of what was recorded.</summary>
+internal static class Checks
+{
+    /// <summary>A read without a wait answers within this time; with one, within this time more.</summary>
+    public static readonly TimeSpan ReadDeadline = TimeSpan.FromSeconds(1);
+
+    /// <summary>After its process was there again, an Api may need this long for connections to settle.</summary>
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(1);
+
+    public static IEnumerable<Violation> All(History history, FinalState state)
+    {
+        var timelines = new Timelines(history.Transactions);
+        return
+        [
+            .. UnknownValues(history, timelines),
+            .. WentBack(history, timelines),
+            .. CacheDiffers(state, timelines),
+            .. LostEvents(state, timelines),
+            .. WrongAnswers(history),
+        ];
+    }
+
+    /// <summary>A reader got what no committed transaction had left there by the end of the read.</summary>
+    public static IEnumerable<Violation> UnknownValues(History history, Timelines timelines)
+    {
+        var writes = WritesByNumber(history.Transactions);
+        foreach (var read in history.Reads)
+        {
+            var timeline = timelines.Of(read.Id);
+            var fault = read switch
+            {
+                { IsFound: true } => FaultOfValue(read, timeline.OfVersion(read.Version), writes),
+                { Status: 404 } when !timeline.BeginsAbsent && !timeline.DeletionsBy(read.End).Any() => "it was never deleted",
+                _ => null,
+            };
+            if (fault is not null)
+            {
+                yield return new Violation(ViolationKind.UnknownValue, read.End, $"{Describe(read)}: {fault}");
+            }
+        }
+    }
+
+    /// <summary>A client saw an older state of a product than the same life of the same Api had shown it before.</summary>
+    public static IEnumerable<Violation> WentBack(History history, Timelines timelines)
+    {
+        var reads = history.Reads.Where(read => read.Instance != 0 && (read.IsFound || read.Status == 404));
+        foreach (var group in reads.GroupBy(read => (read.Client, read.Api, read.Instance, read.Id)))
+        {
+            var timeline = timelines.Of(group.Key.Id);
+
+            // The oldest state that explains all reads so far.
+            ProductState? floor = null;
+            Read? floorRead = null;
+            foreach (var read in group.OrderBy(read => read.Start))
+            {
+                var seen = read.IsFound ? timeline.OfVersion(read.Version) : AbsenceSince(timeline, floor, read.End);
+                if (read.IsFound ? seen is not null && floor is not null && seen.Precedes(floor) : floor is not null && seen is null)
+                {
+                    yield return new Violation(
+                        ViolationKind.WentBack,
+                        read.End,
+                        $"{Describe(read)}, after {Describe(floorRead!.Value)} (oldest explanation: {Describe(floor!)})");
+                }
+                else if (seen is not null && (floor is null || seen.Rank > floor.Rank))
+                {
+                    (floor, floorRead) = (seen, read);
+                }
+            }
+        }
+    }
+
+    /// <summary>After the quiet time, Redis or a near cache has something else than PostgreSQL.</summary>
+    public static IEnumerable<Violation> CacheDiffers(FinalState state, Timelines timelines)
+    {
+        foreach (var entry in state.Redis)
+        {
+            if (entry.Version != VersionIn(state, entry.Id))
+            {
+                yield return Differs(entry.Id, entry.Version, "Redis");
+            }
+        }
+
+        foreach (var read in state.Reads.Where(read => read.IsFound || read.Status == 404))
+        {
+            var version = read.IsFound ? read.Version : 0;
+            if (version != VersionIn(state, read.Id))
+            {
+                yield return Differs(read.Id, version, $"api-{read.Api} (from {read.Source.ToString().ToLowerInvariant()})");
+            }
+        }
+
+        Violation Differs(long id, long version, string where)
+        {
+            var current = timelines.Of(id).States is [.., var last] ? $"; last: {Describe(last)}" : string.Empty;
+            return new Violation(
+                ViolationKind.CacheDiffers, state.At, $"product {id}: {where} has {Name(version)}, PostgreSQL {Name(VersionIn(state, id))}{current}");
+        }
+    }
+
+    /// <summary>A committed change of which the topic has no event. The relay may leave out what a newer event of the same kind covers.</summary>
+    public static IEnumerable<Violation> LostEvents(FinalState state, Timelines timelines)
+    {
+        Dictionary<(long Id, bool Deleted), long> newest = [];
+        foreach (var @event in state.Events)
+        {
+            var key = (@event.Id, @event.Deleted);
+            newest[key] = Math.Max(@event.Version, newest.GetValueOrDefault(key));
+        }
+
+        return timelines.States
+            .Where(change => newest.GetValueOrDefault((change.Id, !change.Present)) < change.Version)
+            .Select(change => new Violation(ViolationKind.LostEvent, change.CommitEnd, $"no event of {Describe(change)}"));
+    }
+
+    /// <summary>An answer that is not documented, or that came too late; a process that ended by itself.</summary>
+    public static IEnumerable<Violation> WrongAnswers(History history)
+    {
+        foreach (var death in history.Deaths)
+        {
+            yield return new Violation(ViolationKind.WrongAnswer, death.At, $"{death.Target.ToString().ToLowerInvariant()} ended by itself");
+        }
+
+        var outages = history.Faults.Where(fault => fault.Plan.Target is Target.Api1 or Target.Api2).ToList();
+        var hiccups = new Hiccups(history.Hiccups);
+        foreach (var read in history.Reads)
+        {
+            var fault = read switch
+            {
+                { Failure: ReadFailure.Connection } => "the connection failed",
+                { Failure: ReadFailure.NoAnswer } => "no answer",
+                { Status: 503, HasRetryAfter: false } => "no Retry-After",
+                { Status: 200 or 202 or 304 or 404 or 503 } => null,
+                _ => "not a documented answer",
+            };
+
+            // An undocumented answer has no excuse; silence and lateness have those of the process and the machine.
+            if (fault is null || read.Failure != ReadFailure.None)
+            {
+                if (outages.Any(outage => ApiOf(outage.Plan.Target) == read.Api && read.Start < outage.Healed + Settling && read.End > outage.Start))
+                {
+                    continue;
+                }
+
+                var allowed = ReadDeadline + read.Wait;
+                if (fault is null && read.End - read.Start > allowed && read.End - read.Start > allowed + hiccups.Within(read.Start, read.End))
+                {
+                    fault = "late";
+                }
+            }
+
+            if (fault is not null)
+            {
+                yield return new Violation(ViolationKind.WrongAnswer, read.End, $"{Describe(read)}: {fault}");
+            }
+        }
+    }
+
+    public static int ApiOf(Target target) => target == Target.Api1 ? 1 : 2;
+
+    public static string Describe(Read read)
+    {
+        var answer = read.Failure != ReadFailure.None ? read.Failure.ToString() : read.Status.ToString(CultureInfo.InvariantCulture);
+        var version = read.IsFound ? $" v{read.Version}" : string.Empty;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"client {read.Client} on api-{read.Api}#{read.Instance} at {read.Start.TotalSeconds:0.000}..{read.End.TotalSeconds:0.000} s: product {read.Id} {answer}{version} from {read.Source.ToString().ToLowerInvariant()}");
+    }
+
+    private static string Describe(ProductState state) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"product {state.Id} v{state.Version} {(state.Present ? "written" : "deleted")} by transaction {state.Transaction}, committed at {state.CommitStart.TotalSeconds:0.000}..{state.CommitEnd.TotalSeconds:0.000} s");
+
+    private static string Name(long version) => version == 0 ? "none" : $"v{version}";
+
+    private static long VersionIn(FinalState state, long id) => state.Rows.TryGetValue(id, out var row) ? row.Version : 0;
+
+    private static string? FaultOfValue(
+        Read read, ProductState? state, Dictionary<long, (WriteTransaction Transaction, Change Change)> writes)
+    {
+        if (read.Number == Read.NoWrite)
+        {
+            return "the text is of no single write";
+        }
+
+        if (read.Number != 0 && !writes.ContainsKey(read.Number))
+        {
+            return $"nobody wrote w{read.Number}";
+        }
+
+        if (read.Number != 0 && writes[read.Number] is var (transaction, change))
+        {
+            if (transaction.Outcome == TransactionOutcome.RolledBack)
+            {
+                return $"w{read.Number} was rolled back with transaction {transaction.Number}";
+            }
+
+            if (change.Id != read.Id || change.Version != read.Version)
+            {
+                return $"w{read.Number} is product {change.Id} v{change.Version}";
+            }
+        }
+
+        if (state is null)
+        {
+            return "no committed transaction left this version";
+        }
+
+        return read.End < state.CommitStart ? $"{Describe(state)}, after this" : null;
+    }
+
+    private static Dictionary<long, (WriteTransaction Transaction, Change Change)> WritesByNumber(IEnumerable<WriteTransaction> transactions)
+    {
+        Dictionary<long, (WriteTransaction, Change)> writes = [];
+        foreach (var transaction in transactions)
+        {
+            foreach (var change in transaction.Changes.Where(change => change.Kind != ChangeKind.Deleted))
+            {
+                writes[change.Number] = (transaction, change);
+            }
+        }
+
+        return writes;
+    }
+
+    // The oldest deletion that is not older than the floor and may be what a 404 told.
+    private static ProductState? AbsenceSince(Timeline timeline, ProductState? floor, TimeSpan end) => floor switch
+    {
+        null => null,
+        { Present: false } => floor,
+        _ => timeline.DeletionsBy(end).FirstOrDefault(deletion => deletion.Rank > floor.Rank),
+    };
+}

@@ -1,0 +1,109 @@
+namespace ProductCache.Chaos;
+
+// What happened, as the clients saw it. All times are since the start of the run, by one monotonic clock. Writes before
+// the run have negative times.
+
+internal enum ChangeKind
+{
+    Inserted,
+    Updated,
+    Deleted,
+}
+
+/// <param name="Version">Of the new row; of a deletion, of the row that was deleted.</param>
+/// <param name="Number">The write's number, which its text carries; 0 for a deletion.</param>
+internal readonly record struct Change(long Id, ChangeKind Kind, long Version, long Number);
+
+internal enum TransactionOutcome
+{
+    Committed,
+    RolledBack,
+
+    /// <summary>The connection was lost while it committed; its row in the log of transactions tells later.</summary>
+    Unknown,
+}
+
+/// <param name="CommitEnd">When its commit was known to be done.</param>
+/// <param name="Changes">In the order of its statements.</param>
+internal sealed record WriteTransaction(
+    long Number, TransactionOutcome Outcome, TimeSpan CommitStart, TimeSpan CommitEnd, IReadOnlyList<Change> Changes);
+
+internal enum Source
+{
+    None,
+    Near,
+    Redis,
+    Filled,
+}
+
+internal enum ReadFailure
+{
+    None,
+
+    /// <summary>Refused, reset, or closed in the middle of an answer.</summary>
+    Connection,
+
+    /// <summary>The client gave up long after the deadline.</summary>
+    NoAnswer,
+}
+
+/// <param name="Instance">Which life of the Api process answered; 0 if it was restarted meanwhile.</param>
+/// <param name="Version">Of the ETag; 0 where there is none.</param>
+/// <param name="Number">Of the write whose text the body carries; 0 without a body, -1 if the body is of no write.</param>
+internal readonly record struct Read(
+    int Client,
+    int Api,
+    int Instance,
+    long Id,
+    TimeSpan Start,
+    TimeSpan End,
+    TimeSpan Wait,
+    int Status,
+    long Version,
+    long Number,
+    Source Source,
+    bool HasRetryAfter,
+    ReadFailure Failure)
+{
+    public const long NoWrite = -1;
+
+    /// <summary>200 or 304: the product as it is cached.</summary>
+    public bool IsFound => Status is 200 or 304;
+}
+
+internal sealed record Fault(PlannedFault Plan, TimeSpan Start, TimeSpan Healed)
+{
+    /// <summary>Reads that begin before this may still be stale because of it.</summary>
+    public TimeSpan Aftermath => Healed + Schedule.Aftermath(Plan);
+}
+
+/// <summary>A timer of the harness rang late: the machine was busy elsewhere, so readers may be late as well.</summary>
+internal readonly record struct Hiccup(TimeSpan At, TimeSpan Lateness);
+
+/// <summary>A process of the service that nobody killed is gone.</summary>
+internal sealed record Death(TimeSpan At, Target Target);
+
+internal sealed record History(
+    IReadOnlyList<WriteTransaction> Transactions,
+    IReadOnlyList<Read> Reads,
+    IReadOnlyList<Fault> Faults,
+    IReadOnlyList<Hiccup> Hiccups,
+    IReadOnlyList<Death> Deaths);
+
+internal readonly record struct Row(long Version, long Number);
+
+/// <param name="Version">0: known to be absent.</param>
+internal readonly record struct CacheEntry(long Id, long Version);
+
+internal readonly record struct ProductEvent(long Id, long Version, bool Deleted);
+
+/// <summary>What is where after the quiet time.</summary>
+/// <param name="At">When it was looked at.</param>
+/// <param name="Outbox">Rows that wait in it; <see langword="null"/>: there is no such table.</param>
+internal sealed record FinalState(
+    TimeSpan At,
+    IReadOnlyDictionary<long, Row> Rows,
+    IReadOnlyList<CacheEntry> Redis,
+    IReadOnlyList<Read> Reads,
+    IReadOnlyList<ProductEvent> Events,
+    long? Outbox);

@@ -1,0 +1,94 @@
+using System.Globalization;
+
+namespace ProductCache.Chaos;
+
+/// <summary>What a person wants to know after a run.</summary>
+internal static class Report
+{
+    private const int EvidencePerKind = 5;
+
+    public static string Of(History history, FinalState state, IReadOnlyCollection<Violation> violations)
+    {
+        var text = new StringWriter(CultureInfo.InvariantCulture);
+        text.WriteLine();
+        WriteReads(text, history);
+        WriteWrites(text, history, state);
+        WriteFaults(text, history);
+        WriteStaleness(text, history);
+        WriteViolations(text, violations);
+        return text.ToString();
+    }
+
+    private static void WriteReads(StringWriter text, History history)
+    {
+        var answers = history.Reads
+            .GroupBy(read => read.Failure == ReadFailure.None ? read.Status.ToString(CultureInfo.InvariantCulture) : $"{read.Failure} failed")
+            .OrderBy(group => group.Key, StringComparer.Ordinal)
+            .Select(group => $"{group.Key}: {group.Count()}");
+        var sources = history.Reads.Where(read => read.Source != Source.None)
+            .GroupBy(read => read.Source)
+            .OrderBy(group => group.Key)
+            .Select(group => $"{group.Key.ToString().ToLowerInvariant()}: {group.Count()}");
+        text.WriteLine($"{"reads",-10}{history.Reads.Count,9}   {string.Join(", ", answers)}; {string.Join(", ", sources)}");
+    }
+
+    private static void WriteWrites(StringWriter text, History history, FinalState state)
+    {
+        var committed = history.Transactions.Where(transaction => transaction.Outcome == TransactionOutcome.Committed).ToList();
+        var changes = committed.SelectMany(transaction => transaction.Changes)
+            .GroupBy(change => change.Kind)
+            .OrderBy(group => group.Key)
+            .Select(group => $"{group.Key.ToString().ToLowerInvariant()}: {group.Count()}");
+        text.WriteLine(
+            $"{"writes",-10}{committed.Count,9}   {string.Join(", ", changes)}; {history.Transactions.Count - committed.Count} transactions rolled back");
+        var outbox = state.Outbox is { } rows ? $"{rows} rows left in the outbox" : "there is no outbox";
+        text.WriteLine($"{"events",-10}{state.Events.Count,9}   {outbox}; {state.Redis.Count} entries in Redis, {state.Rows.Count} rows in PostgreSQL");
+    }
+
+    private static void WriteFaults(StringWriter text, History history)
+    {
+        text.WriteLine($"{"faults",-10}{history.Faults.Count,9}");
+        foreach (var group in history.Faults.GroupBy(fault => fault.Plan.Name).OrderBy(group => group.Key, StringComparer.Ordinal))
+        {
+            text.WriteLine($"{string.Empty,-10}{group.Count(),9}   {group.Key}");
+        }
+    }
+
+    private static void WriteStaleness(StringWriter text, History history)
+    {
+        text.WriteLine();
+        text.WriteLine($"{"staleness of reads, ms",-34}{"reads",9}{"stale",9}{"p50",9}{"p99",9}{"max",9}");
+        foreach (var (name, sorted) in Staleness.ByFault(history, new Timelines(history.Transactions)))
+        {
+            var stale = sorted.Count(staleness => staleness > TimeSpan.Zero);
+            text.WriteLine(
+                $"{name,-34}{sorted.Length,9}{stale,9}{Percentile(sorted, 0.5),9:0.0}{Percentile(sorted, 0.99),9:0.0}{sorted[^1].TotalMilliseconds,9:0.0}");
+        }
+    }
+
+    private static void WriteViolations(StringWriter text, IReadOnlyCollection<Violation> violations)
+    {
+        text.WriteLine();
+        text.WriteLine($"{"violations",-64}");
+        foreach (var kind in Enum.GetValues<ViolationKind>())
+        {
+            var found = violations.Where(violation => violation.Kind == kind).OrderBy(violation => violation.At).ToList();
+            text.WriteLine($"  {Name(kind),-62}{found.Count,9}");
+            foreach (var violation in found.Take(EvidencePerKind))
+            {
+                text.WriteLine($"      {violation.At.TotalSeconds:0.000} s: {violation.Evidence}");
+            }
+        }
+    }
+
+    private static double Percentile(TimeSpan[] sorted, double fraction) => sorted[(int)(fraction * (sorted.Length - 1))].TotalMilliseconds;
+
+    private static string Name(ViolationKind kind) => kind switch
+    {
+        ViolationKind.UnknownValue => "a value that no committed transaction left",
+        ViolationKind.WentBack => "a client was taken back to an older version",
+        ViolationKind.CacheDiffers => "cached after the quiet time, other than PostgreSQL",
+        ViolationKind.LostEvent => "a committed change without its event",
+        _ => "an answer undocumented or late, a process that died",
+    };
+}

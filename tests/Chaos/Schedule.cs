@@ -1,0 +1,152 @@
+using System.Globalization;
+
+namespace ProductCache.Chaos;
+
+internal enum Target
+{
+    Api1,
+    Api2,
+    Worker1,
+    Worker2,
+    Redis,
+    Postgres,
+    Kafka,
+}
+
+internal enum FaultKind
+{
+    /// <summary>SIGKILL; started again after the hold. Redis comes back empty.</summary>
+    Kill,
+
+    /// <summary>SIGSTOP; SIGCONT after the hold.</summary>
+    Pause,
+
+    /// <summary>An orderly stop; started again after the hold.</summary>
+    Restart,
+
+    /// <summary>FLUSHALL.</summary>
+    Flush,
+
+    /// <summary>All connections of clients are dropped by the server: CLIENT KILL TYPE normal, pg_terminate_backend.</summary>
+    DropConnections,
+
+    /// <summary>CLIENT KILL TYPE pubsub.</summary>
+    DropSubscriptions,
+}
+
+/// <param name="At">Since the start of the run.</param>
+/// <param name="Hold">Until it is healed.</param>
+internal sealed record PlannedFault(TimeSpan At, FaultKind Kind, Target Target, TimeSpan Hold)
+{
+    /// <summary>Two processes of one sort are one row of the report.</summary>
+    public string Name => $"{Verb} {Target.ToString().ToLowerInvariant().TrimEnd('1', '2')}";
+
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture, $"{At.TotalSeconds,7:0.0} s  {Verb} {Target.ToString().ToLowerInvariant()} for {Hold.TotalSeconds:0.0} s");
+
+    private string Verb => Kind switch
+    {
+        FaultKind.DropConnections => "drop connections of",
+        FaultKind.DropSubscriptions => "drop subscriptions of",
+        _ => Kind.ToString().ToLowerInvariant(),
+    };
+}
+
+/// <summary>
+/// What goes wrong and when: a pure function of the seed and the length of the run. One fault at a time, each followed by
+/// a calm, so that a stale read can be blamed on the right one.
+/// </summary>
+internal sealed class Schedule
+{
+    /// <summary>Before the first fault: what staleness is like without any.</summary>
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
+
+    private static readonly (TimeSpan Min, TimeSpan Max) Pauses = (TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(8));
+    private static readonly (TimeSpan Min, TimeSpan Max) Downtimes = (TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(3));
+    private static readonly (TimeSpan Min, TimeSpan Max) Calms = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3));
+
+    /// <summary>One run in this many truncates the table once.</summary>
+    private const int TruncateOneIn = 4;
+
+    private static readonly (FaultKind Kind, Target Target)[] Deck =
+    [
+        .. Enum.GetValues<Target>().Select(target => (FaultKind.Kill, target)),
+        .. Enum.GetValues<Target>().Select(target => (FaultKind.Pause, target)),
+        (FaultKind.Restart, Target.Redis),
+        (FaultKind.Restart, Target.Postgres),
+        (FaultKind.Restart, Target.Kafka),
+        (FaultKind.Flush, Target.Redis),
+        (FaultKind.DropConnections, Target.Redis),
+        (FaultKind.DropConnections, Target.Postgres),
+        (FaultKind.DropSubscriptions, Target.Redis),
+    ];
+
+    private Schedule(TimeSpan length, IReadOnlyList<PlannedFault> faults, TimeSpan? truncateAt)
+    {
+        Length = length;
+        Faults = faults;
+        TruncateAt = truncateAt;
+    }
+
+    /// <summary>Of faults and writes; what follows is healing, a quiet time and the checks.</summary>
+    public TimeSpan Length { get; }
+
+    public IReadOnlyList<PlannedFault> Faults { get; }
+
+    public TimeSpan? TruncateAt { get; }
+
+    public static Schedule Of(int seed, TimeSpan length, bool withKafka)
+    {
+        var random = new Random(seed);
+        TimeSpan? truncateAt = random.Next(TruncateOneIn) == 0 ? length * (0.25 + (0.5 * random.NextDouble())) : null;
+        var deck = Deck.Where(card => withKafka || card.Target != Target.Kafka).ToArray();
+        List<PlannedFault> faults = [];
+        var at = WarmUp;
+        while (true)
+        {
+            // Dealt, not drawn: a long run has every fault, a short one no fault twice.
+            random.Shuffle(deck);
+            foreach (var (kind, target) in deck)
+            {
+                var hold = HoldOf(kind, random);
+                if (at + hold > length)
+                {
+                    return new Schedule(length, faults, truncateAt);
+                }
+
+                var fault = new PlannedFault(at, kind, target, hold);
+                faults.Add(fault);
+                at += hold + Recovery(fault) + Aftermath(fault) + Between(Calms, random);
+            }
+        }
+    }
+
+    /// <summary>
+    /// How long after its healing a fault is still to blame for a stale read. A killed Worker's partitions go to another
+    /// one after Kafka's session timeout; all else recovers by itself within a second or two.
+    /// </summary>
+    public static TimeSpan Aftermath(PlannedFault fault) => fault switch
+    {
+        { Target: Target.Worker1 or Target.Worker2 } => TimeSpan.FromSeconds(7),
+        { Target: Target.Kafka } => TimeSpan.FromSeconds(5),
+        _ => TimeSpan.FromSeconds(3),
+    };
+
+    // What a start is expected to take; a slower one moves what follows.
+    private static TimeSpan Recovery(PlannedFault fault) => fault switch
+    {
+        { Kind: FaultKind.Kill or FaultKind.Restart, Target: Target.Kafka } => TimeSpan.FromSeconds(6),
+        { Kind: FaultKind.Kill or FaultKind.Restart } => TimeSpan.FromSeconds(2),
+        _ => TimeSpan.Zero,
+    };
+
+    private static TimeSpan HoldOf(FaultKind kind, Random random) => kind switch
+    {
+        FaultKind.Pause => Between(Pauses, random),
+        FaultKind.Kill or FaultKind.Restart => Between(Downtimes, random),
+        _ => TimeSpan.Zero,
+    };
+
+    private static TimeSpan Between((TimeSpan Min, TimeSpan Max) range, Random random) =>
+        range.Min + ((range.Max - range.Min) * random.NextDouble());
+}
