@@ -1,0 +1,181 @@
+using ProductCache.Chaos;
+
+namespace ProductCache.UnitTests.Chaos;
+
+public sealed class ChecksTests
+{
+    private static readonly Change SomeWrite = new(Past.Id, ChangeKind.Updated, 5, 5);
+
+    [Test]
+    public void ValuesOfCommittedWritesAreKnown() => Assert.That(
+        UnknownValues(new Past().ReadsAbsence(0.5).Inserts(1, 1).Reads(1, 2).Updates(2, 3).Reads(2, 3.05).Deletes(2, 4).ReadsAbsence(5)), Is.Empty);
+
+    [Test]
+    public void AValueOfARolledBackWriteIsUnknown() => Assert.That(
+        UnknownValues(new Past().Inserts(1, -1).RollsBack(1, SomeWrite).Reads(5, 2)), Has.One.Contains("rolled back"));
+
+    [Test]
+    public void AValueOfNobodyIsUnknown() => Assert.That(UnknownValues(new Past().Inserts(1, -1).Reads(5, 2)), Has.One.Contains("nobody wrote"));
+
+    [Test]
+    public void AVersionOfNobodyWithoutABodyIsUnknown() => Assert.That(
+        UnknownValues(new Past().Inserts(1, -1).Answers(304, 2, version: 5)), Has.One.Contains("no committed transaction"));
+
+    [Test]
+    public void AValueOfTwoWritesIsUnknown() => Assert.That(
+        UnknownValues(new Past().Inserts(1, -1).Reads(1, 2, number: Read.NoWrite)), Has.One.Contains("no single write"));
+
+    [Test]
+    public void AValueUnderTheVersionOfAnotherWriteIsUnknown() => Assert.That(
+        UnknownValues(new Past().Inserts(1, -1).Updates(2, 1).Reads(1, 2, number: 2)), Has.One.Contains("w2 is product 7 v2"));
+
+    [Test]
+    public void AValueThatItsOwnTransactionOverwroteIsUnknown() => Assert.That(
+        UnknownValues(new Past().Inserts(1, -1).Commits(1, SomeWrite, new Change(Past.Id, ChangeKind.Updated, 6, 6)).Reads(5, 2)),
+        Has.One.Contains("no committed transaction"));
+
+    [Test]
+    public void AValueReadBeforeItsCommitIsUnknown() => Assert.That(
+        UnknownValues(new Past().Inserts(1, -1).Updates(2, 5).Reads(2, 1)), Has.One.Contains("after this"));
+
+    [Test]
+    public void TheAbsenceOfAProductThatWasNeverDeletedIsUnknown() => Assert.That(
+        UnknownValues(new Past().Inserts(1, -1).ReadsAbsence(1)), Has.One.Contains("never deleted"));
+
+    [Test]
+    public void NewerAndNewerReadsDoNotGoBack() => Assert.That(
+        WentBack(new Past().Inserts(1, -1).Reads(1, 0).Updates(2, 1).Reads(1, 1.5).Reads(2, 2).Deletes(2, 3).ReadsAbsence(4).Inserts(3, 5).Reads(3, 6)),
+        Is.Empty);
+
+    [Test]
+    public void AnOlderVersionAfterANewerOneGoesBack() => Assert.That(
+        WentBack(new Past().Inserts(1, -1).Updates(2, 1).Reads(2, 2).Reads(1, 3)), Has.Count.EqualTo(1));
+
+    [Test]
+    public void AnotherClientAndAnotherLifeOfTheApiMaySeeAnOlderVersion() => Assert.That(
+        WentBack(new Past().Inserts(1, -1).Updates(2, 1).Reads(2, 2).Reads(1, 3, client: 2).Reads(1, 4, instance: 2)), Is.Empty);
+
+    [Test]
+    public void AnAnswerFromOneOfTwoLivesOfTheApiIsOfNeither() => Assert.That(
+        WentBack(new Past().Inserts(1, -1).Updates(2, 1).Reads(2, 2).Reads(1, 3, instance: 0)), Is.Empty);
+
+    [Test]
+    public void AbsenceAfterAVersionThatWasNotDeletedGoesBack() => Assert.That(
+        WentBack(new Past().Inserts(1, 1).Reads(1, 2).ReadsAbsence(3)), Has.Count.EqualTo(1));
+
+    [Test]
+    public void ADeletedVersionAfterItsAbsenceGoesBack() => Assert.That(
+        WentBack(new Past().Inserts(1, -1).Reads(1, 0).Deletes(1, 1).ReadsAbsence(2).Reads(1, 3)), Has.Count.EqualTo(1));
+
+    [Test]
+    public void AnInsertThatWaitedForADeletionMayHaveALowerVersion() => Assert.That(
+        WentBack(new Past().Inserts(1, -1).Updates(3, 1).Reads(3, 1.5).Deletes(3, 2).ReadsAbsence(2.5).Inserts(2, 2.8).Reads(2, 3)), Is.Empty);
+
+    [Test]
+    public void CachesThatAgreeWithPostgresDoNotDiffer()
+    {
+        var past = new Past().Inserts(1, -1).Updates(2, 1).Inserts(3, 1, id: 8).Deletes(3, 2, id: 8);
+        var state = State(
+            rows: [(Past.Id, 2)],
+            redis: [new CacheEntry(Past.Id, 2), new CacheEntry(8, 0)],
+            reads: new Past().Reads(2, 20).Answers(202, 20));
+
+        Assert.That(Checks.CacheDiffers(state, past.Timelines), Is.Empty);
+    }
+
+    [TestCase(1, "Redis has v1, PostgreSQL v2")]
+    [TestCase(0, "Redis has none, PostgreSQL v2")]
+    public void AnEntryThatIsNotTheRowDiffers(long version, string evidence) => Assert.That(
+        CacheDiffers(State(rows: [(Past.Id, 2)], redis: [new CacheEntry(Past.Id, version)])), Has.One.Contains(evidence));
+
+    [Test]
+    public void AnEntryWithoutARowDiffers() => Assert.That(
+        CacheDiffers(State(redis: [new CacheEntry(Past.Id, 1)])), Has.One.Contains("Redis has v1, PostgreSQL none"));
+
+    [Test]
+    public void AnAnswerThatIsNotTheRowDiffers() => Assert.That(
+        CacheDiffers(State(rows: [(Past.Id, 2)], reads: new Past().Reads(1, 20))), Has.One.Contains("api-1 (from redis) has v1, PostgreSQL v2"));
+
+    [Test]
+    public void AnAbsenceThatIsNotTrueDiffers() => Assert.That(
+        CacheDiffers(State(rows: [(Past.Id, 2)], reads: new Past().ReadsAbsence(20))), Has.One.Contains("api-1 (from redis) has none"));
+
+    [Test]
+    public void ChangesWithTheirEventsAreNotLost() => Assert.That(
+        LostEvents(new Past().Inserts(1, -1).Updates(2, 1).Deletes(2, 2), new ProductEvent(Past.Id, 1, false), new ProductEvent(Past.Id, 2, false), new ProductEvent(Past.Id, 2, true)),
+        Is.Empty);
+
+    [Test]
+    public void AnEventOfTheSameKindAndAHigherVersionCoversAChange() => Assert.That(
+        LostEvents(new Past().Inserts(1, -1).Updates(2, 1), new ProductEvent(Past.Id, 2, false)), Is.Empty);
+
+    [Test]
+    public void AnUpsertWithoutAnEventIsLost() => Assert.That(
+        LostEvents(new Past().Inserts(1, -1).Updates(2, 1), new ProductEvent(Past.Id, 1, false)), Has.One.Contains("v2 written"));
+
+    [Test]
+    public void ADeletionWithoutAnEventIsLost() => Assert.That(
+        LostEvents(new Past().Inserts(1, -1).Deletes(1, 1), new ProductEvent(Past.Id, 1, false)), Has.One.Contains("v1 deleted"));
+
+    [Test]
+    public void ARowThatItsTransactionAlsoDeletedNeedsNoEvent() => Assert.That(
+        LostEvents(new Past().Commits(1, new Change(Past.Id, ChangeKind.Inserted, 1, 1), new Change(Past.Id, ChangeKind.Deleted, 1, 0))), Is.Empty);
+
+    [Test]
+    public void ARolledBackChangeNeedsNoEvent() => Assert.That(LostEvents(new Past().RollsBack(1, SomeWrite)), Is.Empty);
+
+    [Test]
+    public void DocumentedAnswersInTimeAreRight() => Assert.That(
+        WrongAnswers(new Past().Answers(200, 0).Answers(202, 1).Answers(304, 2).Answers(404, 3).Answers(503, 4, retryAfter: true).Answers(202, 5, duration: 2.9, wait: 2)),
+        Is.Empty);
+
+    [TestCase(500)]
+    [TestCase(400)]
+    [TestCase(503)]
+    public void AnAnswerThatIsNotDocumentedIsWrong(int status) => Assert.That(
+        WrongAnswers(new Past().Suffers(FaultKind.Pause, Target.Api1, 0, 5).Answers(status, 1)), Has.Count.EqualTo(1));
+
+    [Test]
+    public void ALateAnswerIsWrong() => Assert.That(
+        WrongAnswers(new Past().Answers(202, 0, duration: 1.1).Answers(202, 2, duration: 3.1, wait: 2)), Has.Count.EqualTo(2));
+
+    [Test]
+    public void ALateAnswerOfABusyMachineIsExcused() => Assert.That(
+        WrongAnswers(new Past().Hiccups(0.5, 0.2).Answers(202, 0, duration: 1.1).Answers(202, 0, duration: 1.3)), Has.Count.EqualTo(1));
+
+    [Test]
+    public void ALateAnswerOfAPausedApiIsExcused() => Assert.That(
+        WrongAnswers(new Past().Suffers(FaultKind.Pause, Target.Api1, 1, 4).Answers(202, 0.95, duration: 3.1)), Is.Empty);
+
+    [Test]
+    public void ALateAnswerWhileSomethingElseIsPausedIsWrong() => Assert.That(
+        WrongAnswers(new Past().Suffers(FaultKind.Pause, Target.Redis, 1, 4).Suffers(FaultKind.Pause, Target.Api2, 1, 4).Answers(202, 0.95, duration: 3.1)),
+        Has.Count.EqualTo(1));
+
+    [Test]
+    public void AFailureOfAnApiThatWasNotDownIsWrong() => Assert.That(
+        WrongAnswers(new Past().Suffers(FaultKind.Kill, Target.Api1, 10, 12)
+            .Answers(0, 0, failure: ReadFailure.Connection).Answers(0, 1, failure: ReadFailure.NoAnswer)
+            .Answers(0, 11, failure: ReadFailure.Connection).Answers(0, 11, failure: ReadFailure.NoAnswer)),
+        Has.Count.EqualTo(2));
+
+    [Test]
+    public void AProcessThatEndsByItselfIsWrong() => Assert.That(
+        WrongAnswers(new Past().Loses(Target.Worker2, 3)), Has.One.Contains("worker2 ended by itself"));
+
+    private static List<string> UnknownValues(Past past) => Evidence(Checks.UnknownValues(past.History, past.Timelines));
+
+    private static List<string> WentBack(Past past) => Evidence(Checks.WentBack(past.History, past.Timelines));
+
+    private static List<string> CacheDiffers(FinalState state) => Evidence(Checks.CacheDiffers(state, new Past().Timelines));
+
+    private static List<string> LostEvents(Past past, params ProductEvent[] events) =>
+        Evidence(Checks.LostEvents(State() with { Events = events }, past.Timelines));
+
+    private static List<string> WrongAnswers(Past past) => Evidence(Checks.WrongAnswers(past.History));
+
+    private static List<string> Evidence(IEnumerable<Violation> violations) => [.. violations.Select(violation => violation.Evidence)];
+
+    private static FinalState State((long Id, long Version)[]? rows = null, CacheEntry[]? redis = null, Past? reads = null) => new(
+        Past.Seconds(20), (rows ?? []).ToDictionary(row => row.Id, row => new Row(row.Version, row.Version)), redis ?? [], reads?.History.Reads ?? [], [], 0);
+}
