@@ -32,12 +32,13 @@ internal static class ChaosRun
         Console.WriteLine();
         if (violations.Count == 0)
         {
-            Directory.Delete(deployment.LogFolder, recursive: true);
+            deployment.ForgetLogs();
             Console.WriteLine("No violations.");
             return Clean;
         }
 
-        Console.WriteLine($"{violations.Count} violations. The logs of the services are in {deployment.LogFolder}");
+        await File.WriteAllTextAsync(Path.Combine(deployment.LogFolder, "evidence.txt"), Report.Evidence(history, violations), cancellationToken);
+        Console.WriteLine($"{violations.Count} violations. The logs of the services, and what happened to these products, are in {deployment.LogFolder}");
         return Violated;
     }
 

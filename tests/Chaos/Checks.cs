@@ -12,7 +12,8 @@ internal enum ViolationKind
 }
 
 /// <param name="At">Since the start of the run.</param>
-internal sealed record Violation(ViolationKind Kind, TimeSpan At, string Evidence);
+/// <param name="Id">The product; 0: of none.</param>
+internal sealed record Violation(ViolationKind Kind, TimeSpan At, long Id, string Evidence);
 
 /// <summary>The promises, each a pure function of what was recorded.</summary>
 internal static class Checks
@@ -51,7 +52,7 @@ internal static class Checks
             };
             if (fault is not null)
             {
-                yield return new Violation(ViolationKind.UnknownValue, read.End, $"{Describe(read)}: {fault}");
+                yield return new Violation(ViolationKind.UnknownValue, read.End, read.Id, $"{Describe(read)}: {fault}");
             }
         }
     }
@@ -75,6 +76,7 @@ internal static class Checks
                     yield return new Violation(
                         ViolationKind.WentBack,
                         read.End,
+                        read.Id,
                         $"{Describe(read)}, after {Describe(floorRead!.Value)} (oldest explanation: {Describe(floor!)})");
                 }
                 else if (seen is not null && (floor is null || seen.Rank > floor.Rank))
@@ -109,7 +111,7 @@ internal static class Checks
         {
             var current = timelines.Of(id).States is [.., var last] ? $"; last: {Describe(last)}" : string.Empty;
             return new Violation(
-                ViolationKind.CacheDiffers, state.At, $"product {id}: {where} has {Name(version)}, PostgreSQL {Name(VersionIn(state, id))}{current}");
+                ViolationKind.CacheDiffers, state.At, id, $"product {id}: {where} has {Name(version)}, PostgreSQL {Name(VersionIn(state, id))}{current}");
         }
     }
 
@@ -125,7 +127,7 @@ internal static class Checks
 
         return timelines.States
             .Where(change => newest.GetValueOrDefault((change.Id, !change.Present)) < change.Version)
-            .Select(change => new Violation(ViolationKind.LostEvent, change.CommitEnd, $"no event of {Describe(change)}"));
+            .Select(change => new Violation(ViolationKind.LostEvent, change.CommitEnd, change.Id, $"no event of {Describe(change)}"));
     }
 
     /// <summary>An answer that is not documented, or that came too late; a process that ended by itself.</summary>
@@ -133,7 +135,7 @@ internal static class Checks
     {
         foreach (var death in history.Deaths)
         {
-            yield return new Violation(ViolationKind.WrongAnswer, death.At, $"{death.Target.ToString().ToLowerInvariant()} ended by itself");
+            yield return new Violation(ViolationKind.WrongAnswer, death.At, 0, $"{death.Target.ToString().ToLowerInvariant()} ended by itself");
         }
 
         var outages = history.Faults.Where(fault => fault.Plan.Target is Target.Api1 or Target.Api2).ToList();
@@ -166,7 +168,7 @@ internal static class Checks
 
             if (fault is not null)
             {
-                yield return new Violation(ViolationKind.WrongAnswer, read.End, $"{Describe(read)}: {fault}");
+                yield return new Violation(ViolationKind.WrongAnswer, read.End, read.Id, $"{Describe(read)}: {fault}");
             }
         }
     }
@@ -182,7 +184,7 @@ internal static class Checks
             $"client {read.Client} on api-{read.Api}#{read.Instance} at {read.Start.TotalSeconds:0.000}..{read.End.TotalSeconds:0.000} s: product {read.Id} {answer}{version} from {read.Source.ToString().ToLowerInvariant()}");
     }
 
-    private static string Describe(ProductState state) => string.Create(
+    public static string Describe(ProductState state) => string.Create(
         CultureInfo.InvariantCulture,
         $"product {state.Id} v{state.Version} {(state.Present ? "written" : "deleted")} by transaction {state.Transaction}, committed at {state.CommitStart.TotalSeconds:0.000}..{state.CommitEnd.TotalSeconds:0.000} s");
 

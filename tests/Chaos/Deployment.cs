@@ -9,13 +9,15 @@ namespace ProductCache.Chaos;
 /// <summary>Servers of this run's own, two Api and two Worker processes.</summary>
 internal sealed class Deployment : IAsyncDisposable
 {
+    private readonly string folder;
     private readonly PrivatePostgres postgres;
     private readonly PrivateRedis redis;
     private readonly Dictionary<Target, Victim> victims;
+    private bool keepLogs = true;
 
     private Deployment(string folder, PrivatePostgres postgres, PrivateRedis redis, KafkaServer kafka, Ports ports, string? plantedFault)
     {
-        Folder = folder;
+        this.folder = folder;
         this.postgres = postgres;
         this.redis = redis;
         Kafka = kafka;
@@ -50,9 +52,7 @@ internal sealed class Deployment : IAsyncDisposable
         }
     }
 
-    public string Folder { get; }
-
-    public string LogFolder => Path.Combine(Folder, "logs");
+    public string LogFolder => Path.Combine(folder, "logs");
 
     public KafkaServer Kafka { get; }
 
@@ -111,6 +111,9 @@ internal sealed class Deployment : IAsyncDisposable
 
     public Task<ConnectionMultiplexer> OpenRedisAsync() => ConnectionMultiplexer.ConnectAsync($"{RedisAddress},allowAdmin=true,connectTimeout=5000");
 
+    /// <summary>Nothing went wrong: they need not be kept.</summary>
+    public void ForgetLogs() => keepLogs = false;
+
     public async ValueTask DisposeAsync()
     {
         foreach (var service in Services.Reverse())
@@ -120,7 +123,7 @@ internal sealed class Deployment : IAsyncDisposable
 
         await redis.DisposeAsync();
         await postgres.DisposeAsync();
-        Directory.Delete(Path.Combine(Folder, "postgres"), recursive: true);
+        Directory.Delete(keepLogs ? Path.Combine(folder, "postgres") : folder, recursive: true);
     }
 
     private Dictionary<string, string> Settings() => new()

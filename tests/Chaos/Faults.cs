@@ -22,12 +22,13 @@ internal sealed class Faults(Deployment deployment, RunClock clock, Action<Fault
         var free = TimeSpan.Zero;
         foreach (var plan in schedule.Faults)
         {
-            await clock.UntilAsync(plan.At > free ? plan.At : free, cancellationToken);
-            if (clock.Now + plan.Hold > schedule.Length)
+            var due = plan.At > free ? plan.At : free;
+            if (due + plan.Hold > schedule.Length)
             {
                 return;
             }
 
+            await clock.UntilAsync(due, cancellationToken);
             var start = clock.Now;
             await HappenAsync(plan, cancellationToken);
             var fault = new Fault(plan, start, clock.Now);

@@ -19,6 +19,27 @@ internal static class Report
         return text.ToString();
     }
 
+    /// <summary>All that happened to the products of the violations that the report shows.</summary>
+    public static string Evidence(History history, IReadOnlyCollection<Violation> violations)
+    {
+        var text = new StringWriter(CultureInfo.InvariantCulture);
+        var timelines = new Timelines(history.Transactions);
+        var shown = Enum.GetValues<ViolationKind>().SelectMany(kind => FirstOf(violations, kind)).Select(violation => violation.Id).Where(id => id != 0);
+        foreach (var id in shown.Distinct().Order())
+        {
+            var lines = timelines.Of(id).States.Select(state => (At: state.CommitStart, Line: $"       {Checks.Describe(state)}"))
+                .Concat(history.Reads.Where(read => read.Id == id).Select(read => (At: read.Start, Line: Checks.Describe(read))))
+                .Concat(history.Faults.SelectMany(fault => new[] { (At: fault.Start, Line: $"---- {fault.Plan}"), (At: fault.Healed, Line: "---- healed") }));
+            text.WriteLine($"product {id}");
+            foreach (var (at, line) in lines.OrderBy(line => line.At))
+            {
+                text.WriteLine($"{at.TotalSeconds,10:0.000} s  {line}");
+            }
+        }
+
+        return text.ToString();
+    }
+
     private static void WriteReads(StringWriter text, History history)
     {
         var answers = history.Reads
@@ -69,17 +90,19 @@ internal static class Report
     private static void WriteViolations(StringWriter text, IReadOnlyCollection<Violation> violations)
     {
         text.WriteLine();
-        text.WriteLine($"{"violations",-64}");
+        text.WriteLine("violations");
         foreach (var kind in Enum.GetValues<ViolationKind>())
         {
-            var found = violations.Where(violation => violation.Kind == kind).OrderBy(violation => violation.At).ToList();
-            text.WriteLine($"  {Name(kind),-62}{found.Count,9}");
-            foreach (var violation in found.Take(EvidencePerKind))
+            text.WriteLine($"  {Name(kind),-62}{violations.Count(violation => violation.Kind == kind),9}");
+            foreach (var violation in FirstOf(violations, kind))
             {
                 text.WriteLine($"      {violation.At.TotalSeconds:0.000} s: {violation.Evidence}");
             }
         }
     }
+
+    private static IEnumerable<Violation> FirstOf(IEnumerable<Violation> violations, ViolationKind kind) =>
+        violations.Where(violation => violation.Kind == kind).OrderBy(violation => violation.At).Take(EvidencePerKind);
 
     private static double Percentile(TimeSpan[] sorted, double fraction) => sorted[(int)(fraction * (sorted.Length - 1))].TotalMilliseconds;
 

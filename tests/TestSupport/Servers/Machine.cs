@@ -199,7 +199,18 @@ internal sealed class ScriptedKafka : KafkaServer
 
     public override Task StopAsync() => RunAsync("stop");
 
-    public override Task KillAsync() => RunAsync("kill", OnlyBroker);
+    public override async Task KillAsync()
+    {
+        var broker = await File.ReadAllTextAsync(Path.Combine(folder, OnlyBroker, "pid"));
+        await RunAsync("kill", OnlyBroker);
+
+        // Until then a start would take it for one that runs.
+        await Retry.UntilAsync(
+            () => Directory.Exists($"/proc/{broker.Trim()}") ? throw new TimeoutException("not yet") : Task.CompletedTask,
+            failure => failure is TimeoutException,
+            Timeout,
+            "The end of Kafka");
+    }
 
     public override Task PauseAsync() => RunAsync("pause", OnlyBroker);
 
