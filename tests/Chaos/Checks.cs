@@ -159,10 +159,10 @@ internal static class Checks
                     continue;
                 }
 
-                var allowed = ReadDeadline + read.Wait;
-                if (fault is null && read.End - read.Start > allowed && read.End - read.Start > allowed + hiccups.Within(read.Start, read.End))
+                var late = read.End - read.Start - read.Wait - ReadDeadline;
+                if (fault is null && late > TimeSpan.Zero && hiccups.Within(read.Start, read.End) is var excuse && late > excuse)
                 {
-                    fault = "late";
+                    fault = FormattableString.Invariant($"late by {late.TotalMilliseconds:0} ms, {excuse.TotalMilliseconds:0} ms of it for want of a processor");
                 }
             }
 

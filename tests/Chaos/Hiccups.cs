@@ -1,23 +1,28 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 
 namespace ProductCache.Chaos;
 
-/// <summary>How late timers rang while something else had the processors.</summary>
+/// <summary>How long processes had to wait for a processor, and when.</summary>
 internal sealed class Hiccups(IEnumerable<Hiccup> hiccups)
 {
-    private readonly Hiccup[] hiccups = [.. hiccups.OrderBy(hiccup => hiccup.At)];
+    private readonly Hiccup[] hiccups = [.. hiccups];
 
-    /// <summary>All the lateness of timers that should have rung within this span, or ended within it.</summary>
+    /// <summary>All the waiting in the samples that touch this span.</summary>
     public TimeSpan Within(TimeSpan start, TimeSpan end) => hiccups
-        .Where(hiccup => hiccup.At + hiccup.Lateness > start && hiccup.At < end)
+        .Where(hiccup => hiccup.Until > start && hiccup.At < end)
         .Aggregate(TimeSpan.Zero, (sum, hiccup) => sum + hiccup.Lateness);
 }
 
-/// <summary>Measures them: a timer that is due again and again, on the same pool that the readers use.</summary>
+/// <summary>
+/// Measures them, in two ways: how late a timer rings that is due again and again on the pool that the readers use, and,
+/// where the kernel tells (pressure stall information), for how long anything at all stood in line for a processor.
+/// </summary>
 internal sealed class HiccupMeter(RunClock clock)
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(20);
+    private const string Pressure = "/proc/pressure/cpu";
+
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
     private readonly ConcurrentQueue<Hiccup> hiccups = new();
 
@@ -25,15 +30,29 @@ internal sealed class HiccupMeter(RunClock clock)
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        var (start, stalled) = (clock.Now, ReadStalled());
         while (!cancellationToken.IsCancellationRequested)
         {
-            var due = clock.Now + Interval;
             await Task.Delay(Interval, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            var lateness = clock.Now - due;
-            if (lateness > Tolerance)
-            {
-                hiccups.Enqueue(new Hiccup(due, lateness));
-            }
+            var (end, stalledNow) = (clock.Now, ReadStalled());
+            var (late, inLine) = (end - start - Interval, stalledNow - stalled);
+            hiccups.Enqueue(new Hiccup(start, end, late > inLine ? late : inLine));
+            (start, stalled) = (end, stalledNow);
+        }
+    }
+
+    // some avg10=36.00 avg60=78.59 avg300=79.91 total=3504429363, in microseconds
+    private static TimeSpan ReadStalled()
+    {
+        try
+        {
+            var text = File.ReadAllText(Pressure);
+            var total = text[..text.IndexOf('\n')].Split("total=")[^1];
+            return TimeSpan.FromMicroseconds(long.Parse(total, CultureInfo.InvariantCulture));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return TimeSpan.Zero;
         }
     }
 }

@@ -77,8 +77,9 @@ internal sealed record Fault(PlannedFault Plan, TimeSpan Start, TimeSpan Healed)
     public TimeSpan Aftermath => Healed + Schedule.Aftermath(Plan);
 }
 
-/// <summary>A timer of the harness rang late: the machine was busy elsewhere, so readers may be late as well.</summary>
-internal readonly record struct Hiccup(TimeSpan At, TimeSpan Lateness);
+/// <summary>The machine was busy, perhaps with something else: readers may be late because of it.</summary>
+/// <param name="Lateness">How much of this span processes stood in line for a processor.</param>
+internal readonly record struct Hiccup(TimeSpan At, TimeSpan Until, TimeSpan Lateness);
 
 /// <summary>A process of the service that nobody killed is gone.</summary>
 internal sealed record Death(TimeSpan At, Target Target);

@@ -14,6 +14,7 @@ internal static class Report
         WriteReads(text, history);
         WriteWrites(text, history, state);
         WriteFaults(text, history);
+        WriteMachine(text, history);
         WriteStaleness(text, history);
         WriteViolations(text, violations);
         return text.ToString();
@@ -73,6 +74,13 @@ internal static class Report
         {
             text.WriteLine($"{string.Empty,-10}{group.Count(),9}   {group.Key}");
         }
+    }
+
+    private static void WriteMachine(StringWriter text, History history)
+    {
+        var (measured, waiting) = (
+            history.Hiccups.Sum(hiccup => (hiccup.Until - hiccup.At).TotalSeconds), history.Hiccups.Sum(hiccup => hiccup.Lateness.TotalSeconds));
+        text.WriteLine($"{"machine",-10}{waiting / measured,9:0%}   of the time, something stood in line for a processor: late reads are excused by as much");
     }
 
     private static void WriteStaleness(StringWriter text, History history)

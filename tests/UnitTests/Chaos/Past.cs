@@ -60,7 +60,7 @@ internal sealed class Past
 
     public Past Hiccups(double at, double lateness)
     {
-        hiccups.Add(new Hiccup(Seconds(at), Seconds(lateness)));
+        hiccups.Add(new Hiccup(Seconds(at), Seconds(at + lateness), Seconds(lateness)));
         return this;
     }
 
