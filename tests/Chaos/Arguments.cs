@@ -2,14 +2,17 @@ using System.Globalization;
 
 namespace ProductCache.Chaos;
 
-/// <summary>chaos [seconds] [seed] [--plan] [--fault=name]</summary>
+/// <summary>chaos [seconds] [seed] [--plan] [--keep] [--fault=name]</summary>
 /// <param name="Plan">Only print what would go wrong and when.</param>
+/// <param name="Keep">Keep the logs even if nothing was violated.</param>
 /// <param name="Fault">A planted fault, or none.</param>
-internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, string? Fault)
+internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep, string? Fault)
 {
     private const int DefaultSeconds = 60;
     private const int MinSeconds = 5;
     private const int MaxSeconds = 24 * 60 * 60;
+    private const string PlanOption = "--plan";
+    private const string KeepOption = "--keep";
     private const string FaultOption = "--fault=";
 
     /// <param name="fault">One plain sentence, where they make no sense.</param>
@@ -19,9 +22,9 @@ internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, string? F
         var numbers = args.Where(arg => !arg.StartsWith("--", StringComparison.Ordinal)).ToList();
         var (seconds, seed) = (DefaultSeconds, random.Next(1, 1_000_000));
         var planted = args.LastOrDefault(arg => arg.StartsWith(FaultOption, StringComparison.Ordinal))?[FaultOption.Length..];
-        if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && arg != "--plan" && !arg.StartsWith(FaultOption, StringComparison.Ordinal)) is { } unknown)
+        if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && !IsOption(arg)) is { } unknown)
         {
-            fault = $"There is no option {unknown}; there are --plan and {FaultOption}name.";
+            fault = $"There is no option {unknown}; there are {PlanOption}, {KeepOption} and {FaultOption}name.";
         }
         else if (numbers.Count > 2)
         {
@@ -40,10 +43,13 @@ internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, string? F
             fault = $"There is no fault '{planted}'; there are: {(PlantedFaults.All.Count == 0 ? "none" : string.Join(", ", PlantedFaults.All.Keys))}.";
         }
 
-        return fault.Length > 0 ? null : new Arguments(TimeSpan.FromSeconds(seconds), seed, args.Contains("--plan"), planted);
+        return fault.Length > 0 ? null : new Arguments(TimeSpan.FromSeconds(seconds), seed, args.Contains(PlanOption), args.Contains(KeepOption), planted);
     }
 
     public static string Option(string plantedFault) => FaultOption + plantedFault;
+
+    private static bool IsOption(string arg) =>
+        arg is PlanOption or KeepOption || arg.StartsWith(FaultOption, StringComparison.Ordinal);
 
     private static bool TryRead(string text, out int number) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 }

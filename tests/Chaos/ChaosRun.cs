@@ -30,7 +30,7 @@ internal static class ChaosRun
         var violations = Checks.All(history, state).ToList();
         Console.Write(Report.Of(history, state, violations));
         Console.WriteLine();
-        if (violations.Count == 0)
+        if (violations.Count == 0 && !arguments.Keep)
         {
             deployment.ForgetLogs();
             Console.WriteLine("No violations.");
@@ -39,7 +39,7 @@ internal static class ChaosRun
 
         await File.WriteAllTextAsync(Path.Combine(deployment.LogFolder, "evidence.txt"), Report.Evidence(history, violations), cancellationToken);
         Console.WriteLine($"{violations.Count} violations. The logs of the services, and what happened to these products, are in {deployment.LogFolder}");
-        return Violated;
+        return violations.Count == 0 ? Clean : Violated;
     }
 
     private static async Task<(History History, FinalState State)> RecordAsync(

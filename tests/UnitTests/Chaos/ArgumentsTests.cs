@@ -15,7 +15,7 @@ public sealed class ArgumentsTests
 
     [Test]
     public void SecondsAndSeedAreTaken() =>
-        Assert.That(Read(out _, 1, "90", "--plan", "7"), Is.EqualTo(new Arguments(TimeSpan.FromSeconds(90), 7, Plan: true, Fault: null)));
+        Assert.That(Read(out _, 1, "90", "--plan", "7"), Is.EqualTo(new Arguments(TimeSpan.FromSeconds(90), 7, Plan: true, Keep: false, Fault: null)));
 
     [TestCase("soon")]
     [TestCase("0")]
