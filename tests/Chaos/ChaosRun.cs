@@ -26,17 +26,31 @@ internal static class ChaosRun
         }
 
         await using var deployment = await Deployment.StartAsync(kafka, arguments.Fault);
-        var (history, state) = await RecordAsync(deployment, schedule, arguments.Seed, limit.Token);
+        try
+        {
+            return await JudgeAsync(deployment, schedule, arguments, limit.Token);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            deployment.KeepLogs();
+            await Console.Error.WriteLineAsync($"The logs of the services are in {deployment.LogFolder}");
+            throw;
+        }
+    }
+
+    private static async Task<int> JudgeAsync(Deployment deployment, Schedule schedule, Arguments arguments, CancellationToken cancellationToken)
+    {
+        var (history, state) = await RecordAsync(deployment, schedule, arguments.Seed, cancellationToken);
         var violations = Checks.All(history, state).ToList();
         Console.Write(Report.Of(history, state, violations));
         Console.WriteLine();
         if (violations.Count == 0 && !arguments.Keep)
         {
-            deployment.ForgetLogs();
             Console.WriteLine("No violations.");
             return Clean;
         }
 
+        deployment.KeepLogs();
         await File.WriteAllTextAsync(Path.Combine(deployment.LogFolder, "evidence.txt"), Report.Evidence(history, violations), cancellationToken);
         Console.WriteLine($"{violations.Count} violations. The logs of the services, and what happened to these products, are in {deployment.LogFolder}");
         return violations.Count == 0 ? Clean : Violated;

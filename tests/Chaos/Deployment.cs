@@ -13,7 +13,7 @@ internal sealed class Deployment : IAsyncDisposable
     private readonly PrivatePostgres postgres;
     private readonly PrivateRedis redis;
     private readonly Dictionary<Target, Victim> victims;
-    private bool keepLogs = true;
+    private bool keepLogs;
 
     private Deployment(string folder, PrivatePostgres postgres, PrivateRedis redis, KafkaServer kafka, Ports ports, string? plantedFault)
     {
@@ -111,8 +111,8 @@ internal sealed class Deployment : IAsyncDisposable
 
     public Task<ConnectionMultiplexer> OpenRedisAsync() => ConnectionMultiplexer.ConnectAsync($"{RedisAddress},allowAdmin=true,connectTimeout=5000");
 
-    /// <summary>Nothing went wrong: they need not be kept.</summary>
-    public void ForgetLogs() => keepLogs = false;
+    /// <summary>Somebody will want to read them.</summary>
+    public void KeepLogs() => keepLogs = true;
 
     public async ValueTask DisposeAsync()
     {
