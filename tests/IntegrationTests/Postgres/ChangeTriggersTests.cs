@@ -407,9 +407,15 @@ public sealed class ChangeTriggersTests
             RESET session_replication_role;
             """);
 
-        var kinds = (await ChangesAsync()).Select(change => (change.Id, change.Deleted));
-        Assert.That(kinds, Is.EquivalentTo(new[] { (3L, false), (3L, false), (3L, true), (4L, false), (4L, true), (1L, true), (2L, true) }));
-        Assert.That(await ChangesAsync(), Does.Contain(Deletion(1, first)).And.Contain(Deletion(2, second)));
+        var changes = await ChangesAsync();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(
+                changes.Select(change => (change.Id, change.Deleted)),
+                Is.EquivalentTo(new[] { (3L, false), (3L, false), (3L, true), (4L, false), (4L, true), (1L, true), (2L, true) }));
+            Assert.That(changes, Does.Contain(Deletion(1, first)).And.Contain(Deletion(2, second)));
+            Assert.That(changes.Where(change => !change.Deleted).Select(change => change.Version), Is.Unique.And.All.GreaterThan(second));
+        }
     }
 
     [Test]

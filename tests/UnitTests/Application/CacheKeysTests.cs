@@ -1,0 +1,40 @@
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.UnitTests.Application;
+
+public sealed class CacheKeysTests
+{
+    [TestCase(1)]
+    [TestCase(42)]
+    [TestCase(long.MaxValue)]
+    public void TheKeyOfAnEntryNamesItsProduct(long id)
+    {
+        Assert.That(CacheKeys.TryReadEntry(CacheKeys.Entry(new ProductId(id)), out var read), Is.True);
+        Assert.That(read, Is.EqualTo(new ProductId(id)));
+    }
+
+    [TestCase("")]
+    [TestCase("product:{")]
+    [TestCase("product:{}")]
+    [TestCase("product:{1")]
+    [TestCase("product:1")]
+    [TestCase("product:{1}x")]
+    [TestCase("xproduct:{1}")]
+    [TestCase("Product:{1}")]
+    [TestCase("product:{{1}}")]
+    [TestCase("product:{0}")]
+    [TestCase("product:{-1}")]
+    [TestCase("product:{01}")]
+    [TestCase("product:{1 }")]
+    [TestCase("product:{a}")]
+    [TestCase("product:{9223372036854775808}")]
+    public void AnotherKeyNamesNone(string key) => Assert.That(CacheKeys.TryReadEntry(key, out _), Is.False);
+
+    [Test]
+    public void TheKeyOfALeaseIsNotThatOfAnEntry() => Assert.That(CacheKeys.TryReadEntry(CacheKeys.Lease(Some.Id), out _), Is.False);
+
+    [Test]
+    public void BothKeysOfAProductAreInOneSlot() =>
+        Assert.That((CacheKeys.Entry(Some.Id), CacheKeys.Lease(Some.Id)), Is.EqualTo(("product:{42}", "lease:{42}")));
+}

@@ -1,0 +1,182 @@
+using Microsoft.Extensions.Time.Testing;
+using ProductCache.Application;
+using ProductCache.Domain;
+using ProductCache.TestSupport;
+
+namespace ProductCache.UnitTests.Application;
+
+public sealed class EarlyRefreshTests
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
+    private static readonly CachedProduct Due = EntryOf(Lifetime, Lifetime);
+
+    private FakeTimeProvider time = null!;
+    private HeldLeases leases = null!;
+    private HeldRequests requests = null!;
+    private EarlyRefresh early = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        time = new FakeTimeProvider(Some.Time);
+        leases = new HeldLeases();
+        requests = new HeldRequests();
+        early = new EarlyRefresh(leases, requests, time);
+    }
+
+    [TestCase(100, 90)]
+    [TestCase(100, 99.9)]
+    [TestCase(100, 100)]
+    [TestCase(100, 5_000)]
+    [TestCase(600, 540)]
+    [TestCase(3_600, 3_540)]
+    [TestCase(86_400, 86_340)]
+    public async Task InTheLastTenthOfALifetimeOrItsLastMinuteAReadAsks(double lifetime, double age)
+    {
+        early.Consider(Some.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
+
+        Assert.That((await leases.NextAsync()).Argument, Is.EqualTo(Some.Id));
+    }
+
+    [TestCase(100, 0)]
+    [TestCase(100, 89.9)]
+    [TestCase(600, 539.9)]
+    [TestCase(3_600, 3_539.9)]
+    [TestCase(86_400, 80_000)]
+    public async Task BeforeThatAReadDoesNotAsk(double lifetime, double age)
+    {
+        early.Consider(Some.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
+
+        Assert.That(await AskedBeforeAsync(new ProductId(1)), Is.Empty);
+    }
+
+    [TestCase(0)]
+    [TestCase(30)]
+    [TestCase(3_600)]
+    public async Task ANegativeEntryIsNeverAskedFor(double age)
+    {
+        early.Consider(Some.Id, CachedProduct.Absent(Some.Time - TimeSpan.FromSeconds(age), TimeSpan.FromSeconds(30)));
+
+        Assert.That(await AskedBeforeAsync(new ProductId(1)), Is.Empty);
+    }
+
+    [Test]
+    public async Task WhoTakesTheLeaseAsksForTheProduct()
+    {
+        early.Consider(Some.Id, Due);
+        (await leases.NextAsync()).Answer(new Lease(Some.Id, "token"));
+
+        var request = await requests.NextAsync();
+        request.Answer();
+
+        Assert.That(request.Argument, Is.EqualTo(Some.Id));
+        await Eventually.TrueAsync(() => request.Result.IsCompleted);
+        Assert.That(leases.Released, Is.Empty);
+    }
+
+    [Test]
+    public async Task WhoseLeaseIsTakenAsksForNothing()
+    {
+        early.Consider(Some.Id, Due);
+        (await leases.NextAsync()).Answer(null);
+        await PublishAsync(new ProductId(1));
+
+        Assert.That(requests.Calls, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task ReadersOfOneProductAskOnceAtATime()
+    {
+        Parallel.For(0, 100, _ => early.Consider(Some.Id, Due));
+        var take = await leases.NextAsync();
+        Assert.That(await AskedBeforeAsync(new ProductId(1)), Is.Empty);
+
+        take.Answer(null);
+        early.Consider(Some.Id, Due);
+        Assert.That(await AskedBeforeAsync(new ProductId(2)), Is.Empty);
+
+        await AsksAgainAsync(Some.Id);
+    }
+
+    [Test]
+    public async Task ALeaseIsGivenBackWhenNothingCouldBePublishedAndALaterReadAsksAgain()
+    {
+        var lease = new Lease(Some.Id, "token");
+        early.Consider(Some.Id, Due);
+        (await leases.NextAsync()).Answer(lease);
+
+        (await requests.NextAsync()).Fail(new UnavailableException(Dependency.Broker));
+
+        await Eventually.TrueAsync(() => leases.Released.Count > 0);
+        Assert.That(leases.Released, Is.EqualTo(new[] { lease }));
+        await AsksAgainAsync(Some.Id);
+    }
+
+    [Test]
+    public async Task ACacheThatDoesNotAnswerIsAskedAgainByALaterRead()
+    {
+        early.Consider(Some.Id, Due);
+        (await leases.NextAsync()).Fail(new UnavailableException(Dependency.Cache));
+
+        await AsksAgainAsync(Some.Id);
+        Assert.That(requests.Calls, Is.Zero);
+    }
+
+    [Test]
+    public async Task OnlySoManyProductsAreAskedForAtOneTime()
+    {
+        List<Held<ProductId, Lease?>.Call> takes = [];
+        for (var id = 1; id <= EarlyRefresh.MaxAsking; id++)
+        {
+            early.Consider(new ProductId(id), Due);
+            takes.Add(await leases.NextAsync());
+        }
+
+        var oneMore = new ProductId(EarlyRefresh.MaxAsking + 1);
+        early.Consider(oneMore, Due);
+        takes[0].Answer(null);
+
+        // There is room again once the first one has let its interval pass; nothing asked before that.
+        await AsksAgainAsync(takes[0].Argument);
+        Assert.That(leases.Calls, Is.EqualTo(EarlyRefresh.MaxAsking + 1));
+    }
+
+    private static CachedProduct EntryOf(TimeSpan lifetime, TimeSpan age) => CachedProduct.Of(Some.Product(Some.Id), Some.Time - age, lifetime);
+
+    private async Task PublishAsync(ProductId id)
+    {
+        early.Consider(id, Due);
+        (await leases.NextAsync()).Answer(new Lease(id, "token"));
+        (await requests.NextAsync()).Answer();
+    }
+
+    /// <summary>Who asked before the product that asks now.</summary>
+    private async Task<List<ProductId>> AskedBeforeAsync(ProductId last)
+    {
+        List<ProductId> asked = [];
+        early.Consider(last, Due);
+        while (true)
+        {
+            var take = await leases.NextAsync();
+            take.Answer(null);
+            if (take.Argument == last)
+            {
+                return asked;
+            }
+
+            asked.Add(take.Argument);
+        }
+    }
+
+    private async Task AsksAgainAsync(ProductId id)
+    {
+        var before = leases.Calls;
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(EarlyRefresh.AskInterval);
+            early.Consider(id, Due);
+            return leases.Calls > before;
+        });
+        Assert.That((await leases.NextAsync()).Argument, Is.EqualTo(id));
+    }
+}
