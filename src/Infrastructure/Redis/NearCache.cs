@@ -25,7 +25,7 @@ public sealed record NearCacheOptions(long MaxBytes, TimeSpan TimeToLive)
 internal sealed class NearCache : INearCache, IDistributedCache
 {
     /// <summary>What a copy takes beside its payload: objects, list nodes, the dictionary's slot.</summary>
-    private const int Overhead = 256;
+    public const int Overhead = 256;
 
     /// <summary>The library needs three copies at least.</summary>
     private const int MinCopies = 3;
