@@ -9,7 +9,8 @@ namespace ProductCache.Infrastructure.Postgres;
 /// The table product_changes, which the triggers of products fill. A batch is a transaction that holds its rows: another
 /// relay skips them, and they are free again when the connection ends.
 /// </summary>
-internal sealed class ChangeOutbox(NpgsqlDataSource dataSource) : IChangeOutbox
+/// <param name="maxIdle"><see cref="MaxIdle"/> unless told otherwise.</param>
+internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdle = null) : IChangeOutbox
 {
     /// <summary>Rows of the lane for single changes in a batch: up to 20 changes each.</summary>
     public const int MaxSingleRows = 100;
@@ -20,7 +21,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource) : IChangeOutbox
     /// <summary>After so much silence PostgreSQL ends the transaction of a relay, so that one that is frozen or cut off does not hold its rows for long.</summary>
     public static readonly TimeSpan MaxIdle = TimeSpan.FromSeconds(15);
 
-    private static readonly string LimitIdle = $"SET LOCAL idle_in_transaction_session_timeout = {(int)MaxIdle.TotalMilliseconds}";
+    private readonly string limitIdle = $"SET LOCAL idle_in_transaction_session_timeout = {(int)(maxIdle ?? MaxIdle).TotalMilliseconds}";
 
     public async Task<IChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken)
     {
@@ -30,7 +31,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource) : IChangeOutbox
             connection = await dataSource.OpenConnectionAsync(cancellationToken);
             var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await using var commands = new NpgsqlBatch(connection, transaction);
-            commands.BatchCommands.Add(new NpgsqlBatchCommand(LimitIdle));
+            commands.BatchCommands.Add(new NpgsqlBatchCommand(limitIdle));
             commands.BatchCommands.Add(new NpgsqlBatchCommand(
                 "SELECT seq, product_ids, versions, deleted, changed_at FROM product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED")
             {
