@@ -89,7 +89,8 @@ internal sealed record History(
     IReadOnlyList<Read> Reads,
     IReadOnlyList<Fault> Faults,
     IReadOnlyList<Hiccup> Hiccups,
-    IReadOnlyList<Death> Deaths);
+    IReadOnlyList<Death> Deaths,
+    int Evictions = 0);
 
 internal readonly record struct Row(long Version, long Number);
 

@@ -54,8 +54,12 @@ internal static class PlantedFaults
         },
     };
 
-    private static Action<IServiceCollection> Scripts(Func<RedisScripts, RedisScripts> wrong) =>
-        services => services.AddSingleton(wrong(RedisScripts.Default));
+    // What the scripts prevent takes a slow Worker to happen, so their faults come with one.
+    private static Action<IServiceCollection> Scripts(Func<RedisScripts, RedisScripts> wrong) => services =>
+    {
+        services.AddSingleton(wrong(RedisScripts.Default));
+        Decorate<IProductStore>(services, store => new SlowStore(store));
+    };
 
     private static string Without(string script, string rule, string instead) => script.Contains(rule, StringComparison.Ordinal)
         ? script.Replace(rule, instead, StringComparison.Ordinal)
@@ -64,9 +68,10 @@ internal static class PlantedFaults
     private static void Decorate<T>(IServiceCollection services, Func<T, T> decorate)
         where T : class
     {
-        if (services.LastOrDefault(service => service.ServiceType == typeof(T)) is { ImplementationFactory: { } factory })
+        if (services.LastOrDefault(service => service.ServiceType == typeof(T)) is { } right)
         {
-            services.AddSingleton(provider => decorate((T)factory(provider)));
+            services.AddSingleton(provider => decorate((T)(right.ImplementationFactory?.Invoke(provider)
+                ?? ActivatorUtilities.CreateInstance(provider, right.ImplementationType!))));
         }
     }
 
@@ -89,6 +94,18 @@ internal static class PlantedFaults
         new NearCacheOptions(64 * 1024 * 1024, TimeSpan.FromHours(1)),
         provider.GetRequiredService<TimeProvider>(),
         provider.GetRequiredService<IMeterFactory>());
+
+    private sealed class SlowStore(IProductStore store) : IProductStore
+    {
+        private const int MaxDelayMilliseconds = 200;
+
+        public async Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
+        {
+            var products = await store.ReadAsync(ids, cancellationToken);
+            await Task.Delay(Random.Shared.Next(MaxDelayMilliseconds), cancellationToken);
+            return products;
+        }
+    }
 
     /// <summary>As the right one, but near caches only hear of products that the cache had.</summary>
     private sealed class NotifyingOnlyWhereCached(IGuardedCache cache, IProductStore store, ICacheNotifications notifications)

@@ -69,7 +69,7 @@ internal static class Report
 
     private static void WriteFaults(StringWriter text, History history)
     {
-        text.WriteLine($"{"faults",-10}{history.Faults.Count,9}");
+        text.WriteLine($"{"faults",-10}{history.Faults.Count,9}   and {history.Evictions} entries taken out of Redis");
         foreach (var group in history.Faults.GroupBy(fault => fault.Plan.Name).OrderBy(group => group.Key, StringComparer.Ordinal))
         {
             text.WriteLine($"{string.Empty,-10}{group.Count(),9}   {group.Key}");
