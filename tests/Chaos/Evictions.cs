@@ -10,7 +10,7 @@ namespace ProductCache.Chaos;
 /// </summary>
 internal sealed class Evictions(Deployment deployment, Catalogue catalogue, int seed)
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Entries that were there to be taken.</summary>
     public int Count { get; private set; }

@@ -97,7 +97,7 @@ internal static class PlantedFaults
 
     private sealed class SlowStore(IProductStore store) : IProductStore
     {
-        private const int MaxDelayMilliseconds = 200;
+        private const int MaxDelayMilliseconds = 1_000;
 
         public async Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
         {
