@@ -8,7 +8,8 @@ namespace ProductCache.Application;
 /// What the readers of this process miss. Single flight per product: however many readers miss it, one takes the lease
 /// and publishes, and one looks again on behalf of all that wait. A singleton.
 /// </summary>
-public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guardedCache, IProductRequests requests)
+/// <param name="lookAgain"><see cref="LookAgainInterval"/> unless told otherwise.</param>
+public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guardedCache, IProductRequests requests, TimeSpan? lookAgain = null)
 {
     /// <summary>Readers that may wait at one time; one more gets its answer at once.</summary>
     public const int MaxWaitingReaders = 20_000;
@@ -156,7 +157,7 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
                 continue;
             }
 
-            await pending.WaitAsync(LookAgainInterval);
+            await pending.WaitAsync(lookAgain ?? LookAgainInterval);
         }
     }
 
