@@ -11,7 +11,8 @@ internal static class TestTopics
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
 
     /// <summary>A topic and its dead-letter topic. (The mock cluster gives four partitions, whatever is asked.)</summary>
-    public static async Task<string> CreateAsync(KafkaServer kafka, int partitions = 1)
+    /// <param name="maxMessageBytes">Of a batch of records; not on the mock cluster.</param>
+    public static async Task<string> CreateAsync(KafkaServer kafka, int partitions = 1, int? maxMessageBytes = null)
     {
         var topic = $"test-{Guid.NewGuid():N}";
         string[] names = [topic, $"{topic}.dead-letter"];
@@ -27,7 +28,13 @@ internal static class TestTopics
         else
         {
             using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
-            await admin.CreateTopicsAsync(names.Select(name => new TopicSpecification { Name = name, NumPartitions = partitions, ReplicationFactor = 1 }));
+            await admin.CreateTopicsAsync(names.Select(name => new TopicSpecification
+            {
+                Name = name,
+                NumPartitions = partitions,
+                ReplicationFactor = 1,
+                Configs = maxMessageBytes is { } bytes ? new Dictionary<string, string> { ["max.message.bytes"] = $"{bytes}" } : [],
+            }));
         }
 
         return topic;
