@@ -2,6 +2,7 @@ using System.Globalization;
 using Confluent.Kafka;
 using Npgsql;
 using ProductCache.Application;
+using ProductCache.Contracts;
 using ProductCache.Domain;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -15,7 +16,13 @@ internal sealed class Deployment : IAsyncDisposable
     private readonly Dictionary<string, string> settings;
     private readonly int workerPort = TestServer.FreePort();
 
-    private Deployment(PostgresServer postgres, RedisServer redis, KafkaServer kafka, NpgsqlDataSource dataSource, IConnectionMultiplexer redisConnection)
+    private Deployment(
+        PostgresServer postgres,
+        RedisServer redis,
+        KafkaServer kafka,
+        NpgsqlDataSource dataSource,
+        IConnectionMultiplexer redisConnection,
+        IEnumerable<(string Key, string Value)> extraSettings)
     {
         Postgres = postgres;
         Redis = redis;
@@ -39,6 +46,10 @@ internal sealed class Deployment : IAsyncDisposable
             ["API_PORT"] = ApiPort.ToString(CultureInfo.InvariantCulture),
             ["WORKER_PORT"] = workerPort.ToString(CultureInfo.InvariantCulture),
         };
+        foreach (var (key, value) in extraSettings)
+        {
+            settings[key] = value;
+        }
     }
 
     public PostgresServer Postgres { get; }
@@ -59,7 +70,8 @@ internal sealed class Deployment : IAsyncDisposable
 
     public ServiceUnderTest Worker { get; private set; } = null!;
 
-    public static async Task<Deployment> StartAsync()
+    /// <param name="extraSettings">Of both processes, beside those that say where their servers are.</param>
+    public static async Task<Deployment> StartAsync(params IEnumerable<(string Key, string Value)> extraSettings)
     {
         var (postgres, redis, kafka) = (await SharedServers.Postgres, await SharedServers.Redis, await SharedServers.Kafka);
         var name = $"e2e_{Guid.NewGuid():N}";
@@ -71,7 +83,7 @@ internal sealed class Deployment : IAsyncDisposable
 
         var dataSource = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres.ConnectionString) { Database = name, Pooling = false }.ConnectionString);
         var connection = await ConnectionMultiplexer.ConnectAsync($"{redis.Host}:{redis.Port},abortConnect=false,allowAdmin=true");
-        var deployment = new Deployment(postgres, redis, kafka, dataSource, connection);
+        var deployment = new Deployment(postgres, redis, kafka, dataSource, connection, extraSettings);
         await deployment.StartWorkerAsync();
         await deployment.StartApiAsync();
         return deployment;
@@ -115,6 +127,27 @@ internal sealed class Deployment : IAsyncDisposable
         command.Parameters.AddWithValue(description);
         await command.ExecuteNonQueryAsync();
         return id;
+    }
+
+    /// <summary>A write by another client of the database.</summary>
+    public async Task ExecuteAsync(string sql, params IEnumerable<object> parameters)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        command.Parameters.AddRange(parameters.Select(value => new NpgsqlParameter { Value = value }).ToArray());
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<long> ScalarAsync(string sql)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Returns when every change so far has left the outbox and the Workers are done with it.</summary>
+    public async Task ChangesAreConsumedAsync()
+    {
+        await Eventually.TrueAsync(async () => await ScalarAsync("SELECT count(*) FROM product_changes") == 0, "an empty outbox");
+        await Eventually.TrueAsync(() => Task.Run(() => IsConsumed(Topics.ProductChanges)), "all changes consumed");
     }
 
     public Task<HttpResponseMessage> GetAsync(ProductId id, string? prefer = null) => GetAsync($"/productapp/{id}/", prefer);
@@ -187,9 +220,20 @@ internal sealed class Deployment : IAsyncDisposable
         return await ScalarAsync("SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'products'");
     }
 
-    private async Task<long> ScalarAsync(string sql)
+    private bool IsConsumed(string topic)
     {
-        await using var command = DataSource.CreateCommand(sql);
-        return (long)(await command.ExecuteScalarAsync())!;
+        var timeout = TimeSpan.FromSeconds(20);
+        using var consumer = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig
+        {
+            BootstrapServers = Kafka.Bootstrap,
+            GroupId = settings["KAFKA_GROUP"],
+        }).Build();
+        using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+        var partitions = admin.GetMetadata(topic, timeout).Topics[0].Partitions.Select(partition => new TopicPartition(topic, partition.PartitionId));
+        return consumer.Committed(partitions, timeout).TrueForAll(committed =>
+        {
+            var marks = consumer.QueryWatermarkOffsets(committed.TopicPartition, timeout);
+            return marks.High == marks.Low || committed.Offset >= marks.High;
+        });
     }
 }

@@ -1,7 +1,6 @@
 using System.Net;
 using ProductCache.Domain;
 using ProductCache.TestSupport;
-using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;
 
@@ -28,7 +27,7 @@ public sealed class OutageTests
     [Test]
     public async Task WithoutRedisReadsAreUnavailableAndRecover()
     {
-        await using (await OutageAsync(deployment.Redis))
+        await using (await Outage.OfAsync(deployment.Redis))
         {
             // A near copy is served until the silence has been noticed.
             await Eventually.TrueAsync(async () =>
@@ -51,7 +50,7 @@ public sealed class OutageTests
     public async Task WithoutKafkaHitsGoOnAndMissesAreUnavailableAndRecover()
     {
         var missing = await deployment.InsertAsync();
-        await using (await OutageAsync(deployment.Kafka))
+        await using (await Outage.OfAsync(deployment.Kafka))
         {
             await ReadsAnswerAsync(cached, HttpStatusCode.OK);
             using var answer = await deployment.GetAsync(missing);
@@ -70,7 +69,7 @@ public sealed class OutageTests
     public async Task WithoutPostgresHitsGoOnAndMissesAreFilledWhenItIsBack()
     {
         var missing = await deployment.InsertAsync();
-        await using (await OutageAsync(deployment.Postgres))
+        await using (await Outage.OfAsync(deployment.Postgres))
         {
             await ReadsAnswerAsync(cached, HttpStatusCode.OK);
             using var answer = await deployment.GetAsync(missing);
@@ -85,21 +84,14 @@ public sealed class OutageTests
     public async Task CachedProductsAreAnsweredWhileAllElseIsDown()
     {
         await deployment.Worker.KillAsync();
-        await using (await OutageAsync(deployment.Kafka))
-        await using (await OutageAsync(deployment.Postgres))
+        await using (await Outage.OfAsync(deployment.Kafka))
+        await using (await Outage.OfAsync(deployment.Postgres))
         {
             await ReadsAnswerAsync(cached, HttpStatusCode.OK);
         }
 
         await deployment.StartWorkerAsync();
         await BecomesAHitAsync(await deployment.InsertAsync());
-    }
-
-    private static async Task<IAsyncDisposable> OutageAsync(TestServer server)
-    {
-        server.RequireStoppable();
-        await server.StopAsync();
-        return new Outage(server);
     }
 
     private async Task ReadsAnswerAsync(ProductId id, HttpStatusCode expected)
@@ -120,9 +112,4 @@ public sealed class OutageTests
             return answer.StatusCode == HttpStatusCode.OK;
         },
         $"{id} answered from the cache");
-
-    private sealed class Outage(TestServer server) : IAsyncDisposable
-    {
-        public async ValueTask DisposeAsync() => await server.StartAsync();
-    }
 }

@@ -1,0 +1,219 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Confluent.Kafka;
+using ProductCache.Application;
+using ProductCache.Contracts;
+using ProductCache.Domain;
+using ProductCache.TestSupport;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>The way of a change from the database to the readers, with real processes and servers.</summary>
+public sealed class ChangesTests
+{
+    private Deployment deployment = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => deployment = await Deployment.StartAsync();
+
+    [OneTimeTearDown]
+    public ValueTask StopAsync() => deployment.DisposeAsync();
+
+    [Test]
+    public async Task AnInsertEndsTheNotFoundOfItsProduct()
+    {
+        var id = TestProducts.NewId();
+        using (var absent = await deployment.GetAsync(id, "wait=10"))
+        {
+            Assert.That(absent.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+        }
+
+        await deployment.ExecuteAsync("INSERT INTO products (id, name, price) VALUES ($1, 'Coffee', 1)", id.Value);
+
+        await BecomesAsync(id, "Coffee");
+    }
+
+    [Test]
+    public async Task AnUpdateReachesACachedProduct()
+    {
+        var id = await CachedAsync();
+
+        await deployment.ExecuteAsync("UPDATE products SET name = 'Coffee' WHERE id = $1", id.Value);
+
+        await BecomesAsync(id, "Coffee");
+    }
+
+    [Test]
+    public async Task ADeletionReachesACachedProduct()
+    {
+        var id = await CachedAsync();
+
+        await deployment.ExecuteAsync("DELETE FROM products WHERE id = $1", id.Value);
+
+        await BecomesAbsentAsync(id);
+    }
+
+    [Test]
+    public async Task AnotherIdReachesBothProducts()
+    {
+        var (id, next) = (await CachedAsync(), TestProducts.NewId());
+
+        await deployment.ExecuteAsync("UPDATE products SET id = $2, name = 'Coffee' WHERE id = $1", id.Value, next.Value);
+
+        await BecomesAbsentAsync(id);
+        await BecomesAsync(next, "Coffee");
+    }
+
+    [Test]
+    public async Task ATruncateReachesEveryCachedProduct()
+    {
+        ProductId[] ids = [await CachedAsync(), await CachedAsync(), await CachedAsync()];
+
+        await deployment.ExecuteAsync("TRUNCATE products");
+
+        foreach (var id in ids)
+        {
+            await BecomesAbsentAsync(id);
+        }
+    }
+
+    [Test]
+    public async Task ABulkUpdateReachesWhatIsCachedAndLeavesNothingOfTheRest()
+    {
+        const int uncached = 3_000;
+        var cached = await CachedAsync();
+        var first = Random.Shared.NextInt64(1_000_000, long.MaxValue - uncached);
+        await deployment.ExecuteAsync(
+            "INSERT INTO products (id, name, price) SELECT $1 + n, 'Tea', 1 FROM generate_series(0, $2 - 1) AS n", first, uncached);
+
+        await deployment.ExecuteAsync("UPDATE products SET name = 'Coffee'");
+
+        await BecomesAsync(cached, "Coffee");
+        await deployment.ChangesAreConsumedAsync();
+        StackExchange.Redis.RedisKey[] keys =
+        [
+            .. Enumerable.Range(0, uncached).Select(n => new ProductId(first + n))
+                .SelectMany(id => new StackExchange.Redis.RedisKey[] { CacheKeys.Entry(id), CacheKeys.Lease(id) }),
+        ];
+        Assert.That(await deployment.RedisConnection.GetDatabase().KeyExistsAsync(keys), Is.Zero);
+    }
+
+    [Test]
+    public async Task ARecordThatIsNoChangeIsDeadLetteredAndThePartitionGoesOn()
+    {
+        const string deadLetters = Topics.ProductChanges + Topics.DeadLetterSuffix;
+        var key = $"poison-{Guid.NewGuid():N}";
+        string[] poison =
+        [
+            "not json",
+            """{"productId":42,"kind":"upserted","changedAt":"2026-01-02T03:04:05Z"}""",
+            """{"productId":42,"version":0,"kind":"upserted","changedAt":"2026-01-02T03:04:05Z"}""",
+            """{"productId":42,"version":7,"kind":"archived","changedAt":"2026-01-02T03:04:05Z"}""",
+        ];
+        using var producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = deployment.Kafka.Bootstrap }).Build();
+        foreach (var value in poison)
+        {
+            await producer.ProduceAsync(Topics.ProductChanges, new Message<string, string> { Key = key, Value = value });
+        }
+
+        await Eventually.TrueAsync(() => Letters().Count >= poison.Length);
+        Assert.That(Letters().Select(letter => letter.Message.Value), Is.EquivalentTo(poison));
+        await deployment.ChangesAreConsumedAsync();
+
+        List<ConsumeResult<string, string>> Letters() => [.. deployment.ReadTopic(deadLetters).Where(letter => letter.Message.Key == key)];
+    }
+
+    [Test]
+    public async Task WithoutKafkaWritesGoOnAndTheirChangesArriveWhenItIsBack()
+    {
+        var (updated, deleted) = (await CachedAsync(), await CachedAsync());
+        await using (await Outage.OfAsync(deployment.Kafka))
+        {
+            for (var n = 1; n <= 50; n++)
+            {
+                await deployment.ExecuteAsync("UPDATE products SET name = $2 WHERE id = $1", updated.Value, $"Coffee {n}");
+            }
+
+            await deployment.ExecuteAsync("DELETE FROM products WHERE id = $1", deleted.Value);
+            Assert.That(await deployment.ScalarAsync("SELECT count(*) FROM product_changes"), Is.EqualTo(51));
+        }
+
+        await BecomesAsync(updated, "Coffee 50");
+        await BecomesAbsentAsync(deleted);
+        await deployment.ChangesAreConsumedAsync();
+    }
+
+    [Test]
+    public async Task TheRelayGoesOnWhenItsConnectionsAreEnded()
+    {
+        var id = await CachedAsync();
+        await deployment.ScalarAsync(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'product-cache'");
+
+        await deployment.ExecuteAsync("UPDATE products SET name = 'Coffee' WHERE id = $1", id.Value);
+
+        await BecomesAsync(id, "Coffee");
+        Assert.That(deployment.Worker.Process.HasExited, Is.False);
+    }
+
+    [Test]
+    public async Task AKilledWorkerLosesNoChange()
+    {
+        const int rounds = 100;
+        List<ProductId> ids = [];
+        for (var n = 0; n < 20; n++)
+        {
+            ids.Add(await CachedAsync());
+        }
+
+        var half = new TaskCompletionSource();
+        var writes = Task.Run(async () =>
+        {
+            for (var round = 1; round <= rounds; round++)
+            {
+                foreach (var id in ids)
+                {
+                    await deployment.ExecuteAsync("UPDATE products SET name = $2 WHERE id = $1", id.Value, $"Coffee {round}");
+                }
+
+                if (round == rounds / 2)
+                {
+                    half.SetResult();
+                }
+            }
+        });
+        await half.Task;
+        await deployment.Worker.KillAsync();
+        await writes;
+        await deployment.StartWorkerAsync();
+
+        foreach (var id in ids)
+        {
+            await BecomesAsync(id, $"Coffee {rounds}");
+        }
+    }
+
+    private async Task<ProductId> CachedAsync()
+    {
+        var id = await deployment.InsertAsync();
+        await deployment.FillAsync(id);
+        return id;
+    }
+
+    private Task BecomesAsync(ProductId id, string name) => Eventually.TrueAsync(
+        async () =>
+        {
+            using var answer = await deployment.GetAsync(id);
+            return answer.StatusCode == HttpStatusCode.OK
+                && JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["name"]!.GetValue<string>() == name;
+        },
+        $"{id} answered as {name}");
+
+    private Task BecomesAbsentAsync(ProductId id) => Eventually.TrueAsync(
+        async () =>
+        {
+            using var answer = await deployment.GetAsync(id);
+            return answer.StatusCode == HttpStatusCode.NotFound;
+        },
+        $"{id} answered as not found");
+}

@@ -1,0 +1,20 @@
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>A server that is away until the end of a block.</summary>
+internal sealed class Outage : IAsyncDisposable
+{
+    private readonly TestServer server;
+
+    private Outage(TestServer server) => this.server = server;
+
+    public static async Task<Outage> OfAsync(TestServer server)
+    {
+        server.RequireStoppable();
+        await server.StopAsync();
+        return new Outage(server);
+    }
+
+    public async ValueTask DisposeAsync() => await server.StartAsync();
+}
