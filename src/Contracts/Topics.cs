@@ -16,7 +16,7 @@ public static class Topics
     public const string DeadLetterSuffix = ".dead-letter";
 
     /// <summary>All topics that the service needs, dead-letter topics included.</summary>
-    public static IReadOnlyList<string> All { get; } = 
+    public static IReadOnlyList<string> All { get; } =
     [
         ProductRequests, ProductRequests + DeadLetterSuffix,
         ProductChanges, ProductChanges + DeadLetterSuffix,
