@@ -214,17 +214,6 @@ public sealed class ChangeOutboxTests
     }
 
     [Test]
-    public async Task TheLimitOfABatchDoesNotStayWithItsConnection()
-    {
-        await using (await new ChangeOutbox(database.DataSource, maxIdle: TimeSpan.FromMilliseconds(50)).TakeAsync(ChangeLane.Single, default))
-        {
-        }
-
-        Assert.That(
-            await database.QueryAsync<string>("SELECT current_setting('idle_in_transaction_session_timeout')"), Is.EqualTo("0"));
-    }
-
-    [Test]
     public async Task ABatchWhoseConnectionIsLostIsUnavailableAndComesAgain()
     {
         await RecordAsync(1);
