@@ -146,13 +146,16 @@ public sealed class ChangesTests
     [Test]
     public async Task TheRelayGoesOnWhenItsConnectionsAreEnded()
     {
+        const int rounds = 30;
         var id = await CachedAsync();
-        await deployment.ScalarAsync(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'product-cache'");
+        for (var round = 1; round <= rounds; round++)
+        {
+            await deployment.ExecuteAsync("UPDATE products SET name = $2 WHERE id = $1", id.Value, $"Coffee {round}");
+            await deployment.ScalarAsync(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'product-cache'");
+        }
 
-        await deployment.ExecuteAsync("UPDATE products SET name = 'Coffee' WHERE id = $1", id.Value);
-
-        await BecomesAsync(id, "Coffee");
+        await BecomesAsync(id, $"Coffee {rounds}");
         Assert.That(deployment.Worker.Process.HasExited, Is.False);
     }
 
