@@ -19,7 +19,18 @@ internal sealed class ProductChanges(IServiceScopeFactory scopes) : IChangePubli
             await using var scope = scopes.CreateAsyncScope();
             var producer = scope.ServiceProvider.GetRequiredService<ITopicProducer<string, ProductChanged>>();
             var refusals = await Task.WhenAll(changes.Select(change => ProduceAsync(producer, change, deadline.Token)));
-            return [.. refusals.OfType<RefusedChange>()];
+
+            // A limit of the topic is one of the batch that records travel in: each of them is tried once more, alone.
+            List<RefusedChange> refusedAlone = [];
+            foreach (var refusal in refusals.OfType<RefusedChange>())
+            {
+                if (await ProduceAsync(producer, refusal.Change, deadline.Token) is { } again)
+                {
+                    refusedAlone.Add(again);
+                }
+            }
+
+            return refusedAlone;
         }
         catch (Exception exception) when (exception is KafkaException or ConfigurationException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))

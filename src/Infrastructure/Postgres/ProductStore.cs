@@ -40,7 +40,8 @@ internal sealed class ProductStore(NpgsqlDataSource dataSource) : IProductStore
 
             return products;
         }
-        catch (Exception exception) when (exception is NpgsqlException or SocketException or TimeoutException)
+        catch (Exception exception) when (exception is NpgsqlException or SocketException or TimeoutException
+            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             // The statement is always the same: where it fails, it is the server (down, starting, not migrated yet), not the request.
             throw new UnavailableException(Dependency.Store, exception);

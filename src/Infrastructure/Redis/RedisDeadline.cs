@@ -15,8 +15,10 @@ internal sealed class RedisDeadline(TimeSpan deadline, TimeProvider time)
         {
             return await progress.WithinAsync(command, cancellationToken);
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException
+            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
+            // A command that the client library cancels is one that Redis did not answer; only the caller's own token ends the call.
             throw new UnavailableException(Dependency.Cache, exception);
         }
     }
