@@ -35,6 +35,9 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         }
     }
 
+    /// <summary>The claim command that returned this lease, executed again, however much later.</summary>
+    public void ClaimAgain(Lease claim) => Step(() => Claim(claim.Id, claim.Token.Split('-')[0]));
+
     public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<FillOutcome>>(() => [.. fills.Select(Store)]);
 

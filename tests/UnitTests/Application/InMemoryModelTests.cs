@@ -1,0 +1,17 @@
+using ProductCache.TestSupport.Model;
+
+namespace ProductCache.UnitTests.Application;
+
+/// <summary>The generated interleavings on the fake, which is quick: more of them.</summary>
+public sealed class InMemoryModelTests : GuardedCacheModel
+{
+    protected override int Runs => 20_000;
+
+    [TestCase("ChangedIsPublishedForEntriesOnly", 1)]
+    [TestCase("ChangedIsPublishedBeforeTheRefresh", 7_000)]
+    [TestCase("NearCacheIgnoresPendingReads", 1)]
+    [TestCase("NearCacheIgnoresGaps", 4_000)]
+    public Task AMistakeBesideTheCacheIsFound(string mistake, int firstRun) => AssertMistakeFoundAsync(mistake, firstRun);
+
+    protected override IModelledCache CreateCache() => new InMemoryModelledCache();
+}
