@@ -1,6 +1,7 @@
 using System.Reflection;
 using NUnit.Framework.Internal;
 using ProductCache.Infrastructure.Redis;
+using static ProductCache.IntegrationTests.Redis.WrongScripts;
 
 namespace ProductCache.IntegrationTests.Redis;
 
@@ -9,24 +10,6 @@ public sealed class WrongScriptsTests
 {
     private static readonly RedisScripts Right = RedisScripts.Default;
 
-    private static readonly RedisScripts FillWithoutToken = Right with { Fill = Without(Right.Fill, "if lease[1] ~= ARGV[1] then\n  return 'refused'\nend\n", "lease[2] = lease[2] or 0\n") };
-
-    private static readonly RedisScripts FillWithoutFloor = Right with { Fill = Without(Right.Fill, "tonumber(ARGV[2]) < tonumber(lease[2])", "false") };
-
-    private static readonly RedisScripts ChangeWithoutFloor = Right with { Change = Without(Right.Change, "redis.call('HSET', KEYS[2], 'floor', ARGV[1])") };
-
-    private static readonly RedisScripts RefreshWithoutFloor = Right with { Refresh = Without(Right.Refresh, "redis.call('HSET', KEYS[2], 'floor', ARGV[2])") };
-
-    private static readonly RedisScripts NegativeEntrySurvives = Right with
-    {
-        Change = Without(Right.Change, "  redis.call('DEL', KEYS[1])\n  return -1\nend\nif deletion", "  return -2\nend\nif deletion"),
-    };
-
-    private static readonly RedisScripts ClaimKeepsTheFloor = Right with
-    {
-        Claim = Without(Right.Claim, ", 'floor', 0)", ")\nredis.call('HSETNX', KEYS[2], 'floor', 0)"),
-    };
-
     public static IEnumerable<TestCaseData> Cases()
     {
         yield return Case(nameof(RedisGuardedCacheTests.AFillAfterItsLeaseExpiredIsRefused), FillWithoutToken);
@@ -34,7 +17,7 @@ public sealed class WrongScriptsTests
         yield return Case(nameof(RedisGuardedCacheTests.AFillAfterTheCacheLostEverythingIsRefused), FillWithoutToken);
         yield return Case(
             nameof(RedisGuardedCacheTests.ARepeatedClaimCommandDoesNotBringItsFirstTokenBack),
-            Right with { Claim = Without(Right.Claim, "ARGV[1] .. '-' .. now[1] .. '-' .. now[2]", "ARGV[1]") });
+            ClaimReusesItsToken);
         yield return Case(nameof(RedisGuardedCacheTests.AFillAfterAChangeRaisedTheFloorIsOutdated), FillWithoutFloor);
         yield return Case(nameof(RedisGuardedCacheTests.AFillAfterAChangeRaisedTheFloorIsOutdated), ChangeWithoutFloor);
         yield return Case(nameof(RedisGuardedCacheTests.AFillOfADeletedRowIsOutdated), ChangeWithoutFloor);
@@ -43,7 +26,7 @@ public sealed class WrongScriptsTests
             Right with { Change = Without(Right.Change, "if floor and tonumber(floor) < rank then", "if floor then") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnAbsentRowIsOutdatedUnderAnyFloor),
-            Right with { Fill = Without(Right.Fill, "tonumber(ARGV[2]) < tonumber(lease[2])", "tonumber(ARGV[2]) > 0 and tonumber(ARGV[2]) < tonumber(lease[2])") },
+            AbsenceIsStoredUnderAFloor,
             false);
         yield return Case(nameof(RedisGuardedCacheTests.ARowInsertedWhileItsAbsenceIsFilledIsSeen), ChangeWithoutFloor);
         yield return Case(
@@ -67,8 +50,8 @@ public sealed class WrongScriptsTests
         yield return Case(
             nameof(RedisGuardedCacheTests.AFillEndsTheLease),
             Right with { Fill = Without(Right.Fill, "redis.call('DEL', KEYS[2])") });
-        yield return Case(nameof(RedisGuardedCacheTests.AnUpsertRemovesANegativeEntry), NegativeEntrySurvives);
-        yield return Case(nameof(RedisGuardedCacheTests.ARowThatDrewItsNumberFirstAndCommitsLastRemovesTheNegativeEntry), NegativeEntrySurvives);
+        yield return Case(nameof(RedisGuardedCacheTests.AnUpsertRemovesANegativeEntry), NegativeEntrySurvivesAnUpsert);
+        yield return Case(nameof(RedisGuardedCacheTests.ARowThatDrewItsNumberFirstAndCommitsLastRemovesTheNegativeEntry), NegativeEntrySurvivesAnUpsert);
         yield return Case(nameof(RedisGuardedCacheTests.ARowThatDrewItsNumberFirstAndCommitsLastIsFilledInTheEnd), ClaimKeepsTheFloor);
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEntryIsKeptBeyondItsLifetime),
@@ -102,10 +85,10 @@ public sealed class WrongScriptsTests
             Right with { Refresh = Without(Right.Refresh, "current == 0 or current >= rank", "current >= rank") });
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshWhoseEntryWasReplacedSinceItWasFoundStaleRemovesIt),
-            Right with { Refresh = Without(Right.Refresh, "current ~= tonumber(ARGV[1]) or ") });
+            RefreshReplacesWhateverIsThere);
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshAfterTheEntryExpiredCreatesNothing),
-            Right with { Refresh = Without(Right.Refresh, "local current = ", "if not entry[1] then entry = { ARGV[1], ARGV[3] } end\nlocal current = ") });
+            RefreshCreatesEntries);
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshLeavesAnEntryThatIsAsNewOrNewer),
             Right with { Refresh = Without(Right.Refresh, "current == 0 or current >= rank", "current == 0 or current > rank") },
@@ -141,10 +124,4 @@ public sealed class WrongScriptsTests
     }
 
     private static TestCaseData Case(string test, RedisScripts scripts, params object[] arguments) => new(test, scripts, arguments);
-
-    private static string Without(string script, string rule, string instead = "")
-    {
-        Assert.That(script, Does.Contain(rule), "The wrong script must differ from the right one.");
-        return script.Replace(rule, instead, StringComparison.Ordinal);
-    }
 }
