@@ -105,13 +105,12 @@ internal sealed class ModelApi : IDisposable
     // Of two reads at one time either may end first; one that begins after another has ended must not see less.
     private void CheckNotOlder(ProductId id, CachedProduct entry, long seenBefore, string what)
     {
-        var commit = run.Table.CommitOf(id, entry);
-        if (commit < seenBefore)
+        if (run.Table.IsOlder(id, entry, seenBefore))
         {
             run.Violated($"{what}, which is older than what readers of {Name} have seen.");
         }
 
-        seen[id] = Math.Max(SeenOf(id), commit);
+        seen[id] = Math.Max(SeenOf(id), run.Table.CommitOf(id, entry));
     }
 
     private sealed record PendingRead(ProductId Id, TaskCompletionSource<byte[]?> Ask, Task<byte[]?>? Read, byte[]? Payload, long SeenBefore);

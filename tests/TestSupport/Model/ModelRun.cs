@@ -387,13 +387,12 @@ internal sealed class ModelRun : IDisposable
     {
         foreach (var (id, entry) in await EntriesAsync())
         {
-            var commit = Table.CommitOf(id, entry);
-            if (commit < seen.GetValueOrDefault(id))
+            if (Table.IsOlder(id, entry, seen.GetValueOrDefault(id)))
             {
                 Violated($"Redis went back: {NameOf(id)} is {Describe(entry)} again, and readers have seen a newer one.");
             }
 
-            seen[id] = commit;
+            seen[id] = Math.Max(seen.GetValueOrDefault(id), Table.CommitOf(id, entry));
         }
     }
 

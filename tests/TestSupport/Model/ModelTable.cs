@@ -4,8 +4,7 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport.Model;
 
 /// <summary>
-/// The table as a list of all states that were ever committed. Commits are numbered, and a state is as new as its commit,
-/// whatever the numbers say that its row drew.
+/// The table as a list of all states that were ever committed. Commits are numbered, and a state is as new as its commit.
 /// </summary>
 internal sealed class ModelTable(IReadOnlyList<ProductId> products)
 {
@@ -65,6 +64,15 @@ internal sealed class ModelTable(IReadOnlyList<ProductId> products)
     public long CommitOf(ProductId id, CachedProduct entry) => entry.IsAbsent
         ? history[id].Last(state => state.Commit <= entry.FilledAt.ToUnixTimeMilliseconds()).Commit
         : commitOfVersion[entry.Version];
+
+    /// <summary>
+    /// Whether an entry shows what was there before a commit that a reader has seen. One exception: the commit was of a row that
+    /// had drawn its version before the one of the entry, and came late. By their versions, which are what readers see, the
+    /// entry is the newer one; it is gone once its deletion has passed.
+    /// </summary>
+    public bool IsOlder(ProductId id, CachedProduct entry, long seen) =>
+        CommitOf(id, entry) < seen
+        && !(history[id].Last(state => state.Commit <= seen).Version is { } version && entry.Version > version);
 
     private long CommitRow(ProductId id, long version)
     {
