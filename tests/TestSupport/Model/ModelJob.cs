@@ -142,7 +142,8 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
         {
             var result = await call();
             return (describe(result), () => answer.SetResult(result));
-        });
+        }
+        );
         return answer.Task;
     }
 
