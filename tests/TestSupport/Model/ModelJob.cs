@@ -138,13 +138,14 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
     private Task<T> StopAsync<T>(string what, Func<Task<T>> call, Func<T, string> describe)
     {
         var answer = new TaskCompletionSource<T>();
-        next = (what, async () =>
+        next = (what, RunAsync);
+        return answer.Task;
+
+        async Task<(string, Action)> RunAsync()
         {
             var result = await call();
             return (describe(result), () => answer.SetResult(result));
         }
-        );
-        return answer.Task;
     }
 
     /// <summary>Tells the number of the last commit that SQL showed, so that negative entries say what they are.</summary>
