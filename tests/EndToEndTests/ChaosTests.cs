@@ -2,23 +2,18 @@ using System.Diagnostics;
 
 namespace ProductCache.EndToEndTests;
 
-/// <summary>Short runs of ./run chaos: one of the service as it is, and one that shows that the run would tell.</summary>
+/// <summary>A short run of ./run chaos. That its checks would tell is shown by their own tests, and by its planted faults.</summary>
 public sealed class ChaosTests
 {
-    private const int Violated = 1;
     private const int Seconds = 20;
+    private const int Seed = 4;
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(6);
 
     [Test]
-    public async Task RandomFaultsBreakNoPromise() => Assert.That(await RunAsync(seed: 4), Is.Zero);
-
-    [Test]
-    public async Task ABrokenPromiseIsNoticed() => Assert.That(await RunAsync(seed: 4, "--fault=changed-only-where-cached"), Is.EqualTo(Violated));
-
-    private static async Task<int> RunAsync(int seed, params string[] options)
+    public async Task RandomFaultsBreakNoPromise()
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "ProductCache.Chaos.dll"), $"{Seconds}", $"{seed}", .. options])
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "ProductCache.Chaos.dll"), $"{Seconds}", $"{Seed}"])
         {
             RedirectStandardOutput = true,
         };
@@ -37,6 +32,6 @@ public sealed class ChaosTests
         }
 
         await TestContext.Out.WriteLineAsync(await output);
-        return run.ExitCode;
+        Assert.That(run.ExitCode, Is.Zero);
     }
 }
