@@ -99,10 +99,17 @@ internal static class PlantedFaults
     {
         private const int MaxDelayMilliseconds = 1_000;
 
+        // The others keep readers and changes going, or there would be nothing to go wrong.
+        private const int SlowOneIn = 8;
+
         public async Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
         {
             var products = await store.ReadAsync(ids, cancellationToken);
-            await Task.Delay(Random.Shared.Next(MaxDelayMilliseconds), cancellationToken);
+            if (Random.Shared.Next(SlowOneIn) == 0)
+            {
+                await Task.Delay(Random.Shared.Next(MaxDelayMilliseconds), cancellationToken);
+            }
+
             return products;
         }
     }
