@@ -3,6 +3,7 @@ using System.Globalization;
 using ProductCache.Application;
 using ProductCache.Domain;
 using StackExchange.Redis;
+using static ProductCache.Bench.Statistics;
 
 namespace ProductCache.Bench;
 
@@ -67,12 +68,8 @@ internal static class Changes
         return (version, Stopwatch.GetTimestamp());
     }
 
-    internal static void Report(string name, List<double> milliseconds)
-    {
-        var sorted = milliseconds.Order().ToList();
-        Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"| {name} | {sorted[sorted.Count / 2]:0.0} ms | {sorted[(int)(sorted.Count * 0.99)]:0.0} ms |"));
-    }
+    internal static void Report(string name, List<double> milliseconds) => Console.WriteLine(string.Create(
+        CultureInfo.InvariantCulture, $"| {name} | {Percentile(milliseconds, 50):0.0} ms | {Percentile(milliseconds, 99):0.0} ms |"));
 
     private static HttpClient Client(int port) => new() { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using StackExchange.Redis;
+using static ProductCache.Bench.Statistics;
 
 namespace ProductCache.Bench;
 
@@ -56,11 +57,6 @@ internal static partial class Hits
         var (api, worker) = servers.Memory();
         Console.WriteLine($"\nResident memory after it: Api {api} MiB, Worker {worker} MiB");
     }
-
-    // Round by round, so that the drift of a shared machine cancels out.
-    private static double Ratio(List<double> one, List<double> other) => Median([.. one.Zip(other, (a, b) => a / b)]);
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private static async Task<double> MeasureAsync(int port, long id)
     {

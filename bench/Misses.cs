@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Confluent.Kafka;
 using StackExchange.Redis;
+using static ProductCache.Bench.Statistics;
 
 namespace ProductCache.Bench;
 
@@ -44,8 +45,6 @@ internal static class Misses
         Console.WriteLine($"| bare sum: produce → consume, SQL read, Redis write | {Percentile(sums, 50):0.0} ms | {Percentile(sums, 99):0.0} ms |");
         Console.WriteLine($"| ratio | {Percentile(misses, 50) / Percentile(sums, 50):0.00} | {Percentile(misses, 99) / Percentile(sums, 99):0.00} |");
     }
-
-    private static double Percentile(List<double> values, int percent) => values.Order().ElementAt((values.Count - 1) * percent / 100);
 
     private sealed class Parts : IDisposable
     {
