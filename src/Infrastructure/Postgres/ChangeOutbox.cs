@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Npgsql;
 using NpgsqlTypes;
 using ProductCache.Application;
@@ -59,7 +58,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                 await CloseAsync(connection);
             }
 
-            throw IsOutage(exception) ? new UnavailableException(Dependency.Store, exception) : exception;
+            throw PostgresOutage.Is(exception, cancellationToken) ? new UnavailableException(Dependency.Store, exception) : exception;
         }
     }
 
@@ -74,13 +73,11 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
             await reader.ReadAsync(cancellationToken);
             return (reader.GetInt64(0), TimeSpan.FromSeconds(reader.GetDouble(1)));
         }
-        catch (Exception exception) when (IsOutage(exception))
+        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
         {
             throw new UnavailableException(Dependency.Store, exception);
         }
     }
-
-    private static bool IsOutage(Exception exception) => exception is NpgsqlException or SocketException or TimeoutException;
 
     // A connection that is broken already says so once more when it is given back; its transaction has ended with it.
     private static async ValueTask CloseAsync(NpgsqlConnection connection)
@@ -89,7 +86,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         {
             await connection.DisposeAsync();
         }
-        catch (Exception exception) when (IsOutage(exception))
+        catch (Exception exception) when (PostgresOutage.Is(exception, CancellationToken.None))
         {
         }
     }
@@ -131,7 +128,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                 await commands.ExecuteNonQueryAsync(cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
             }
-            catch (Exception exception) when (IsOutage(exception))
+            catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
             {
                 throw new UnavailableException(Dependency.Store, exception);
             }

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Npgsql;
 using NpgsqlTypes;
 using ProductCache.Application;
@@ -40,10 +39,8 @@ internal sealed class ProductStore(NpgsqlDataSource dataSource) : IProductStore
 
             return products;
         }
-        catch (Exception exception) when (exception is NpgsqlException or SocketException or TimeoutException
-            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
         {
-            // The statement is always the same: where it fails, it is the server (down, starting, not migrated yet), not the request.
             throw new UnavailableException(Dependency.Store, exception);
         }
     }
