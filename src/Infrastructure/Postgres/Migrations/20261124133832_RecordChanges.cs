@@ -77,27 +77,14 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
             // the functions run as their owner.
             migrationBuilder.Sql(
                 """
-                CREATE FUNCTION public.products_record_upserts() RETURNS trigger
+                CREATE FUNCTION public.products_record_changes() RETURNS trigger
                 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                 BEGIN
-                  -- What was changed by this transaction has its time: an UPDATE that changed nothing left the old one.
+                  -- What was written by this transaction has its time: an UPDATE that changed nothing left the old one.
                   INSERT INTO public.product_changes (bulk, product_ids, versions, deleted)
-                  SELECT count(*) > 20 OR chunk > 0, array_agg(id), array_agg(version), false
-                  FROM (SELECT id, version, (row_number() OVER () - 1) / 500 AS chunk FROM changed_rows WHERE updated_at = now()) AS changed
-                  GROUP BY chunk;
-                  IF FOUND THEN
-                    PERFORM pg_notify('product_changes', '');
-                  END IF;
-                  RETURN NULL;
-                END
-                $$;
-
-                CREATE FUNCTION public.products_record_deletions() RETURNS trigger
-                LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-                BEGIN
-                  INSERT INTO public.product_changes (bulk, product_ids, versions, deleted)
-                  SELECT count(*) > 20 OR chunk > 0, array_agg(id), array_agg(version), true
-                  FROM (SELECT id, version, (row_number() OVER () - 1) / 500 AS chunk FROM changed_rows) AS changed
+                  SELECT count(*) > 20 OR chunk > 0, array_agg(id), array_agg(version), TG_OP = 'DELETE'
+                  FROM (SELECT id, version, (row_number() OVER () - 1) / 500 AS chunk
+                        FROM changed_rows WHERE TG_OP = 'DELETE' OR updated_at = now()) AS changed
                   GROUP BY chunk;
                   IF FOUND THEN
                     PERFORM pg_notify('product_changes', '');
@@ -136,16 +123,16 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                 $$;
 
                 CREATE TRIGGER products_record_insert AFTER INSERT ON public.products
-                REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION public.products_record_upserts();
+                REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION public.products_record_changes();
 
                 CREATE TRIGGER products_record_update AFTER UPDATE ON public.products
-                REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION public.products_record_upserts();
+                REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION public.products_record_changes();
 
                 CREATE TRIGGER products_record_old_id AFTER UPDATE ON public.products
                 FOR EACH ROW WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION public.products_record_old_id();
 
                 CREATE TRIGGER products_record_delete AFTER DELETE ON public.products
-                REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION public.products_record_deletions();
+                REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION public.products_record_changes();
 
                 CREATE TRIGGER products_record_truncate BEFORE TRUNCATE ON public.products
                 FOR EACH STATEMENT EXECUTE FUNCTION public.products_record_truncate();
@@ -172,8 +159,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                 DROP TRIGGER products_record_old_id ON public.products;
                 DROP TRIGGER products_record_delete ON public.products;
                 DROP TRIGGER products_record_truncate ON public.products;
-                DROP FUNCTION public.products_record_upserts();
-                DROP FUNCTION public.products_record_deletions();
+                DROP FUNCTION public.products_record_changes();
                 DROP FUNCTION public.products_record_old_id();
                 DROP FUNCTION public.products_record_truncate();
                 DROP TRIGGER products_draw_version ON public.products;
