@@ -1,24 +1,40 @@
 using System.Net;
-using System.Net.NetworkInformation;
+using System.Net.Sockets;
 
 namespace ProductCache.Standalone;
 
 /// <summary>Chooses ports: the well-known one where it is free, else the next free one.</summary>
 public sealed class Ports
 {
-    private readonly HashSet<int> taken =
-        [.. IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Select(listener => listener.Port)];
+    private readonly HashSet<int> given = [];
 
     public int Take(int wanted)
     {
         for (var port = wanted; port <= IPEndPoint.MaxPort; port++)
         {
-            if (taken.Add(port))
+            if (!given.Contains(port) && IsFree(port))
             {
+                given.Add(port);
                 return port;
             }
         }
 
         throw new StandaloneException($"There is no free port from {wanted} on.");
+    }
+
+    /// <summary>Tried, not looked up: a port can also be taken by somebody's connection, even one that ended a minute ago.</summary>
+    public static bool IsFree(int port)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Any, port));
+            socket.Listen(1);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 }

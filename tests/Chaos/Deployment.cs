@@ -28,10 +28,10 @@ internal sealed class Deployment : IAsyncDisposable
         ];
         Services =
         [
-            ServiceOf(Target.Worker1, Roles.Worker, "WORKER_PORT", 38_001),
-            ServiceOf(Target.Worker2, Roles.Worker, "WORKER_PORT", 38_002),
-            ServiceOf(Target.Api1, Roles.Api, "API_PORT", 38_011),
-            ServiceOf(Target.Api2, Roles.Api, "API_PORT", 38_012),
+            ServiceOf(Target.Worker1, Roles.Worker, "WORKER_PORT", 28_001),
+            ServiceOf(Target.Worker2, Roles.Worker, "WORKER_PORT", 28_002),
+            ServiceOf(Target.Api1, Roles.Api, "API_PORT", 28_011),
+            ServiceOf(Target.Api2, Roles.Api, "API_PORT", 28_012),
         ];
         victims = new Dictionary<Target, Victim>
         {
@@ -74,8 +74,8 @@ internal sealed class Deployment : IAsyncDisposable
         PrivateRedis? redis = null;
         try
         {
-            postgres = await PrivatePostgres.StartAsync(Path.Combine(folder, "postgres"), ports.Take(35_433));
-            redis = await PrivateRedis.StartAsync(ports.Take(36_379));
+            postgres = await PrivatePostgres.StartAsync(Path.Combine(folder, "postgres"), ports.Take(25_433));
+            redis = await PrivateRedis.StartAsync(ports.Take(26_379));
         }
         catch
         {

@@ -16,9 +16,11 @@ public sealed class ChaosTests
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "ProductCache.Chaos.dll"), $"{Seconds}", $"{Seed}"])
         {
             RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         using var run = Process.Start(start)!;
         var output = run.StandardOutput.ReadToEndAsync();
+        var errors = run.StandardError.ReadToEndAsync();
         try
         {
             await run.WaitForExitAsync().WaitAsync(Patience);
@@ -32,6 +34,6 @@ public sealed class ChaosTests
         }
 
         await TestContext.Out.WriteLineAsync(await output);
-        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.ExitCode, Is.Zero, await errors);
     }
 }

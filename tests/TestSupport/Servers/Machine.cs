@@ -171,20 +171,10 @@ internal sealed class ScriptedKafka : KafkaServer
 
     private readonly string script;
     private readonly string folder = Path.Combine(Path.GetTempPath(), $"product-cache-kafka-{Guid.NewGuid():N}");
-    private readonly int port;
+    private readonly int port = FreePort();
 
     private ScriptedKafka(string script)
-        : base($"Kafka of {script}")
-    {
-        this.script = script;
-
-        // Its controller listens a hundred ports further on.
-        do
-        {
-            port = FreePort();
-        }
-        while (port > 65_000);
-    }
+        : base($"Kafka of {script}") => this.script = script;
 
     public override string Bootstrap => $"127.0.0.1:{port}";
 

@@ -1,11 +1,17 @@
-using System.Net;
-using System.Net.Sockets;
+using System.Collections.Concurrent;
+using ProductCache.Standalone;
 
 namespace ProductCache.TestSupport.Servers;
 
 /// <summary>A server that tests talk to and, where it is theirs, may stop and start again at the same address.</summary>
 public abstract class TestServer(string description) : IAsyncDisposable
 {
+    // Below those that Linux chooses, with room for the servers that listen on a second port some way further on.
+    private const int FirstPort = 10_000;
+    private const int LastPort = 20_000;
+
+    private static readonly ConcurrentDictionary<int, bool> PortsGiven = new();
+
     /// <summary>For the line that says what the tests run against.</summary>
     public string Description => description;
 
@@ -26,11 +32,20 @@ public abstract class TestServer(string description) : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Not one that the system would choose: connections of clients come from those, and one of them would have the port by
+    /// the time its server starts, or starts again.
+    /// </summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(FirstPort, LastPort);
+            if (PortsGiven.TryAdd(port, true) && Ports.IsFree(port))
+            {
+                return port;
+            }
+        }
     }
 }
 
