@@ -19,6 +19,12 @@ internal sealed class TopicConsumer<TKey, TValue>
     /// <summary>The same while paused, so that consumption resumes soon after there is room.</summary>
     private static readonly TimeSpan PausedPollInterval = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>
+    /// How long polling stops for want of room before the partitions are paused: what the client has fetched ahead is lost
+    /// by a pause, and rebalances wait for the next poll.
+    /// </summary>
+    private static readonly TimeSpan PausePatience = TimeSpan.FromMilliseconds(250);
+
     /// <summary>How long a rebalance waits for records in flight of the partitions that it takes away.</summary>
     private static readonly TimeSpan RevokeDrainTimeout = TimeSpan.FromSeconds(5);
 
@@ -55,6 +61,7 @@ internal sealed class TopicConsumer<TKey, TValue>
     private readonly ConcurrentDictionary<RecordContext<TKey, TValue>, byte> active = new();
     private readonly SemaphoreSlim slots;
     private readonly SemaphoreSlim commitDue = new(0, 1);
+    private readonly ManualResetEventSlim room = new();
     private int inFlight;
 
     // Only the poll thread.
@@ -213,17 +220,26 @@ internal sealed class TopicConsumer<TKey, TValue>
     // Polling goes on while paused, so a slow consumer keeps its partitions.
     private void ApplyBackPressure(IConsumer<byte[]?, byte[]?> consumer)
     {
-        var count = Volatile.Read(ref inFlight);
-        if (!paused && count >= settings.PrefetchCount)
+        if (!paused && IsFull && !WaitForRoom())
         {
             consumer.Pause(consumer.Assignment);
             paused = true;
         }
-        else if (paused && count <= settings.PrefetchCount / 2)
+        else if (paused && HasRoom)
         {
             consumer.Resume(consumer.Assignment);
             paused = false;
         }
+    }
+
+    private bool IsFull => Volatile.Read(ref inFlight) >= settings.PrefetchCount;
+
+    private bool HasRoom => Volatile.Read(ref inFlight) <= settings.PrefetchCount / 2;
+
+    private bool WaitForRoom()
+    {
+        room.Reset();
+        return HasRoom || room.Wait(PausePatience, stopping.Token);
     }
 
     private void Accept(ConsumeResult<byte[]?, byte[]?> record)
@@ -257,7 +273,7 @@ internal sealed class TopicConsumer<TKey, TValue>
             // What has not started when the partition goes away is the next owner's.
             if (!checkpoint.IsRevoked && await HandleAsync(record, aborting.Token).ConfigureAwait(false))
             {
-                if (checkpoint.Done(record.Offset.Value) >= settings.CheckpointMessageCount)
+                if (checkpoint.Done(record.Offset.Value) % settings.CheckpointMessageCount == 0)
                 {
                     SignalCommit();
                 }
@@ -270,7 +286,10 @@ internal sealed class TopicConsumer<TKey, TValue>
         finally
         {
             slots.Release();
-            Interlocked.Decrement(ref inFlight);
+            if (Interlocked.Decrement(ref inFlight) == settings.PrefetchCount / 2)
+            {
+                room.Set();
+            }
         }
     }
 
