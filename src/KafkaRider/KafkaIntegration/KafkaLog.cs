@@ -55,6 +55,9 @@ internal static partial class KafkaLog
     [LoggerMessage(11, LogLevel.Warning, "{Topic}/{Group}: closing the consumer takes too long, leaving it behind")]
     public static partial void CloseHangs(ILogger logger, string topic, string group);
 
+    [LoggerMessage(12, LogLevel.Warning, "{Topic}/{Group}: a batch of {Count} failed and is tried again in halves: {Reason}")]
+    public static partial void BatchSplit(ILogger logger, string topic, string group, int count, string reason);
+
     [LoggerMessage(10, LogLevel.Warning, "{Topic}/{Group}: stopping with {Count} records unfinished; they will be delivered again")]
     public static partial void StoppedUnfinished(ILogger logger, string topic, string group, int count);
 }

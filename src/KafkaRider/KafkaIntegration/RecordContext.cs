@@ -43,6 +43,12 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
 
     public TKey Key { get; }
 
+    /// <summary>For those who do not come through the receive pipe.</summary>
+    public ConsumeContext<TValue> Message =>
+        TryGetPayload<ConsumeContext>(out var context) && context.TryGetMessage<TValue>(out var message)
+            ? message
+            : throw new InvalidOperationException("The record's message was read in the constructor.");
+
     public override MessageBody Body { get; }
 
     protected override IHeaderProvider HeaderProvider { get; }

@@ -3,15 +3,15 @@ using System.Diagnostics;
 using Confluent.Kafka;
 using MassTransit.Transports;
 using Microsoft.Extensions.Logging;
+using KafkaRecord = Confluent.Kafka.ConsumeResult<byte[]?, byte[]?>;
 
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// Polls a topic and hands its records to the receive pipe: in order per key, side by side across keys. A record is
-/// done when its consumers succeeded or its dead letter is acknowledged, and only done records are committed.
+/// Polls a topic and hands its records to their handler, one by one or what there is at once: in order per key, side by
+/// side across keys. Only records that are done are committed.
 /// </summary>
-internal sealed class TopicConsumer<TKey, TValue>
-    where TValue : class
+internal sealed class TopicConsumer
 {
     /// <summary>How long one poll waits for a record; a stop is noticed within it.</summary>
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
@@ -49,22 +49,27 @@ internal sealed class TopicConsumer<TKey, TValue>
     private readonly ReceiveEndpointContext context;
     private readonly TopicEndpointSettings settings;
     private readonly KafkaRider rider;
-    private readonly IReceivePipeDispatcher dispatcher;
-    private readonly DeadLetters deadLetters;
+    private readonly IRecordHandler handler;
     private readonly ILogger logger;
+
+    /// <summary>Handlings that may be queued or run: records, or batches, which are cut only when one can start.</summary>
+    private readonly int capacity;
+
+    /// <summary>With as many of them left, polling goes on.</summary>
+    private readonly int roomy;
 
     private readonly CancellationTokenSource stopping = new();
 
     // Any thread.
     private readonly ConcurrentDictionary<TopicPartition, Checkpoint> checkpoints = new();
     private readonly ConcurrentDictionary<RecordKey, Task> lanes = new(RecordKey.Comparer);
-    private readonly ConcurrentDictionary<RecordContext<TKey, TValue>, byte> active = new();
     private readonly SemaphoreSlim slots;
     private readonly SemaphoreSlim commitDue = new(0, 1);
     private readonly ManualResetEventSlim room = new();
     private int inFlight;
 
     // Only the poll thread.
+    private readonly List<KafkaRecord> polled = [];
     private bool paused;
     private long? lostAt;
     private bool ready;
@@ -75,14 +80,16 @@ internal sealed class TopicConsumer<TKey, TValue>
 
     private Task running = Task.CompletedTask;
 
-    public TopicConsumer(ReceiveEndpointContext context, TopicEndpointSettings settings, KafkaRider rider)
+    public TopicConsumer(ReceiveEndpointContext context, TopicEndpointSettings settings, KafkaRider rider, IRecordHandler handler)
     {
         this.context = context;
         this.settings = settings;
         this.rider = rider;
-        dispatcher = context.CreateReceivePipeDispatcher();
+        this.handler = handler;
         logger = context.LogContext.Logger;
-        deadLetters = new DeadLetters(settings, rider.Producer, logger);
+        (capacity, roomy) = handler.Limit == 1
+            ? (settings.PrefetchCount, settings.PrefetchCount / 2)
+            : (settings.ConcurrentMessageLimit, settings.ConcurrentMessageLimit - 1);
         slots = new SemaphoreSlim(settings.ConcurrentMessageLimit);
     }
 
@@ -118,7 +125,7 @@ internal sealed class TopicConsumer<TKey, TValue>
             }
         }
 
-        context.TransportObservers.NotifyCompleted(context.InputAddress, dispatcher.GetMetrics()).GetAwaiter().GetResult();
+        context.TransportObservers.NotifyCompleted(context.InputAddress, handler.Metrics).GetAwaiter().GetResult();
     }
 
     private void RunConsumer()
@@ -126,6 +133,7 @@ internal sealed class TopicConsumer<TKey, TValue>
         fatal = null;
         ready = false;
         paused = false;
+        polled.Clear();
         aborting = new CancellationTokenSource();
         lostAt = null;
         var consumer = Build();
@@ -191,9 +199,11 @@ internal sealed class TopicConsumer<TKey, TValue>
         ApplyBackPressure(consumer);
         try
         {
-            if (consumer.Consume(paused ? PausedPollInterval : PollInterval) is { Message: not null } record)
+            var wait = paused ? PausedPollInterval : PollInterval;
+            while (polled.Count < handler.Limit && consumer.Consume(wait) is { Message: not null } record)
             {
-                Accept(record);
+                polled.Add(record);
+                wait = TimeSpan.Zero;
             }
         }
         catch (ConsumeException exception)
@@ -204,6 +214,12 @@ internal sealed class TopicConsumer<TKey, TValue>
             }
 
             KafkaLog.ConsumeFailed(logger, settings.Topic, settings.GroupId, exception.Error.Code, exception.Error.Reason);
+        }
+
+        if (polled.Count > 0)
+        {
+            Accept([.. polled]);
+            polled.Clear();
         }
     }
 
@@ -232,9 +248,9 @@ internal sealed class TopicConsumer<TKey, TValue>
         }
     }
 
-    private bool IsFull => Volatile.Read(ref inFlight) >= settings.PrefetchCount;
+    private bool IsFull => Volatile.Read(ref inFlight) >= capacity;
 
-    private bool HasRoom => Volatile.Read(ref inFlight) <= settings.PrefetchCount / 2;
+    private bool HasRoom => Volatile.Read(ref inFlight) <= roomy;
 
     private bool WaitForRoom()
     {
@@ -242,99 +258,72 @@ internal sealed class TopicConsumer<TKey, TValue>
         return HasRoom || room.Wait(PausePatience, stopping.Token);
     }
 
-    private void Accept(ConsumeResult<byte[]?, byte[]?> record)
+    private void Accept(KafkaRecord[] records)
     {
-        var checkpoint = checkpoints.GetOrAdd(record.TopicPartition, _ => new Checkpoint());
-        checkpoint.Begin(record.Offset.Value);
         Interlocked.Increment(ref inFlight);
-        if (record.Message.Key is not { } bytes)
+        List<RecordKey> keys = new(records.Length);
+        List<Task> before = [];
+        List<(KafkaRecord Record, Checkpoint Checkpoint)> begun = new(records.Length);
+        foreach (var record in records)
         {
-            _ = Task.Run(() => ProcessAsync(record, checkpoint, Task.CompletedTask));
-            return;
+            var checkpoint = checkpoints.GetOrAdd(record.TopicPartition, _ => new Checkpoint());
+            checkpoint.Begin(record.Offset.Value);
+            begun.Add((record, checkpoint));
+            if (record.Message.Key is { } bytes)
+            {
+                var key = new RecordKey(record.Partition.Value, bytes);
+                keys.Add(key);
+                if (lanes.TryGetValue(key, out var previous))
+                {
+                    before.Add(previous);
+                }
+            }
         }
 
-        var key = new RecordKey(record.Partition.Value, bytes);
-        var previous = lanes.GetValueOrDefault(key, Task.CompletedTask);
-        var current = Task.Run(() => ProcessAsync(record, checkpoint, previous));
-        lanes[key] = current;
+        var current = Task.Run(() => ProcessAsync(begun, before.Count == 0 ? Task.CompletedTask : Task.WhenAll(before)));
+        keys.ForEach(key => lanes[key] = current);
         _ = current.ContinueWith(
-            ended => lanes.TryRemove(KeyValuePair.Create(key, ended)),
+            ended => keys.ForEach(key => lanes.TryRemove(KeyValuePair.Create(key, ended))),
             CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously,
             TaskScheduler.Default);
     }
 
-    private async Task ProcessAsync(ConsumeResult<byte[]?, byte[]?> record, Checkpoint checkpoint, Task previous)
+    private async Task ProcessAsync(List<(KafkaRecord Record, Checkpoint Checkpoint)> records, Task before)
     {
-        await previous.ConfigureAwait(false);
+        await before.ConfigureAwait(false);
         await slots.WaitAsync(CancellationToken.None).ConfigureAwait(false);
         try
         {
-            // What has not started when the partition goes away is the next owner's.
-            if (!checkpoint.IsRevoked && await HandleAsync(record, aborting.Token).ConfigureAwait(false))
+            // What has not started when its partition goes away is the next owner's.
+            var owned = records.FindAll(record => !record.Checkpoint.IsRevoked);
+            foreach (var (record, checkpoint) in records.Except(owned))
             {
-                if (checkpoint.Done(record.Offset.Value) % settings.CheckpointMessageCount == 0)
+                checkpoint.Abandon(record.Offset.Value);
+            }
+
+            var done = owned.Count > 0 && await handler.HandleAsync(owned.ConvertAll(record => record.Record), aborting.Token).ConfigureAwait(false);
+            foreach (var (record, checkpoint) in owned)
+            {
+                if (!done)
+                {
+                    checkpoint.Abandon(record.Offset.Value);
+                }
+                else if (checkpoint.Done(record.Offset.Value) % settings.CheckpointMessageCount == 0)
                 {
                     SignalCommit();
                 }
-            }
-            else
-            {
-                checkpoint.Abandon(record.Offset.Value);
             }
         }
         finally
         {
             slots.Release();
-            if (Interlocked.Decrement(ref inFlight) == settings.PrefetchCount / 2)
+            if (Interlocked.Decrement(ref inFlight) == roomy)
             {
                 room.Set();
             }
         }
     }
-
-    /// <summary>True: the record is done. False: it was aborted, and will be delivered again.</summary>
-    private async Task<bool> HandleAsync(ConsumeResult<byte[]?, byte[]?> record, CancellationToken abort)
-    {
-        try
-        {
-            RecordContext<TKey, TValue> recordContext;
-            try
-            {
-                recordContext = new RecordContext<TKey, TValue>(record, settings.GroupId, context);
-            }
-            catch (Exception exception)
-            {
-                await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, exception, abort).ConfigureAwait(false);
-                return true;
-            }
-
-            using (recordContext)
-            {
-                active[recordContext] = 0;
-                try
-                {
-                    await dispatcher.Dispatch(recordContext, NoLock.Instance).ConfigureAwait(false);
-                    KafkaMetrics.CountHandled(settings.Topic, settings.GroupId);
-                }
-                catch (Exception exception) when (!abort.IsCancellationRequested)
-                {
-                    await deadLetters.PutAsync(record, DeadLetterStage.Consume, exception, abort).ConfigureAwait(false);
-                }
-                finally
-                {
-                    active.TryRemove(recordContext, out _);
-                }
-            }
-
-            return true;
-        }
-        catch (Exception) when (abort.IsCancellationRequested)
-        {
-            return false;
-        }
-    }
-
     private void OnAssigned(List<TopicPartition> partitions)
     {
         KafkaLog.Assigned(logger, settings.Topic, settings.GroupId, Names(partitions));
@@ -357,6 +346,7 @@ internal sealed class TopicConsumer<TKey, TValue>
             lostAt = Stopwatch.GetTimestamp();
         }
 
+        polled.RemoveAll(record => partitions.Exists(partition => partition.TopicPartition == record.TopicPartition));
         var revoked = checkpoints.Where(entry => partitions.Any(partition => partition.TopicPartition == entry.Key)).ToList();
         Drain(revoked.Select(entry => entry.Value), lost ? TimeSpan.Zero : RevokeDrainTimeout);
         if (!lost)
@@ -407,11 +397,6 @@ internal sealed class TopicConsumer<TKey, TValue>
     private void Abort()
     {
         aborting.Cancel();
-        foreach (var record in active.Keys)
-        {
-            record.Cancel();
-        }
-
         SpinWait.SpinUntil(() => Volatile.Read(ref inFlight) == 0, AbortTimeout);
     }
 
@@ -492,18 +477,6 @@ internal sealed class TopicConsumer<TKey, TValue>
                 hash.AddBytes(record.Key);
                 return hash.ToHashCode();
             });
-    }
-
-    /// <summary>Kafka has no lock per record; the checkpoint is told by the outcome of the dispatch.</summary>
-    private sealed class NoLock : ReceiveLockContext
-    {
-        public static readonly NoLock Instance = new();
-
-        public Task Complete() => Task.CompletedTask;
-
-        public Task Faulted(Exception exception) => Task.CompletedTask;
-
-        public Task ValidateLockStatus() => Task.CompletedTask;
     }
 
     private sealed class RawBytes : IDeserializer<byte[]?>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Confluent.Kafka;
 using MassTransit.Configuration;
 using MassTransit.Transports;
@@ -11,6 +12,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
     private readonly IBusInstance bus;
     private readonly KafkaRider rider;
     private readonly TopicEndpointSettings settings;
+    private readonly BatchConsumers<TValue> batchConsumers = new();
 
     public TopicEndpointConfiguration(IBusInstance bus, string topic, ConsumerConfig consumerConfig, KafkaRider rider)
         : base(bus.HostConfiguration, bus.HostConfiguration.CreateReceiveEndpointConfiguration($"kafka/{topic}/{consumerConfig.GroupId}"))
@@ -22,6 +24,8 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         PrefetchCount = 1_000;
         ConcurrentMessageLimit = 1;
         PublishFaults = false;
+        ConnectConsumerConfigurationObserver(batchConsumers);
+        ConnectHandlerConfigurationObserver(batchConsumers);
 
         // The dispatcher then throws for every record that was not handled, and the transport decides its fate.
         this.RethrowFaultedMessages();
@@ -85,10 +89,63 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         settings.ConcurrentMessageLimit = ConcurrentMessageLimit ?? 1;
         ApplySpecifications(new ReceiveEndpointBuilder(this));
         var context = CreateReceiveEndpointContext();
-        var endpoint = new ReceiveEndpoint(new TopicReceiveTransport<TKey, TValue>(context, settings, rider), context);
+        var endpoint = new ReceiveEndpoint(new TopicReceiveTransport(context, settings, rider, CreateHandler(context)), context);
         ReceiveEndpoint = endpoint;
         return endpoint;
     }
+
+    private IRecordHandler CreateHandler(ReceiveEndpointContext context)
+    {
+        var deadLetters = new DeadLetters(settings, rider.Producer, context.LogContext.Logger);
+        if (!batchConsumers.TryBuild(out var pipe, out var options))
+        {
+            return new SingleRecordHandler<TKey, TValue>(context, settings, deadLetters);
+        }
+
+        settings.ConcurrentMessageLimit = options.ConcurrencyLimit;
+        return new BatchRecordHandler<TKey, TValue>(context, settings, deadLetters, options.MessageLimit, pipe);
+    }
+}
+
+/// <summary>
+/// Finds out whether all that an endpoint has is one consumer of batches. It then gets batches of what was polled, in one
+/// pass through its pipe, where core would pass each record through and collect them again.
+/// </summary>
+internal sealed class BatchConsumers<TValue> : IConsumerConfigurationObserver, IHandlerConfigurationObserver
+    where TValue : class
+{
+    private BatchOptions options = new();
+    private Func<IPipe<ConsumeContext<Batch<TValue>>>>? buildPipe;
+    private int others;
+
+    /// <summary>Once the endpoint's specifications are applied.</summary>
+    public bool TryBuild([NotNullWhen(true)] out IPipe<ConsumeContext<Batch<TValue>>>? pipe, out BatchOptions batchOptions)
+    {
+        batchOptions = options;
+        pipe = others == 0 && options.GroupKeyProvider is null ? buildPipe?.Invoke() : null;
+        return pipe is not null;
+    }
+
+    public void ConsumerConfigured<TConsumer>(IConsumerConfigurator<TConsumer> configurator)
+        where TConsumer : class => options = configurator.Options<BatchOptions>();
+
+    public void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator)
+        where TConsumer : class
+        where TMessage : class
+    {
+        if (buildPipe is null && configurator is IConsumerMessageSpecification<TConsumer, Batch<TValue>> batches)
+        {
+            // What core has built once with the consumer at its end is built again.
+            buildPipe = () => batches.BuildMessagePipe(_ => { });
+        }
+        else
+        {
+            others++;
+        }
+    }
+
+    public void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator)
+        where TMessage : class => others++;
 }
 
 internal sealed class TopicEndpointSettings(string topic, ConsumerConfig consumerConfig)

@@ -3,13 +3,12 @@ using MassTransit.Transports;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>The rider's side of core's receive endpoint: one consumer from start to stop.</summary>
-internal sealed class TopicReceiveTransport<TKey, TValue>(ReceiveEndpointContext context, TopicEndpointSettings settings, KafkaRider rider)
-    : IReceiveTransport
-    where TValue : class
+internal sealed class TopicReceiveTransport(
+    ReceiveEndpointContext context, TopicEndpointSettings settings, KafkaRider rider, IRecordHandler handler) : IReceiveTransport
 {
     public ReceiveTransportHandle Start()
     {
-        var consumer = new TopicConsumer<TKey, TValue>(context, settings, rider);
+        var consumer = new TopicConsumer(context, settings, rider, handler);
         consumer.Start();
         return new Handle(consumer);
     }
@@ -29,7 +28,7 @@ internal sealed class TopicReceiveTransport<TKey, TValue>(ReceiveEndpointContext
         scope.Add("group", settings.GroupId);
     }
 
-    private sealed class Handle(TopicConsumer<TKey, TValue> consumer) : ReceiveTransportHandle
+    private sealed class Handle(TopicConsumer consumer) : ReceiveTransportHandle
     {
         public Task Stop(CancellationToken cancellationToken = default) => consumer.StopAsync(cancellationToken);
     }

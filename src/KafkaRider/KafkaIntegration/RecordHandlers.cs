@@ -1,0 +1,179 @@
+using MassTransit.Batching;
+using MassTransit.Context;
+using MassTransit.Transports;
+using KafkaRecord = Confluent.Kafka.ConsumeResult<byte[]?, byte[]?>;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>Brings polled records to their consumers.</summary>
+internal interface IRecordHandler
+{
+    /// <summary>The most records of one call.</summary>
+    int Limit { get; }
+
+    DeliveryMetrics Metrics { get; }
+
+    /// <summary>
+    /// Returns true when every record is done: its consumers succeeded, or its dead letter is acknowledged. False: it was
+    /// aborted, and the records will be delivered again.
+    /// </summary>
+    Task<bool> HandleAsync(IReadOnlyList<KafkaRecord> records, CancellationToken abort);
+}
+
+/// <summary>One record, one pass through the receive pipe.</summary>
+internal sealed class SingleRecordHandler<TKey, TValue>(ReceiveEndpointContext context, TopicEndpointSettings settings, DeadLetters deadLetters)
+    : IRecordHandler
+    where TValue : class
+{
+    private readonly IReceivePipeDispatcher dispatcher = context.CreateReceivePipeDispatcher();
+
+    public int Limit => 1;
+
+    public DeliveryMetrics Metrics => dispatcher.GetMetrics();
+
+    public async Task<bool> HandleAsync(IReadOnlyList<KafkaRecord> records, CancellationToken abort)
+    {
+        var record = records[0];
+        try
+        {
+            RecordContext<TKey, TValue> recordContext;
+            try
+            {
+                recordContext = new RecordContext<TKey, TValue>(record, settings.GroupId, context);
+            }
+            catch (Exception exception)
+            {
+                await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, exception, abort).ConfigureAwait(false);
+                return true;
+            }
+
+            using (recordContext)
+            using (abort.UnsafeRegister(state => ((BaseReceiveContext)state!).Cancel(), recordContext))
+            {
+                try
+                {
+                    await dispatcher.Dispatch(recordContext, NoLock.Instance).ConfigureAwait(false);
+                    KafkaMetrics.CountHandled(settings.Topic, settings.GroupId, 1);
+                }
+                catch (Exception exception) when (!abort.IsCancellationRequested)
+                {
+                    await deadLetters.PutAsync(record, DeadLetterStage.Consume, exception, abort).ConfigureAwait(false);
+                }
+            }
+
+            return true;
+        }
+        catch (Exception) when (abort.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Kafka has no lock per record; the checkpoint is told by the outcome of the dispatch.</summary>
+    private sealed class NoLock : ReceiveLockContext
+    {
+        public static readonly NoLock Instance = new();
+
+        public Task Complete() => Task.CompletedTask;
+
+        public Task Faulted(Exception exception) => Task.CompletedTask;
+
+        public Task ValidateLockStatus() => Task.CompletedTask;
+    }
+}
+
+/// <summary>
+/// Many records, one pass through the batch consumer's pipe. A batch that fails is tried again in halves, until the record
+/// at fault stands alone.
+/// </summary>
+internal sealed class BatchRecordHandler<TKey, TValue>(
+    ReceiveEndpointContext context, TopicEndpointSettings settings, DeadLetters deadLetters, int limit, IPipe<ConsumeContext<Batch<TValue>>> pipe)
+    : IRecordHandler
+    where TValue : class
+{
+    private long handled;
+
+    public int Limit => limit;
+
+    public DeliveryMetrics Metrics => new Count(Interlocked.Read(ref handled));
+
+    public async Task<bool> HandleAsync(IReadOnlyList<KafkaRecord> records, CancellationToken abort)
+    {
+        LogContext.SetCurrentIfNull(context.LogContext);
+        List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> readable = new(records.Count);
+        try
+        {
+            foreach (var record in records)
+            {
+                try
+                {
+                    readable.Add((record, new RecordContext<TKey, TValue>(record, settings.GroupId, context)));
+                }
+                catch (Exception exception)
+                {
+                    await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, exception, abort).ConfigureAwait(false);
+                }
+            }
+
+            await ConsumeAsync(readable, abort).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception) when (abort.IsCancellationRequested)
+        {
+            return false;
+        }
+        finally
+        {
+            readable.ForEach(record => record.Context.Dispose());
+        }
+    }
+
+    private async Task ConsumeAsync(List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> records, CancellationToken abort)
+    {
+        if (records.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            // The batch goes by the context of its last record, as in core.
+            var last = records[^1].Context;
+            using var registration = abort.UnsafeRegister(state => ((BaseReceiveContext)state!).Cancel(), last);
+            await pipe.Send(BatchOf(records, last)).ConfigureAwait(false);
+            await last.ReceiveCompleted.ConfigureAwait(false);
+            Interlocked.Add(ref handled, records.Count);
+            KafkaMetrics.CountHandled(settings.Topic, settings.GroupId, records.Count);
+            return;
+        }
+        catch (Exception exception) when (!abort.IsCancellationRequested)
+        {
+            if (records.Count == 1)
+            {
+                await deadLetters.PutAsync(records[0].Record, DeadLetterStage.Consume, exception, abort).ConfigureAwait(false);
+                return;
+            }
+
+            KafkaLog.BatchSplit(context.LogContext.Logger, settings.Topic, settings.GroupId, records.Count, exception.Message);
+        }
+
+        var half = records.Count / 2;
+        await ConsumeAsync(records[..half], abort).ConfigureAwait(false);
+        await ConsumeAsync(records[half..], abort).ConfigureAwait(false);
+    }
+
+    private static MessageConsumeContext<Batch<TValue>> BatchOf(
+        List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> records, RecordContext<TKey, TValue> last)
+    {
+        var messages = records.ConvertAll(record => record.Context.Message);
+        var mode = records.Count == 1 ? BatchCompletionMode.Forced : BatchCompletionMode.Size;
+        var batch = new MessageBatch<TValue>(records[0].Record.Message.Timestamp.UtcDateTime, last.CheckpointUtcDateTime, mode, messages);
+        return new MessageConsumeContext<Batch<TValue>>(last.Message, batch);
+    }
+
+    /// <summary>Core also asks how many were on their way at once, which only its own dispatcher counts.</summary>
+    private sealed record Count(long DeliveryCount) : DeliveryMetrics
+    {
+        public int ConcurrentDeliveryCount => 0;
+    }
+}
