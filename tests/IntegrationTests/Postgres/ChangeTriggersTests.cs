@@ -224,12 +224,14 @@ public sealed class ChangeTriggersTests
         }
     }
 
-    [Test]
-    public async Task AnotherIdIsADeletionOfTheOldOneAndAnUpsertOfTheNew()
+    [TestCase("UPDATE products SET id = 11 WHERE id = 1")]
+    [TestCase("INSERT INTO products (id, name, price) VALUES (1, 'x', 1) ON CONFLICT (id) DO UPDATE SET id = 11")]
+    [TestCase("MERGE INTO products USING (VALUES (1)) AS source (id) ON products.id = source.id WHEN MATCHED THEN UPDATE SET id = 11")]
+    public async Task AnotherIdIsADeletionOfTheOldOneAndAnUpsertOfTheNew(string sql)
     {
         var (version, _) = await InsertAndForgetAsync(1, 2);
 
-        await database.ExecuteAsync("UPDATE products SET id = 11 WHERE id = 1");
+        await database.ExecuteAsync(sql);
 
         using (Assert.EnterMultipleScope())
         {
@@ -268,6 +270,18 @@ public sealed class ChangeTriggersTests
             Assert.That(await UpsertOfAsync(2), Is.EqualTo(Upsert(2, untouched)));
         }
     }
+
+    /// <summary>The trigger names the columns one by one: a new one has to be added to it.</summary>
+    [Test]
+    public async Task ADifferenceInAnyColumnIsAChange() => Assert.That(
+        await database.QueryAsync<string>(
+            """
+            SELECT coalesce(string_agg(attname, ', '), '') FROM pg_attribute
+            WHERE attrelid = 'products'::regclass AND attnum > 0 AND NOT attisdropped AND NOT EXISTS (
+              SELECT FROM pg_trigger
+              WHERE tgrelid = attrelid AND tgname = 'products_draw_version_anew' AND pg_get_triggerdef(oid) LIKE '%old.' || attname || ' %')
+            """),
+        Is.Empty);
 
     [TestCase("version = 1")]
     [TestCase("updated_at = '2000-01-01'")]

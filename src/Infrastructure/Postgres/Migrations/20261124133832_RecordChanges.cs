@@ -48,7 +48,8 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                 });
 
             // Where a function runs for every row of a bulk update, a SET search_path would cost more than its work: all names
-            // in it are qualified instead. An UPDATE that changes nothing at all does not even come to it.
+            // in it are qualified instead. An UPDATE that changes nothing at all does not even come to it; its columns are
+            // compared one by one, those that change most often first, since comparing OLD.* with NEW.* costs twice as much.
             // The sequence is owned by no column: TRUNCATE … RESTART IDENTITY would otherwise let versions begin anew.
             migrationBuilder.Sql(
                 """
@@ -70,7 +71,10 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                 FOR EACH ROW EXECUTE FUNCTION public.products_draw_version();
 
                 CREATE TRIGGER products_draw_version_anew BEFORE UPDATE ON public.products
-                FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION public.products_draw_version();
+                FOR EACH ROW WHEN (
+                  OLD.price <> NEW.price OR OLD.name <> NEW.name OR OLD.description IS DISTINCT FROM NEW.description
+                  OR OLD.id <> NEW.id OR OLD.version <> NEW.version OR OLD.created_at <> NEW.created_at OR OLD.updated_at <> NEW.updated_at)
+                EXECUTE FUNCTION public.products_draw_version();
                 """);
 
             // One statement of a writer costs one more, however many rows it changes. Writers need no rights on the outbox:
@@ -128,7 +132,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                 CREATE TRIGGER products_record_update AFTER UPDATE ON public.products
                 REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION public.products_record_changes();
 
-                CREATE TRIGGER products_record_old_id AFTER UPDATE ON public.products
+                CREATE TRIGGER products_record_old_id AFTER UPDATE OF id ON public.products
                 FOR EACH ROW WHEN (OLD.id <> NEW.id) EXECUTE FUNCTION public.products_record_old_id();
 
                 CREATE TRIGGER products_record_delete AFTER DELETE ON public.products
