@@ -55,6 +55,9 @@ internal static class Changes
             {
                 throw new TimeoutException("The change did not arrive.");
             }
+
+            // What is waited for needs the processors too.
+            await Task.Delay(1);
         }
 
         return Stopwatch.GetElapsedTime(since).TotalMilliseconds;

@@ -71,11 +71,13 @@ internal static class ChaosRun
         var faults = new Faults(deployment, clock, fault => Console.WriteLine(
             FormattableString.Invariant($"{fault.Start.TotalSeconds,9:0.000} s  {fault.Plan.Name}, healed at {fault.Healed.TotalSeconds:0.000} s")));
         var meter = new HiccupMeter(clock);
+        var trials = new Trials(deployment, writers, catalogue, clock, seed);
         var evictions = new Evictions(deployment, catalogue, seed);
         using var stopWriting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var stopReading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var reading = Task.WhenAll(readers.RunAsync(stopReading.Token), meter.RunAsync(stopReading.Token), faults.WatchAsync(stopReading.Token));
-        var writing = Task.WhenAll(writers.RunAsync(schedule.TruncateAt, stopWriting.Token), evictions.RunAsync(stopWriting.Token));
+        var writing = Task.WhenAll(
+            writers.RunAsync(schedule.TruncateAt, stopWriting.Token), evictions.RunAsync(stopWriting.Token), trials.RunAsync(stopWriting.Token));
         try
         {
             await faults.RunAsync(schedule, cancellationToken);
@@ -93,6 +95,7 @@ internal static class ChaosRun
 
         var state = await new Inspection(deployment, postgres, readers, clock).LookAsync(cancellationToken);
         var transactions = await writers.ResolveAsync(cancellationToken);
-        return (new History(transactions, [.. readers.Reads], faults.Happened, meter.Measured, faults.Deaths, evictions.Count), state);
+        Read[] reads = [.. readers.Reads, .. trials.Reads];
+        return (new History(transactions, reads, faults.Happened, meter.Measured, faults.Deaths, [.. trials.Forsaken], [.. trials.Settled], evictions.Count, trials.Counts), state);
     }
 }

@@ -7,7 +7,10 @@ internal enum ViolationKind
     UnknownValue,
     WentBack,
     CacheDiffers,
+    NearCacheBehind,
+    LeftBehind,
     LostEvent,
+    DeadLetter,
     WrongAnswer,
 }
 
@@ -21,6 +24,15 @@ internal static class Checks
     /// <summary>A read without a wait answers within this time; with one, within this time more.</summary>
     public static readonly TimeSpan ReadDeadline = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// How long a near cache may be behind Redis. Silence clears it after 1.5 s; the rest is for a machine on which
+    /// everything waits for a processor.
+    /// </summary>
+    private static readonly TimeSpan NearCacheBound = TimeSpan.FromSeconds(4);
+
+    /// <summary>Until a Worker has committed what it has done, and how long a fault may make it do so again.</summary>
+    private static readonly (TimeSpan Commit, TimeSpan Redelivery) Repeats = (TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
+
     /// <summary>After its process was there again, an Api may need this long for connections to settle.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(1);
 
@@ -32,7 +44,10 @@ internal static class Checks
             .. UnknownValues(history, timelines),
             .. WentBack(history, timelines),
             .. CacheDiffers(state, timelines),
+            .. NearCacheBehind(history, timelines),
+            .. LeftBehind(history, state),
             .. LostEvents(state, timelines),
+            .. DeadLetters(state),
             .. WrongAnswers(history),
         ];
     }
@@ -114,6 +129,53 @@ internal static class Checks
                 ViolationKind.CacheDiffers, state.At, id, $"product {id}: {where} has {Name(version)}, PostgreSQL {Name(VersionIn(state, id))}{current}");
         }
     }
+
+    /// <summary>An Api still showed what Redis had replaced long before, whatever had gone wrong meanwhile.</summary>
+    public static IEnumerable<Violation> NearCacheBehind(History history, Timelines timelines)
+    {
+        var reads = history.Reads.Where(read => read.IsFound).ToLookup(read => read.Id);
+        foreach (var settled in history.Settled)
+        {
+            if (timelines.Of(settled.Id).OfVersion(settled.Version) is not { } state)
+            {
+                continue;
+            }
+
+            foreach (var read in reads[settled.Id].Where(read => read.Start > settled.At + NearCacheBound))
+            {
+                if (timelines.Of(settled.Id).OfVersion(read.Version)?.Precedes(state) == true)
+                {
+                    yield return new Violation(
+                        ViolationKind.NearCacheBehind,
+                        read.Start,
+                        settled.Id,
+                        FormattableString.Invariant($"{Describe(read)}, though Redis had v{settled.Version} at {settled.At.TotalSeconds:0.000} s"));
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// An entry of a product that nobody has asked for since it was evicted. Where a Worker or Kafka failed soon after the
+    /// last request, that request may have been done once more.
+    /// </summary>
+    public static IEnumerable<Violation> LeftBehind(History history, FinalState state)
+    {
+        var entries = state.Redis.ToDictionary(entry => entry.Id);
+        var faults = history.Faults.Where(fault => fault.Plan.Target is Target.Worker1 or Target.Worker2 or Target.Kafka).ToList();
+        return history.Forsaken
+            .Where(forsaken => entries.ContainsKey(forsaken.Id)
+                && !faults.Exists(fault => fault.Start < forsaken.End + Repeats.Commit && forsaken.Start < fault.Healed + Repeats.Redelivery))
+            .Select(forsaken => new Violation(
+                ViolationKind.LeftBehind,
+                state.At,
+                forsaken.Id,
+                FormattableString.Invariant($"product {forsaken.Id}: Redis has {Name(entries[forsaken.Id].Version)}, last asked for at {forsaken.Start.TotalSeconds:0.000} s")));
+    }
+
+    /// <summary>A message of the service itself that it could not process.</summary>
+    public static IEnumerable<Violation> DeadLetters(FinalState state) =>
+        state.DeadLetters.Select(letter => new Violation(ViolationKind.DeadLetter, state.At, 0, letter));
 
     /// <summary>A committed change of which the topic has no event. The relay may leave out what a newer event of the same kind covers.</summary>
     public static IEnumerable<Violation> LostEvents(FinalState state, Timelines timelines)

@@ -84,13 +84,23 @@ internal readonly record struct Hiccup(TimeSpan At, TimeSpan Until, TimeSpan Lat
 /// <summary>A process of the service that nobody killed is gone.</summary>
 internal sealed record Death(TimeSpan At, Target Target);
 
+/// <summary>A product that was cached, changed, was evicted, and that nobody has asked for since: nothing may be cached of it.</summary>
+/// <param name="Start">Of its last read.</param>
+internal sealed record Forsaken(long Id, TimeSpan Start, TimeSpan End);
+
+/// <summary>Redis had this version of a product: a moment later nobody may be told of an older one.</summary>
+internal sealed record Settled(long Id, long Version, TimeSpan At);
+
 internal sealed record History(
     IReadOnlyList<WriteTransaction> Transactions,
     IReadOnlyList<Read> Reads,
     IReadOnlyList<Fault> Faults,
     IReadOnlyList<Hiccup> Hiccups,
     IReadOnlyList<Death> Deaths,
-    int Evictions = 0);
+    IReadOnlyList<Forsaken> Forsaken,
+    IReadOnlyList<Settled> Settled,
+    int Evictions = 0,
+    string Trials = "");
 
 internal readonly record struct Row(long Version, long Number);
 
@@ -101,6 +111,7 @@ internal readonly record struct ProductEvent(long Id, long Version, bool Deleted
 
 /// <summary>What is where after the quiet time.</summary>
 /// <param name="At">When it was looked at.</param>
+/// <param name="DeadLetters">What was set aside though all of it was well formed: the topic and the reason of each.</param>
 /// <param name="Outbox">Rows that wait in it; <see langword="null"/>: there is no such table.</param>
 internal sealed record FinalState(
     TimeSpan At,
@@ -108,4 +119,5 @@ internal sealed record FinalState(
     IReadOnlyList<CacheEntry> Redis,
     IReadOnlyList<Read> Reads,
     IReadOnlyList<ProductEvent> Events,
+    IReadOnlyList<string> DeadLetters,
     long? Outbox);

@@ -1,8 +1,10 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
 using Npgsql;
 using ProductCache.Application;
+using ProductCache.Contracts;
 using StackExchange.Redis;
 
 namespace ProductCache.Chaos;
@@ -10,8 +12,6 @@ namespace ProductCache.Chaos;
 /// <summary>Looks at every place where a product is, once all is quiet.</summary>
 internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgres, Readers readers, RunClock clock)
 {
-    private const string Topic = "product-changes";
-
     private static readonly TimeSpan OutboxPatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan TopicPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -23,8 +23,9 @@ internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgre
         var entries = await ReadEntriesAsync(cancellationToken);
         var answers = await readers.ReadAllAsync(cancellationToken);
         var outbox = await DrainOutboxAsync(cancellationToken);
-        var events = await Task.Run(() => ReadTopic(cancellationToken), cancellationToken);
-        return new FinalState(at, rows, entries, answers, events, outbox);
+        var (events, deadLetters) = await Task.Run(
+            () => (ReadTopics([Topics.ProductChanges], EventIn, cancellationToken), ReadTopics(DeadLetterTopics, LetterIn, cancellationToken)), cancellationToken);
+        return new FinalState(at, rows, entries, answers, events, deadLetters, outbox);
     }
 
     private async Task<Dictionary<long, Row>> ReadRowsAsync(CancellationToken cancellationToken)
@@ -79,7 +80,9 @@ internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgre
         }
     }
 
-    private List<ProductEvent> ReadTopic(CancellationToken cancellationToken)
+    private static IEnumerable<string> DeadLetterTopics => Topics.All.Where(topic => topic.EndsWith(Topics.DeadLetterSuffix, StringComparison.Ordinal));
+
+    private List<T> ReadTopics<T>(IEnumerable<string> topics, Func<ConsumeResult<Ignore, byte[]>, T> read, CancellationToken cancellationToken)
     {
         using var consumer = new ConsumerBuilder<Ignore, byte[]>(new ConsumerConfig
         {
@@ -89,28 +92,25 @@ internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgre
             AutoOffsetReset = AutoOffsetReset.Earliest,
         }).SetLogHandler((_, _) => { }).Build();
         using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        if (admin.GetMetadata(TopicPatience).Topics.FirstOrDefault(topic => topic.Topic == Topic) is not { } found)
-        {
-            return [];
-        }
-
-        var partitions = found.Partitions.Select(partition => new TopicPartition(Topic, partition.PartitionId)).ToList();
+        var partitions = admin.GetMetadata(TopicPatience).Topics.Where(topic => topics.Contains(topic.Topic))
+            .SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Topic, partition.PartitionId)))
+            .ToList();
         var open = partitions.ToDictionary(partition => partition, partition => consumer.QueryWatermarkOffsets(partition, TopicPatience).High);
         open = open.Where(partition => partition.Value > 0).ToDictionary();
         consumer.Assign(partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
-        List<ProductEvent> events = [];
+        List<T> found = [];
         var deadline = clock.Now + TopicPatience;
         while (open.Count > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (clock.Now > deadline)
             {
-                throw new TimeoutException($"The topic {Topic} could not be read to its end within {TopicPatience.TotalSeconds} s.");
+                throw new TimeoutException($"The topics could not be read to their ends within {TopicPatience.TotalSeconds} s.");
             }
 
             if (consumer.Consume(Interval) is { } record)
             {
-                events.Add(EventIn(record.Message.Value));
+                found.Add(read(record));
                 if (open.TryGetValue(record.TopicPartition, out var end) && record.Offset + 1 >= end)
                 {
                     open.Remove(record.TopicPartition);
@@ -119,12 +119,19 @@ internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgre
         }
 
         consumer.Close();
-        return events;
+        return found;
     }
 
-    private static ProductEvent EventIn(byte[] value)
+    private static string LetterIn(ConsumeResult<Ignore, byte[]> record)
     {
-        using var json = JsonDocument.Parse(value);
+        var reasons = record.Message.Headers.Where(header => header.Key is "dead-letter-exception" or "dead-letter-reason")
+            .Select(header => Encoding.UTF8.GetString(header.GetValueBytes()));
+        return $"{record.Topic}: {string.Join(": ", reasons)}";
+    }
+
+    private static ProductEvent EventIn(ConsumeResult<Ignore, byte[]> record)
+    {
+        using var json = JsonDocument.Parse(record.Message.Value);
         var root = json.RootElement;
         return new ProductEvent(
             root.GetProperty("productId").GetInt64(), root.GetProperty("version").GetInt64(), root.GetProperty("kind").GetString() == "deleted");

@@ -35,7 +35,7 @@ internal static class PlantedFaults
         {
             Refresh = Without(right.Refresh, "if current == 0 or current >= rank then\n  return 'current'\nend", "if current == 0 then entry[2] = ARGV[3] end")
                 .Replace("current ~= tonumber(ARGV[1])", "false", StringComparison.Ordinal),
-        }),
+        }, slowOneIn: 1),
         ["surviving-absence"] = Scripts(right => right with
         {
             Change = Without(right.Change, "  redis.call('DEL', KEYS[1])\n  return -1\nend\nif deletion", "  return -2\nend\nif deletion"),
@@ -54,11 +54,12 @@ internal static class PlantedFaults
         },
     };
 
-    // What the scripts prevent takes a slow Worker to happen, so their faults come with one.
-    private static Action<IServiceCollection> Scripts(Func<RedisScripts, RedisScripts> wrong) => services =>
+    // What the scripts prevent takes a slow Worker to happen, so their faults come with one; as a rule it is slow only now
+    // and then, which keeps readers and changes going.
+    private static Action<IServiceCollection> Scripts(Func<RedisScripts, RedisScripts> wrong, int slowOneIn = 4) => services =>
     {
         services.AddSingleton(wrong(RedisScripts.Default));
-        Decorate<IProductStore>(services, store => new SlowStore(store));
+        Decorate<IProductStore>(services, store => new SlowStore(store, slowOneIn));
     };
 
     private static string Without(string script, string rule, string instead) => script.Contains(rule, StringComparison.Ordinal)
@@ -95,17 +96,14 @@ internal static class PlantedFaults
         provider.GetRequiredService<TimeProvider>(),
         provider.GetRequiredService<IMeterFactory>());
 
-    private sealed class SlowStore(IProductStore store) : IProductStore
+    private sealed class SlowStore(IProductStore store, int slowOneIn) : IProductStore
     {
         private const int MaxDelayMilliseconds = 1_000;
-
-        // The others keep readers and changes going, or there would be nothing to go wrong.
-        private const int SlowOneIn = 8;
 
         public async Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
         {
             var products = await store.ReadAsync(ids, cancellationToken);
-            if (Random.Shared.Next(SlowOneIn) == 0)
+            if (Random.Shared.Next(slowOneIn) == 0)
             {
                 await Task.Delay(Random.Shared.Next(MaxDelayMilliseconds), cancellationToken);
             }
@@ -196,7 +194,7 @@ internal static class PlantedFaults
     /// <summary>Registers a read when it is over, and takes its time before that.</summary>
     private sealed class LateReads(NearCache nearCache, ReadCache redis) : IDistributedCache
     {
-        private const int MaxDelayMilliseconds = 20;
+        private const int MaxDelayMilliseconds = 200;
 
         private static readonly AsyncLocal<byte[]?> Read = new();
 

@@ -7,7 +7,7 @@ namespace ProductCache.Chaos;
 /// <summary>Clients of the service, each with one connection to one Api.</summary>
 internal sealed class Readers(IReadOnlyList<Service> apis, Catalogue catalogue, RunClock clock, int seed)
 {
-    private const int PerApi = 8;
+    private const int PerApi = 4;
     private const int MinPauseMilliseconds = 5;
     private const int MaxPauseMilliseconds = 25;
     private const int WaitOneIn = 5;
@@ -17,6 +17,9 @@ internal sealed class Readers(IReadOnlyList<Service> apis, Catalogue catalogue, 
 
     /// <summary>Between two tries of a client whose Api is down.</summary>
     private static readonly TimeSpan FailurePause = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The clients are numbered from 0 to below this.</summary>
+    public const int MaxClients = 100;
 
     private readonly List<Read>[] reads = [.. Enumerable.Range(0, PerApi * apis.Count).Select(_ => new List<Read>())];
 

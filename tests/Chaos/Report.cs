@@ -70,6 +70,7 @@ internal static class Report
     private static void WriteFaults(StringWriter text, History history)
     {
         text.WriteLine($"{"faults",-10}{history.Faults.Count,9}   and {history.Evictions} entries taken out of Redis");
+        text.WriteLine($"{"trials",-19}   {history.Trials}");
         foreach (var group in history.Faults.GroupBy(fault => fault.Plan.Name).OrderBy(group => group.Key, StringComparer.Ordinal))
         {
             text.WriteLine($"{string.Empty,-10}{group.Count(),9}   {group.Key}");
@@ -119,6 +120,9 @@ internal static class Report
         ViolationKind.UnknownValue => "a value that no committed transaction left",
         ViolationKind.WentBack => "a client was taken back to an older version",
         ViolationKind.CacheDiffers => "cached after the quiet time, other than PostgreSQL",
+        ViolationKind.NearCacheBehind => "a near cache behind Redis by more than a moment",
+        ViolationKind.LeftBehind => "cached though nobody has asked for it",
+        ViolationKind.DeadLetter => "a message set aside as a dead letter",
         ViolationKind.LostEvent => "a committed change without its event",
         _ => "an answer undocumented or late, a process that died",
     };

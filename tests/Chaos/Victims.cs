@@ -76,6 +76,7 @@ internal sealed class Service(Target target, string role, int port, string logFi
     {
         Interlocked.Increment(ref instance);
 
+        // Processes that live for seconds gain nothing from code that is measured first to be optimized later.
         // The shell gives the output to the file and leaves: this process has to pump nothing. Hosts watch the folder that
         // they start in for settings, so it must not be the root of the file system, where child processes start.
         process = ChildProcess.Start(
@@ -83,7 +84,7 @@ internal sealed class Service(Target target, string role, int port, string logFi
             ChildProcess.SIGTERM,
             StopTimeout,
             "sh",
-            ["-c", """cd "$0" && log="$1" && shift && exec "$@" >> "$log" 2>&1""", AppContext.BaseDirectory, logFile, "dotnet", typeof(Service).Assembly.Location, role, .. arguments]);
+            ["-c", """export DOTNET_TieredPGO=0 && cd "$0" && log="$1" && shift && exec "$@" >> "$log" 2>&1""", AppContext.BaseDirectory, logFile, "dotnet", typeof(Service).Assembly.Location, role, .. arguments]);
         using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
         await Retry.UntilAsync(
             async () =>

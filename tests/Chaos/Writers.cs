@@ -11,7 +11,7 @@ namespace ProductCache.Chaos;
 internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, RunClock clock, int seed)
 {
     private const int Count = 4;
-    private const int MaxPauseMilliseconds = 60;
+    private const int MaxPauseMilliseconds = 100;
     private const int MaxStatements = 4;
     private const int MaxRowsUpdated = 40;
     private const int MaxRowsInserted = 10;
@@ -37,15 +37,7 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
         List<Change> changes = [];
         await using var connection = await postgres.OpenConnectionAsync(cancellationToken);
         var ids = Enumerable.Range(1, Catalogue.InitialProducts).Select(id => (long)id).ToArray();
-        await WriteRowsAsync(
-            connection,
-            """
-            INSERT INTO products (id, name, price, description)
-            SELECT * FROM unnest($1, $2, $3, $4) AS v (id, name, price, description) RETURNING id, version, true
-            """,
-            ids,
-            changes,
-            cancellationToken);
+        await InsertAsync(connection, changes, ids, cancellationToken);
         var before = TimeSpan.FromTicks(-1);
         transactions.Enqueue(new WriteTransaction(0, TransactionOutcome.Committed, before, before, changes));
     }
@@ -53,6 +45,18 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
     public Task RunAsync(TimeSpan? truncateAt, CancellationToken cancellationToken) => Task.WhenAll(
         [.. Enumerable.Range(1, Count).Select(writer => WriteAsync(new Random(HashCode.Combine(seed, writer)), cancellationToken)),
             TruncateAsync(truncateAt, cancellationToken)]);
+
+    /// <summary>One product, in a transaction of its own. Returns its version; 0: PostgreSQL refused, or was away.</summary>
+    public Task<long> InsertAsync(long id, CancellationToken cancellationToken) =>
+        TryAsync((connection, changes) => InsertAsync(connection, changes, [id], cancellationToken), cancellationToken);
+
+    /// <inheritdoc cref="InsertAsync(long, CancellationToken)"/>
+    public Task<long> UpdateAsync(long id, CancellationToken cancellationToken) =>
+        TryAsync((connection, changes) => UpdateAsync(connection, changes, [id], cancellationToken), cancellationToken);
+
+    /// <inheritdoc cref="InsertAsync(long, CancellationToken)"/>
+    public Task<long> DeleteAsync(long id, CancellationToken cancellationToken) =>
+        TryAsync((connection, changes) => DeleteAsync(connection, changes, id, cancellationToken), cancellationToken);
 
     /// <summary>The past with every outcome known. Those that are told only now count as committed since now.</summary>
     public async Task<IReadOnlyList<WriteTransaction>> ResolveAsync(CancellationToken cancellationToken)
@@ -154,6 +158,27 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
         await truncate.ExecuteNonQueryAsync(cancellationToken);
     }
 
+    private async Task<long> TryAsync(Func<NpgsqlConnection, List<Change>, Task> write, CancellationToken cancellationToken)
+    {
+        var version = 0L;
+        try
+        {
+            await TransactAsync(
+                async (connection, changes) =>
+                {
+                    await write(connection, changes);
+                    version = changes is [var change] ? change.Version : 0;
+                },
+                rollBack: false,
+                cancellationToken);
+            return version;
+        }
+        catch (NpgsqlException)
+        {
+            return 0;
+        }
+    }
+
     // A commit that has begun is never given up.
     private async Task TransactAsync(Func<NpgsqlConnection, List<Change>, Task> write, bool rollBack, CancellationToken cancellationToken)
     {
@@ -199,82 +224,84 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
     {
         return random.Next(100) switch
         {
-            < 40 => UpdateAsync([catalogue.IdToWrite(random)]),
-            < 52 => UpdateAsync([.. Enumerable.Range(0, random.Next(2, MaxRowsUpdated)).Select(_ => catalogue.IdToWrite(random)).Distinct()]),
-            < 65 => DeleteAsync(),
-            < 78 => InsertAsync([catalogue.FreeId(random)]),
-            < 80 => InsertAsync([.. Enumerable.Range(0, random.Next(2, MaxRowsInserted)).Select(_ => catalogue.FreeId(random)).Distinct()]),
-            < 95 => UpsertAsync(random.Next(3) == 0 ? catalogue.FreeId(random) : catalogue.IdToWrite(random)),
-            _ => ChangeIdAsync(catalogue.IdToWrite(random), catalogue.FreeId(random)),
+            < 40 => UpdateAsync(connection, changes, [catalogue.IdToWrite(random)], cancellationToken),
+            < 52 => UpdateAsync(connection, changes, Several(MaxRowsUpdated, () => catalogue.IdToWrite(random)), cancellationToken),
+            < 65 => DeleteAsync(connection, changes, catalogue.IdToWrite(random), cancellationToken),
+            < 78 => InsertAsync(connection, changes, [catalogue.FreeId(random)], cancellationToken),
+            < 80 => InsertAsync(connection, changes, Several(MaxRowsInserted, () => catalogue.FreeId(random)), cancellationToken),
+            < 95 => UpsertAsync(
+                connection, changes, random.Next(3) == 0 ? catalogue.FreeId(random) : catalogue.IdToWrite(random), cancellationToken),
+            _ => ChangeIdAsync(connection, changes, catalogue.IdToWrite(random), catalogue.FreeId(random), cancellationToken),
         };
 
-        Task UpdateAsync(long[] ids) => WriteRowsAsync(
-            connection,
-            """
-            UPDATE products AS p SET name = v.name, price = v.price, description = v.description
-            FROM unnest($1, $2, $3, $4) AS v (id, name, price, description) WHERE p.id = v.id RETURNING p.id, p.version, false
-            """,
-            ids,
-            changes,
-            cancellationToken);
+        long[] Several(int atMost, Func<long> id) => [.. Enumerable.Range(0, random.Next(2, atMost)).Select(_ => id()).Distinct()];
+    }
 
-        Task InsertAsync(long[] ids) => WriteRowsAsync(
-            connection,
-            """
-            INSERT INTO products (id, name, price, description)
-            SELECT * FROM unnest($1, $2, $3, $4) AS v (id, name, price, description) RETURNING id, version, true
-            """,
-            ids,
-            changes,
-            cancellationToken);
+    private Task UpdateAsync(NpgsqlConnection connection, List<Change> changes, long[] ids, CancellationToken cancellationToken) => WriteRowsAsync(
+        connection,
+        """
+        UPDATE products AS p SET name = v.name, price = v.price, description = v.description
+        FROM unnest($1, $2, $3, $4) AS v (id, name, price, description) WHERE p.id = v.id RETURNING p.id, p.version, false
+        """,
+        ids,
+        changes,
+        cancellationToken);
 
-        // A row that no transaction has updated or locked yet has an xmax of 0: it was inserted.
-        Task UpsertAsync(long id) => WriteRowsAsync(
-            connection,
-            """
-            INSERT INTO products AS p (id, name, price, description)
-            SELECT * FROM unnest($1, $2, $3, $4) AS v (id, name, price, description)
-            ON CONFLICT (id) DO UPDATE SET name = excluded.name, price = excluded.price, description = excluded.description
-            RETURNING p.id, p.version, p.xmax = 0
-            """,
-            [id],
-            changes,
-            cancellationToken);
+    private Task InsertAsync(NpgsqlConnection connection, List<Change> changes, long[] ids, CancellationToken cancellationToken) => WriteRowsAsync(
+        connection,
+        """
+        INSERT INTO products (id, name, price, description)
+        SELECT * FROM unnest($1, $2, $3, $4) AS v (id, name, price, description) RETURNING id, version, true
+        """,
+        ids,
+        changes,
+        cancellationToken);
 
-        async Task DeleteAsync()
+    // A row that no transaction has updated or locked yet has an xmax of 0: it was inserted.
+    private Task UpsertAsync(NpgsqlConnection connection, List<Change> changes, long id, CancellationToken cancellationToken) => WriteRowsAsync(
+        connection,
+        """
+        INSERT INTO products AS p (id, name, price, description)
+        SELECT * FROM unnest($1, $2, $3, $4) AS v (id, name, price, description)
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, price = excluded.price, description = excluded.description
+        RETURNING p.id, p.version, p.xmax = 0
+        """,
+        [id],
+        changes,
+        cancellationToken);
+
+    private static async Task DeleteAsync(NpgsqlConnection connection, List<Change> changes, long id, CancellationToken cancellationToken)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = "DELETE FROM products WHERE id = $1 RETURNING version";
+        command.Parameters.AddWithValue(id);
+        if (await command.ExecuteScalarAsync(cancellationToken) is long version)
         {
-            await using var command = connection.CreateCommand();
-            command.CommandText = "DELETE FROM products WHERE id = $1 RETURNING version";
-            var id = catalogue.IdToWrite(random);
-            command.Parameters.AddWithValue(id);
-            if (await command.ExecuteScalarAsync(cancellationToken) is long version)
-            {
-                changes.Add(new Change(id, ChangeKind.Deleted, version, 0));
-            }
+            changes.Add(new Change(id, ChangeKind.Deleted, version, 0));
+        }
+    }
+
+    private async Task ChangeIdAsync(NpgsqlConnection connection, List<Change> changes, long from, long to, CancellationToken cancellationToken)
+    {
+        await using var old = connection.CreateCommand();
+        old.CommandText = "SELECT version FROM products WHERE id = $1 FOR UPDATE";
+        old.Parameters.AddWithValue(from);
+        if (await old.ExecuteScalarAsync(cancellationToken) is not long version)
+        {
+            return;
         }
 
-        async Task ChangeIdAsync(long from, long to)
-        {
-            await using var old = connection.CreateCommand();
-            old.CommandText = "SELECT version FROM products WHERE id = $1 FOR UPDATE";
-            old.Parameters.AddWithValue(from);
-            if (await old.ExecuteScalarAsync(cancellationToken) is not long version)
-            {
-                return;
-            }
-
-            var number = Interlocked.Increment(ref lastNumber);
-            await using var change = connection.CreateCommand();
-            change.CommandText = "UPDATE products SET id = $1, name = $2, price = $3, description = $4 WHERE id = $5 RETURNING version";
-            change.Parameters.AddWithValue(to);
-            change.Parameters.AddWithValue(ProductText.Name(number));
-            change.Parameters.AddWithValue(ProductText.Price(number));
-            change.Parameters.AddWithValue(ProductText.Description(number));
-            change.Parameters.AddWithValue(from);
-            var newVersion = (long)(await change.ExecuteScalarAsync(cancellationToken))!;
-            changes.Add(new Change(from, ChangeKind.Deleted, version, 0));
-            changes.Add(new Change(to, ChangeKind.Inserted, newVersion, number));
-        }
+        var number = Interlocked.Increment(ref lastNumber);
+        await using var change = connection.CreateCommand();
+        change.CommandText = "UPDATE products SET id = $1, name = $2, price = $3, description = $4 WHERE id = $5 RETURNING version";
+        change.Parameters.AddWithValue(to);
+        change.Parameters.AddWithValue(ProductText.Name(number));
+        change.Parameters.AddWithValue(ProductText.Price(number));
+        change.Parameters.AddWithValue(ProductText.Description(number));
+        change.Parameters.AddWithValue(from);
+        var newVersion = (long)(await change.ExecuteScalarAsync(cancellationToken))!;
+        changes.Add(new Change(from, ChangeKind.Deleted, version, 0));
+        changes.Add(new Change(to, ChangeKind.Inserted, newVersion, number));
     }
 
     // The statement gets arrays of ids, names, prices and descriptions, and returns id, version, inserted.

@@ -125,6 +125,41 @@ public sealed class ChecksTests
     public void ARolledBackChangeNeedsNoEvent() => Assert.That(LostEvents(new Past().RollsBack(1, SomeWrite)), Is.Empty);
 
     [Test]
+    public void AReadOfWhatRedisReplacedLongBeforeIsBehind() => Assert.That(
+        NearCacheBehind(new Past().Inserts(1, -1).Updates(2, 1).SettlesInRedis(2, 2).Reads(1, 7)), Has.One.Contains("Redis had v2 at 2.000 s"));
+
+    [Test]
+    public void AReadSoonAfterOrOfTheNewVersionIsNotBehind() => Assert.That(
+        NearCacheBehind(new Past().Inserts(1, -1).Updates(2, 1).SettlesInRedis(2, 2).Reads(1, 5).Reads(2, 7).ReadsAbsence(8)), Is.Empty);
+
+    [Test]
+    public void AnEntryThatNobodyHasAskedForIsLeftBehind() => Assert.That(
+        LeftBehind(new Past().Forsakes(1), new CacheEntry(Past.Id, 2)), Has.One.Contains("Redis has v2"));
+
+    [Test]
+    public void AForsakenProductWithoutAnEntryLeavesNothingBehind() => Assert.That(
+        LeftBehind(new Past().Forsakes(1), new CacheEntry(8, 2)), Is.Empty);
+
+    [Test]
+    public void AFaultThatRepeatsTheLastRequestExcusesAnEntry()
+    {
+        Assert.That(LeftBehind(new Past().Forsakes(1).Suffers(FaultKind.Kill, Target.Worker2, 3, 4), new CacheEntry(Past.Id, 2)), Is.Empty);
+        Assert.That(LeftBehind(new Past().Forsakes(1).Suffers(FaultKind.Pause, Target.Kafka, 0, 0.5), new CacheEntry(Past.Id, 2)), Is.Empty);
+    }
+
+    [Test]
+    public void ALaterOrAnotherFaultIsNoExcuseForAnEntry()
+    {
+        var past = new Past().Forsakes(1).Suffers(FaultKind.Kill, Target.Worker1, 9, 10).Suffers(FaultKind.Kill, Target.Redis, 3, 4);
+
+        Assert.That(LeftBehind(past, new CacheEntry(Past.Id, 2)), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public void ADeadLetterIsWrong() => Assert.That(
+        Evidence(Checks.DeadLetters(State() with { DeadLetters = ["product-changes.dead-letter: why"] })), Has.One.Contains("why"));
+
+    [Test]
     public void DocumentedAnswersInTimeAreRight() => Assert.That(
         WrongAnswers(new Past().Answers(200, 0).Answers(202, 1).Answers(304, 2).Answers(404, 3).Answers(503, 4, retryAfter: true).Answers(202, 5, duration: 2.9, wait: 2)),
         Is.Empty);
@@ -172,10 +207,15 @@ public sealed class ChecksTests
     private static List<string> LostEvents(Past past, params ProductEvent[] events) =>
         Evidence(Checks.LostEvents(State() with { Events = events }, past.Timelines));
 
+    private static List<string> NearCacheBehind(Past past) => Evidence(Checks.NearCacheBehind(past.History, past.Timelines));
+
+    private static List<string> LeftBehind(Past past, CacheEntry entry) =>
+        Evidence(Checks.LeftBehind(past.History, State(redis: [entry])));
+
     private static List<string> WrongAnswers(Past past) => Evidence(Checks.WrongAnswers(past.History));
 
     private static List<string> Evidence(IEnumerable<Violation> violations) => [.. violations.Select(violation => violation.Evidence)];
 
     private static FinalState State((long Id, long Version)[]? rows = null, CacheEntry[]? redis = null, Past? reads = null) => new(
-        Past.Seconds(20), (rows ?? []).ToDictionary(row => row.Id, row => new Row(row.Version, row.Version)), redis ?? [], reads?.History.Reads ?? [], [], 0);
+        Past.Seconds(20), (rows ?? []).ToDictionary(row => row.Id, row => new Row(row.Version, row.Version)), redis ?? [], reads?.History.Reads ?? [], [], [], 0);
 }

@@ -14,8 +14,10 @@ internal sealed class Past
     private readonly List<Fault> faults = [];
     private readonly List<Hiccup> hiccups = [];
     private readonly List<Death> deaths = [];
+    private readonly List<Forsaken> forsaken = [];
+    private readonly List<Settled> settled = [];
 
-    public History History => new(transactions, reads, faults, hiccups, deaths);
+    public History History => new(transactions, reads, faults, hiccups, deaths, forsaken, settled);
 
     public Timelines Timelines => new(transactions);
 
@@ -67,6 +69,19 @@ internal sealed class Past
     public Past Loses(Target target, double at)
     {
         deaths.Add(new Death(Seconds(at), target));
+        return this;
+    }
+
+    /// <summary>Evicts the product, which nobody asks for again.</summary>
+    public Past Forsakes(double lastReadAt)
+    {
+        forsaken.Add(new Forsaken(Id, Seconds(lastReadAt), Seconds(lastReadAt + Duration)));
+        return this;
+    }
+
+    public Past SettlesInRedis(long version, double at)
+    {
+        settled.Add(new Settled(Id, version, Seconds(at)));
         return this;
     }
 
