@@ -71,6 +71,7 @@ internal sealed class TopicConsumer
     // Only the poll thread.
     private readonly List<KafkaRecord> polled = [];
     private bool paused;
+    private bool reassigned;
     private long? lostAt;
     private bool ready;
     private Exception? fatal;
@@ -133,6 +134,7 @@ internal sealed class TopicConsumer
         fatal = null;
         ready = false;
         paused = false;
+        reassigned = false;
         polled.Clear();
         aborting = new CancellationTokenSource();
         lostAt = null;
@@ -236,6 +238,14 @@ internal sealed class TopicConsumer
     // Polling goes on while paused, so a slow consumer keeps its partitions.
     private void ApplyBackPressure(IConsumer<byte[]?, byte[]?> consumer)
     {
+        if (paused && reassigned)
+        {
+            // New partitions come unpaused, those that stayed are paused as before: all begin anew.
+            consumer.Resume(consumer.Assignment);
+            paused = false;
+        }
+
+        reassigned = false;
         if (!paused && IsFull && !WaitForRoom())
         {
             consumer.Pause(consumer.Assignment);
@@ -328,8 +338,7 @@ internal sealed class TopicConsumer
     {
         KafkaLog.Assigned(logger, settings.Topic, settings.GroupId, Names(partitions));
 
-        // New partitions come unpaused: the next poll decides anew.
-        paused = false;
+        reassigned = true;
         lostAt = null;
         if (!ready)
         {

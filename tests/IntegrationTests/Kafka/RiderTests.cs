@@ -27,6 +27,8 @@ public sealed class RiderTests
         yield return Poison("with an id that is none", """{ "orderId": "x" }""", "deserialize", ("MessageId", "not-a-guid"));
     }
 
+    private const int BatchLimit = 50;
+
     [SetUp]
     public async Task CreateTopicAsync()
     {
@@ -335,39 +337,98 @@ public sealed class RiderTests
     }
 
     [Test]
+    public async Task AMemberThatIsPausedGoesOnWithWhatItHasWhenAnotherOneComesAndLeaves()
+    {
+        var shared = await TestTopics.CreateAsync(kafka, partitions: 4);
+        ConcurrentDictionary<string, int> handled = new();
+        Func<ConsumeContext<Order>, Task> handleSlowly = async context =>
+        {
+            // Long enough for its endpoint, which takes one record at a time, to be paused.
+            await Task.Delay(TimeSpan.FromMilliseconds(350));
+            handled.AddOrUpdate(context.Message.OrderId, 1, (_, count) => count + 1);
+        };
+        await using var first = await RiderApplication.StartAsync(kafka, shared, group, handleSlowly, endpoint => endpoint.PrefetchCount = 1);
+
+        var produced = 0;
+        for (var round = 0; round < 2; round++)
+        {
+            await ProduceAsync(40);
+            await Eventually.TrueAsync(() => !first.Handled.IsEmpty);
+            await using (var second = await RiderApplication.StartAsync(kafka, shared, group, handleSlowly, endpoint => endpoint.PrefetchCount = 1))
+            {
+                await Eventually.TrueAsync(() => !second.Handled.IsEmpty);
+            }
+
+            await ProduceAsync(10);
+            await Eventually.TrueAsync(() => handled.Count == produced);
+        }
+
+        async Task ProduceAsync(int count)
+        {
+            await TestTopics.ProduceAsync(kafka, shared, Orders(Enumerable.Range(produced, count).Select(n => $"{n}")));
+            produced += count;
+        }
+    }
+
+    [Test]
+    public async Task ABatchThatFailsIsTriedAgainInHalvesAndOnlyTheRecordAtFaultIsDeadLettered()
+    {
+        ConcurrentQueue<string[]> consumed = new();
+        await using var services = BatchApplication<FussyConsumer>(consumed);
+        var bus = services.GetRequiredService<IBusControl>();
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Orders(Enumerable.Range(0, 20).Select(n => n == 13 ? FussyConsumer.Fault : $"{n}")));
+        await bus.StartAsync();
+
+        await TestTopics.CommittedReachesAsync(kafka, topic, group, 20);
+        await bus.StopAsync();
+
+        var letters = await TestTopics.ReadAsync(kafka, $"{topic}.dead-letter", 1);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(consumed.SelectMany(ids => ids), Is.Unique.And.Exactly(19).Items);
+            Assert.That(consumed.Max(ids => ids.Length), Is.GreaterThan(1));
+            Assert.That(letters.Select(letter => Encoding.UTF8.GetString(letter.Message.Key!)), Is.EqualTo(new[] { FussyConsumer.Fault }));
+            Assert.That(Header(letters[0], "dead-letter-stage"), Is.EqualTo("consume"));
+        }
+    }
+
+    [Test]
+    public async Task OfABatchARecordThatCannotBeReadIsDeadLetteredAndTheOthersAreConsumed()
+    {
+        ConcurrentQueue<string[]> consumed = new();
+        await using var services = BatchApplication<FussyConsumer>(consumed);
+        var bus = services.GetRequiredService<IBusControl>();
+        Message<byte[]?, byte[]?> unreadable = new() { Key = "bad"u8.ToArray(), Value = "{"u8.ToArray() };
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, [.. Orders("1"), unreadable, .. Orders("2")]);
+        await bus.StartAsync();
+
+        await TestTopics.CommittedReachesAsync(kafka, topic, group, 3);
+        await bus.StopAsync();
+
+        var letters = await TestTopics.ReadAsync(kafka, $"{topic}.dead-letter", 1);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(consumed.SelectMany(ids => ids), Is.EquivalentTo(new[] { "1", "2" }));
+            Assert.That(Header(letters[0], "dead-letter-stage"), Is.EqualTo("deserialize"));
+        }
+    }
+
+    [Test]
     public async Task ABatchFillsUnderLoadAndALoneRecordIsNotHeldBack()
     {
-        ConcurrentQueue<int> sizes = new();
-        var collection = RiderApplication.NewServices();
-        collection.AddSingleton(sizes);
-        collection.AddMassTransit(x =>
-        {
-            x.DisableUsageTelemetry();
-            x.UsingInMemory();
-            x.AddRider(rider =>
-            {
-                rider.AddConsumer<SizeConsumer>(consumer => consumer.Options<BatchOptions>(batch => batch
-                    .SetMessageLimit(50)
-                    .SetTimeLimit(TimeSpan.FromMilliseconds(200))));
-                rider.UsingKafka((context, k) =>
-                {
-                    k.Host(kafka.Bootstrap);
-                    k.TopicEndpoint<string, Order>(topic, RiderApplication.Config(group), endpoint => endpoint.ConfigureConsumer<SizeConsumer>(context));
-                });
-            });
-        });
-        await using var services = collection.BuildServiceProvider();
+        ConcurrentQueue<string[]> consumed = new();
+        await using var services = BatchApplication<FussyConsumer>(consumed);
         var bus = services.GetRequiredService<IBusControl>();
         await bus.StartAsync();
 
         await TestTopics.ProduceAsync(kafka, topic, Orders("alone"));
-        await Eventually.TrueAsync(() => sizes.Count == 1);
+        await Eventually.TrueAsync(() => consumed.Count == 1);
         await TestTopics.ProduceAsync(kafka, topic, Orders(Enumerable.Range(0, 100).Select(n => $"{n}")));
-        await Eventually.TrueAsync(() => sizes.Sum() == 101);
+        await Eventually.TrueAsync(() => consumed.Sum(ids => ids.Length) == 101);
         await bus.StopAsync();
 
-        Assert.That(sizes.First(), Is.EqualTo(1));
-        Assert.That(sizes.Max(), Is.GreaterThan(10));
+        Assert.That(consumed.First(), Has.Length.EqualTo(1));
+        Assert.That(consumed.Max(ids => ids.Length), Is.GreaterThan(10).And.AtMost(BatchLimit));
     }
 
     [Test]
@@ -429,11 +490,46 @@ public sealed class RiderTests
         }
     }
 
-    private sealed class SizeConsumer(ConcurrentQueue<int> sizes) : IConsumer<Batch<Order>>
+    private ServiceProvider BatchApplication<TConsumer>(ConcurrentQueue<string[]> consumed)
+        where TConsumer : class, IConsumer<Batch<Order>>
     {
+        var collection = RiderApplication.NewServices();
+        collection.AddSingleton(consumed);
+        collection.AddMassTransit(x =>
+        {
+            x.DisableUsageTelemetry();
+            x.UsingInMemory();
+            x.AddRider(rider =>
+            {
+                rider.AddConsumer<TConsumer>(consumer => consumer.Options<BatchOptions>(batch => batch.SetMessageLimit(BatchLimit)));
+                rider.UsingKafka((context, k) =>
+                {
+                    k.Host(kafka.Bootstrap);
+                    k.TopicEndpoint<string, Order>(topic, RiderApplication.Config(group), endpoint =>
+                    {
+                        endpoint.UseMessageRetry(retry => retry.Immediate(1));
+                        endpoint.ConfigureConsumer<TConsumer>(context);
+                    });
+                });
+            });
+        });
+        return collection.BuildServiceProvider();
+    }
+
+    /// <summary>Does not take a batch with a certain order in it.</summary>
+    private sealed class FussyConsumer(ConcurrentQueue<string[]> consumed) : IConsumer<Batch<Order>>
+    {
+        public const string Fault = "fault";
+
         public Task Consume(ConsumeContext<Batch<Order>> context)
         {
-            sizes.Enqueue(context.Message.Length);
+            string[] ids = [.. context.Message.Select(order => order.Message.OrderId)];
+            if (ids.Contains(Fault))
+            {
+                throw new InvalidOperationException("Not this one.");
+            }
+
+            consumed.Enqueue(ids);
             return Task.CompletedTask;
         }
     }
