@@ -30,12 +30,12 @@ internal static class PlantedFaults
             Lease = Without(right.Lease, NewToken, "'token'"),
             Early = Without(right.Early, NewToken, "'token'"),
             Claim = Without(right.Claim, NewToken, "'token'"),
-        }),
+        }) + FillTwice,
         ["creating-refresh"] = Scripts(right => right with
         {
             Refresh = Without(right.Refresh, "if current == 0 or current >= rank then\n  return 'current'\nend", "if current == 0 then entry[2] = ARGV[3] end")
                 .Replace("current ~= tonumber(ARGV[1])", "false", StringComparison.Ordinal),
-        }, slowOneIn: 1),
+        }, slowOneIn: 2),
         ["surviving-absence"] = Scripts(right => right with
         {
             Change = Without(right.Change, "  redis.call('DEL', KEYS[1])\n  return -1\nend\nif deletion", "  return -2\nend\nif deletion"),
@@ -53,6 +53,9 @@ internal static class PlantedFaults
             }
         },
     };
+
+    private static void FillTwice(IServiceCollection services) =>
+        Decorate<IRequestHandler<FillCache, FillCacheResult>>(services, handler => new FillingTwice(handler));
 
     // What the scripts prevent takes a slow Worker to happen, so their faults come with one; as a rule it is slow only now
     // and then, which keeps readers and changes going.
@@ -95,6 +98,26 @@ internal static class PlantedFaults
         new NearCacheOptions(64 * 1024 * 1024, TimeSpan.FromHours(1)),
         provider.GetRequiredService<TimeProvider>(),
         provider.GetRequiredService<IMeterFactory>());
+
+    /// <summary>As if every request were delivered to two Workers, to the second one a little later.</summary>
+    private sealed class FillingTwice(IRequestHandler<FillCache, FillCacheResult> handler) : IRequestHandler<FillCache, FillCacheResult>
+    {
+        private const int MaxDelayMilliseconds = 500;
+
+        public async Task<FillCacheResult> Handle(FillCache request, CancellationToken cancellationToken)
+        {
+            var again = AgainAsync();
+            var result = await handler.Handle(request, cancellationToken);
+            await again;
+            return result;
+
+            async Task AgainAsync()
+            {
+                await Task.Delay(Random.Shared.Next(MaxDelayMilliseconds), cancellationToken);
+                await handler.Handle(request, cancellationToken);
+            }
+        }
+    }
 
     private sealed class SlowStore(IProductStore store, int slowOneIn) : IProductStore
     {

@@ -22,6 +22,9 @@ internal sealed class Trials(Deployment deployment, Writers writers, Catalogue c
     private const int ShortestWindow = 20;
     private const int Windows = 6;
 
+    /// <summary>As long as a change takes to a slow Worker and through it.</summary>
+    private const int MaxEvictionDelayMilliseconds = 1_500;
+
     private const int MaxRestMilliseconds = 2_000;
 
     /// <summary>How often Redis is asked whether it shows a change, and at most how many times.</summary>
@@ -42,7 +45,7 @@ internal sealed class Trials(Deployment deployment, Writers writers, Catalogue c
 
     /// <summary>How many there were of each sort.</summary>
     public string Counts =>
-        FormattableString.Invariant($"fill beside changes: {counts[0]}, near read beside a change: {counts[1]}, change of near copies: {counts[2]}, refresh beside an eviction: {counts[3]}");
+        FormattableString.Invariant($"fill beside changes: {counts[0]}, near read beside a change: {counts[1]}, change of near copies: {counts[2]}, refresh beside an eviction: {counts[3]}, of which {Forsaken.Count()} were forsaken");
 
     public IEnumerable<Read> Reads => reads.SelectMany(each => each);
 
@@ -160,7 +163,7 @@ internal sealed class Trials(Deployment deployment, Writers writers, Catalogue c
             if (await writers.InsertAsync(id, cancellationToken) > 0
                 && await FoundAsync(clients[0]) is { } read
                 && await writers.UpdateAsync(id, cancellationToken) > 0
-                && await EvictAsync(random.Next(window), alsoLease: true))
+                && await EvictAsync(random.Next(MaxEvictionDelayMilliseconds), alsoLease: true))
             {
                 return read;
             }

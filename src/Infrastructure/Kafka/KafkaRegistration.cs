@@ -72,6 +72,7 @@ public static class KafkaRegistration
 
     private static void TakeBatches(this IReceiveEndpointConfigurator endpoint, int limit, int atOnce)
     {
+        // MassTransit's own rider lets single records through until a batch is full; this one cuts batches where it polls.
         endpoint.ConcurrentMessageLimit = limit * atOnce;
         endpoint.PrefetchCount = 2 * limit * atOnce;
         endpoint.UseMessageRetry(retry =>

@@ -12,7 +12,7 @@ internal sealed class ProductChangedConsumer(IMediator mediator, ILogger<Product
 {
     public const int MaxBatch = 500;
 
-    /// <summary>How long the first change of a batch waits for company.</summary>
+    /// <summary>How long the first change of a batch waits for company under MassTransit's own rider; this one does not wait.</summary>
     public static readonly TimeSpan BatchWait = TimeSpan.FromMilliseconds(2);
 
     /// <summary>Batches that are brought to Redis side by side; the protocol does not need an order among them.</summary>

@@ -12,7 +12,7 @@ internal sealed class ProductRequestedConsumer(IMediator mediator, ILogger<Produ
 {
     public const int MaxBatch = 100;
 
-    /// <summary>How long the first request of a batch waits for company.</summary>
+    /// <summary>How long the first request of a batch waits for company under MassTransit's own rider; this one does not wait.</summary>
     public static readonly TimeSpan BatchWait = TimeSpan.FromMilliseconds(2);
 
     /// <summary>Batches that are read from PostgreSQL side by side.</summary>
