@@ -26,6 +26,7 @@ RUN dotnet build src/Infrastructure/Infrastructure.csproj --configuration Releas
 
 FROM libraries AS published
 COPY src/Api/ src/Api/
+COPY docs/problems/ docs/problems/
 # Without the native libraries of other systems: nearly a third of all.
 RUN dotnet publish src/Api/Api.csproj --configuration Release --no-restore --output /app -p:UseAppHost=false && \
     rm -rf /app/runtimes/osx-* /app/runtimes/win-*

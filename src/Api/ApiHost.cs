@@ -24,9 +24,10 @@ public static class ApiHost
         settings.ThrowIfWrong();
 
         builder.Services.AddUseCase<GetProduct, GetProductResult, GetProductHandler>();
+        builder.Services.AddUseCase<GetProducts, IReadOnlyList<GetProductResult>, GetProductsHandler>();
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
-        builder.Services.AddProblemDetails();
+        builder.Services.AddProblems();
         builder.Services.AddSingleton<ReadMetrics>();
         builder.Services.AddHostedService<RejectedRequests>();
 
@@ -36,6 +37,7 @@ public static class ApiHost
         application.UseStatusCodePages();
         application.MapOperations();
         application.MapProducts();
+        application.MapProblems();
         return application;
     }
 }

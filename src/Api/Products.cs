@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using MediatR;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Primitives;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -11,13 +12,11 @@ namespace ProductCache.Api;
 /// <summary>The routes of products, and what their outcomes are over HTTP.</summary>
 internal static class Products
 {
-    /// <summary>What a reader who was told to come back should let pass, in seconds.</summary>
-    private const string RetryAfter = "1";
-
     public static void MapProducts(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/productapp/{id}", GetProduct);
-        routes.MapGet("/api/v1/products/{id}", GetProduct);
+        routes.MapMethods("/productapp/{id}", Reading.Methods, GetProduct);
+        routes.MapMethods("/api/v1/products/{id}", Reading.Methods, GetProduct);
+        routes.MapMethods("/api/v1/products", Reading.Methods, GetProducts);
     }
 
     private static async Task<IResult> GetProduct(
@@ -25,55 +24,108 @@ internal static class Products
     {
         if (!ProductId.TryParse(id, out var productId))
         {
-            metrics.Count("bad_id");
-            return TypedResults.Problem(
-                "A product id is a whole number from 1 to 9223372036854775807, in digits without sign or leading zero.",
-                statusCode: StatusCodes.Status400BadRequest,
-                title: "Not a product id");
+            metrics.Count(Problems.NotAProductId.Outcome);
+            return Problems.Of(
+                Problems.NotAProductId, "A product id is a whole number from 1 to 9223372036854775807, in digits without sign or leading zero.");
         }
 
         var wait = Preferences.ReadWait(http.Request.Headers);
-        var result = await mediator.Send(new GetProduct(productId, wait ?? TimeSpan.Zero), cancellationToken);
+        var result = await mediator.Send(
+            new GetProduct(productId, wait ?? TimeSpan.Zero, Reading.IsOnlyIfCached(http.Request.Headers)), cancellationToken);
+        metrics.Count(OutcomeOf(result));
+        Preferences.Applied(http.Response.Headers, HasWaited(result) ? wait : null);
         switch (result)
         {
             case GetProductResult.Found found:
-                metrics.Count(found.Source == EntrySource.Fill ? "filled" : "hit");
-                Preferences.Applied(http.Response.Headers, found.Source == EntrySource.Fill ? wait : null);
                 return new CachedBody(found.Entry, found.Source, time);
 
             case GetProductResult.Absent absent:
-                metrics.Count("absent");
-                Preferences.Applied(http.Response.Headers, absent.Source == EntrySource.Fill ? wait : null);
                 CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, time);
-                return TypedResults.Problem(
-                    $"There is no product {productId}.", statusCode: StatusCodes.Status404NotFound, title: "No such product");
+                return Problems.Of(Problems.NoSuchProduct, $"There is no product {productId}.");
 
             case GetProductResult.Requested:
-                metrics.Count("requested");
-                Preferences.Applied(http.Response.Headers, wait);
                 return Requested(http, productId);
 
+            case GetProductResult.NotCached:
+                return NotCached(http);
+
             case GetProductResult.Unavailable unavailable:
-                metrics.Count(unavailable.Dependency == Dependency.Cache ? "cache_unavailable" : "broker_unavailable");
-                http.Response.Headers.RetryAfter = RetryAfter;
-                http.Response.Headers.CacheControl = "no-store";
-                return TypedResults.Problem(
-                    unavailable.Dependency == Dependency.Cache
-                        ? "The cache does not answer. Nothing was requested."
-                        : "The product is not cached and cannot be requested now.",
-                    statusCode: StatusCodes.Status503ServiceUnavailable,
-                    title: "Temporarily unavailable");
+                return Unavailable(http, unavailable.Dependency);
 
             default:
-                throw new InvalidOperationException($"No answer for {result.GetType().Name}.");
+                throw NoAnswerFor(result);
         }
+    }
+
+    private static async Task<IResult> GetProducts(
+        HttpContext http, IMediator mediator, TimeProvider time, ReadMetrics metrics, CancellationToken cancellationToken)
+    {
+        if (!TryReadIds(http.Request.Query["ids"], out var ids, out var fault))
+        {
+            metrics.Count(Problems.NotAListOfIds.Outcome);
+            return Problems.Of(Problems.NotAListOfIds, fault);
+        }
+
+        var wait = Preferences.ReadWait(http.Request.Headers);
+        var results = await mediator.Send(
+            new GetProducts(ids, wait ?? TimeSpan.Zero, Reading.IsOnlyIfCached(http.Request.Headers)), cancellationToken);
+        foreach (var result in results)
+        {
+            metrics.Count(OutcomeOf(result));
+        }
+
+        Preferences.Applied(http.Response.Headers, results.Any(HasWaited) ? wait : null);
+
+        if (results.Any(result => result is GetProductResult.NotCached))
+        {
+            return NotCached(http);
+        }
+
+        // Where nothing at all can be told, the status says so; else each item has its own.
+        return results.All(result => result is GetProductResult.Unavailable)
+            ? Unavailable(http, ((GetProductResult.Unavailable)results[0]).Dependency)
+            : new ProductList(ids, results, time);
+    }
+
+    /// <summary>ids=1,2,3, in one parameter or several; an id that comes again is folded into its first place.</summary>
+    internal static bool TryReadIds(StringValues parameters, out IReadOnlyList<ProductId> ids, out string fault)
+    {
+        List<ProductId> read = [];
+        HashSet<ProductId> seen = [];
+        ids = read;
+        fault = string.Empty;
+        var place = 0;
+        foreach (var text in parameters.SelectMany(parameter => (parameter ?? string.Empty).Split(',')))
+        {
+            place++;
+            if (!ProductId.TryParse(text, out var id))
+            {
+                fault = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"ids is a list of product ids with commas between them, and number {place} in it is none: a whole number from 1 to 9223372036854775807, in digits without sign or leading zero.");
+                return false;
+            }
+
+            if (seen.Add(id))
+            {
+                read.Add(id);
+            }
+        }
+
+        fault = read.Count switch
+        {
+            0 => "ids names the products to read, with commas between them: ids=1,2,3.",
+            > GetProductsHandler.MaxIds => $"ids may name at most {GetProductsHandler.MaxIds} products, not {read.Count}.",
+            _ => string.Empty,
+        };
+        return fault.Length == 0;
     }
 
     private static JsonHttpResult<RequestedBody> Requested(HttpContext http, ProductId id)
     {
         var headers = http.Response.Headers;
         headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{http.Request.Path}");
-        headers.RetryAfter = RetryAfter;
+        headers.RetryAfter = Problems.RetryAfter;
         headers.CacheControl = "no-store";
         headers[CacheHeaders.CacheStatus] = "ProductCache; fwd=miss";
         return TypedResults.Json(
@@ -81,6 +133,34 @@ internal static class Products
             ApiJson.Default.RequestedBody,
             statusCode: StatusCodes.Status202Accepted);
     }
+
+    private static ProblemHttpResult NotCached(HttpContext http)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        http.Response.Headers[CacheHeaders.CacheStatus] = "ProductCache; detail=not-cached";
+        return Problems.Of(Problems.NotCached, "Only what is cached was asked for, and it is not cached. Nothing was requested.");
+    }
+
+    private static ProblemHttpResult Unavailable(HttpContext http, Dependency dependency) => dependency == Dependency.Cache
+        ? Problems.Unavailable(http, Problems.CacheUnavailable, "The cache does not answer. Nothing was requested.")
+        : Problems.Unavailable(http, Problems.BrokerUnavailable, "The product is not cached and cannot be requested now.");
+
+    private static bool HasWaited(GetProductResult result) => result
+        is GetProductResult.Requested or GetProductResult.Found { Source: EntrySource.Fill } or GetProductResult.Absent { Source: EntrySource.Fill };
+
+    private static string OutcomeOf(GetProductResult result) => result switch
+    {
+        GetProductResult.Found { Source: EntrySource.Fill } => "filled",
+        GetProductResult.Found => "hit",
+        GetProductResult.Absent => Problems.NoSuchProduct.Outcome,
+        GetProductResult.Requested => "requested",
+        GetProductResult.NotCached => Problems.NotCached.Outcome,
+        GetProductResult.Unavailable { Dependency: Dependency.Cache } => Problems.CacheUnavailable.Outcome,
+        GetProductResult.Unavailable => Problems.BrokerUnavailable.Outcome,
+        _ => throw NoAnswerFor(result),
+    };
+
+    private static InvalidOperationException NoAnswerFor(GetProductResult result) => new($"No answer for {result.GetType().Name}.");
 }
 
 internal sealed record RequestedBody(long Id, string Status, string Detail);

@@ -5,7 +5,8 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <param name="Wait">How long a miss may wait for the fill; zero: not at all.</param>
-public sealed record GetProduct(ProductId Id, TimeSpan Wait = default) : IRequest<GetProductResult>;
+/// <param name="OnlyIfCached">Tell what is cached, and ask nobody for what is not, nor for anything newer.</param>
+public sealed record GetProduct(ProductId Id, TimeSpan Wait = default, bool OnlyIfCached = false) : IRequest<GetProductResult>;
 
 /// <summary>The closed set of answers.</summary>
 public abstract record GetProductResult
@@ -24,6 +25,12 @@ public abstract record GetProductResult
     public sealed record Requested : GetProductResult
     {
         public static readonly Requested Instance = new();
+    }
+
+    /// <summary>Not cached, and only what is cached was wanted: nobody has been asked.</summary>
+    public sealed record NotCached : GetProductResult
+    {
+        public static readonly NotCached Instance = new();
     }
 
     /// <summary>The answer needs a dependency that does not answer.</summary>
@@ -52,14 +59,17 @@ public sealed class GetProductHandler(INearCache nearCache, IDistributedCache ca
         {
             if (nearCache.TryGet(request.Id, out var copy))
             {
-                early.Consider(request.Id, copy);
-                return Answer(copy, EntrySource.NearCache);
+                return Hit(request, copy, EntrySource.NearCache);
             }
 
             if (CachedProduct.TryRead(await cache.GetAsync(CacheKeys.Entry(request.Id), cancellationToken), out var entry))
             {
-                early.Consider(request.Id, entry);
-                return Answer(entry, EntrySource.Cache);
+                return Hit(request, entry, EntrySource.Cache);
+            }
+
+            if (request.OnlyIfCached)
+            {
+                return GetProductResult.NotCached.Instance;
             }
 
             if (request.Wait <= TimeSpan.Zero)
@@ -76,6 +86,16 @@ public sealed class GetProductHandler(INearCache nearCache, IDistributedCache ca
         {
             return new GetProductResult.Unavailable(unavailable.Dependency);
         }
+    }
+
+    private GetProductResult Hit(GetProduct request, CachedProduct entry, EntrySource source)
+    {
+        if (!request.OnlyIfCached)
+        {
+            early.Consider(request.Id, entry);
+        }
+
+        return Answer(entry, source);
     }
 
     private static GetProductResult Answer(CachedProduct entry, EntrySource source) =>

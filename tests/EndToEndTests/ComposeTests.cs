@@ -66,6 +66,8 @@ public sealed class ComposeTests
                 using var hit = await client.GetAsync("/productapp/1/");
                 return hit.StatusCode == HttpStatusCode.OK;
             });
+            using var page = await client.GetAsync("/problems/no-such-product");
+            Assert.That(page.StatusCode, Is.EqualTo(HttpStatusCode.OK));
             foreach (var service in new[] { "api", "worker" })
             {
                 Assert.That(await ComposeAsync("exec", "-T", service, "id"), Does.StartWith("uid=").And.Not.StartWith("uid=0("));

@@ -104,6 +104,114 @@ public sealed class ReadPathTests
         Assert.That(Header(answer, "Cache-Status"), Does.StartWith("ProductCache; hit"));
     }
 
+    [Test]
+    public async Task ManyAreReadAtOnceEachWithItsOwnStatus()
+    {
+        var (cached, missed, unknown) = (await deployment.InsertAsync("Cached"), await deployment.InsertAsync(), TestProducts.NewId());
+        await deployment.FillAsync(cached);
+        using var remembered = await deployment.GetAsync(unknown, "wait=9");
+
+        using var answer = await deployment.GetAsync($"/api/v1/products?ids={missed},{cached},{unknown},{cached}");
+
+        var items = await ItemsAsync(answer);
+        Assert.That(items.Select(item => item.GetProperty("id").GetInt64()), Is.EqualTo(new[] { missed.Value, cached.Value, unknown.Value }));
+        Assert.That(items.Select(StatusOf), Is.EqualTo(new[] { "requested", "hit", "absent" }));
+        Assert.That(items[1].GetProperty("version").GetInt64(), Is.EqualTo(await VersionAsync(cached)));
+        Assert.That(items[1].GetProperty("product").GetProperty("name").GetString(), Is.EqualTo("Cached"));
+        Assert.That(answer.Headers.CacheControl!.NoStore, Is.True);
+        await Eventually.TrueAsync(() => deployment.IsCachedAsync(missed));
+    }
+
+    [Test]
+    public async Task ManyMissesAreWaitedForTogetherAndAskedForOnce()
+    {
+        List<ProductId> ids = [];
+        for (var i = 0; i < 50; i++)
+        {
+            ids.Add(await deployment.InsertAsync());
+        }
+
+        var published = RecordCount();
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/products?ids={string.Join(',', ids)}") { Headers = { { "Prefer", "wait=9" } } };
+        using var answer = await deployment.Http.SendAsync(request);
+
+        Assert.That((await ItemsAsync(answer)).Select(StatusOf), Has.Exactly(ids.Count).EqualTo("hit"));
+        Assert.That(Header(answer, "Preference-Applied"), Is.EqualTo("wait=9"));
+        Assert.That(Header(answer, "Cache-Status"), Does.StartWith("ProductCache; fwd=miss; stored"));
+        Assert.That(RecordCount() - published, Is.EqualTo(ids.Count));
+    }
+
+    [TestCase("")]
+    [TestCase("?ids=")]
+    [TestCase("?ids=1,x")]
+    public async Task WhatIsNoListOfIdsIsRefused(string query)
+    {
+        using var answer = await deployment.GetAsync($"/api/v1/products{query}");
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That((await ProblemAsync(answer)).GetProperty("type").GetString(), Is.EqualTo("/problems/not-a-list-of-ids"));
+    }
+
+    [TestCase("/productapp/{0}/")]
+    [TestCase("/api/v1/products/{0}")]
+    [TestCase("/api/v1/products?ids={0}")]
+    public async Task HeadHasTheHeadersOfGetAndNoBody(string route)
+    {
+        var id = await deployment.InsertAsync();
+        await deployment.FillAsync(id);
+        using var get = await deployment.GetAsync(string.Format(CultureInfo.InvariantCulture, route, id));
+        using var request = new HttpRequestMessage(HttpMethod.Head, string.Format(CultureInfo.InvariantCulture, route, id));
+
+        using var head = await deployment.Http.SendAsync(request);
+
+        Assert.That(head.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(await head.Content.ReadAsByteArrayAsync(), Is.Empty);
+        Assert.That(head.Content.Headers.ContentType, Is.EqualTo(get.Content.Headers.ContentType));
+        Assert.That(head.Headers.ETag, Is.EqualTo(get.Headers.ETag));
+    }
+
+    [TestCase("/productapp/{0}/")]
+    [TestCase("/api/v1/products?ids={0}")]
+    public async Task OnlyWhatIsCachedIsAnsweredToAReaderWhoWantsNothingElse(string route)
+    {
+        var id = await deployment.InsertAsync();
+        var path = string.Format(CultureInfo.InvariantCulture, route, id);
+        var published = RecordCount();
+
+        using var miss = await OnlyIfCachedAsync(path);
+        Assert.That(miss.StatusCode, Is.EqualTo(HttpStatusCode.GatewayTimeout));
+        Assert.That((await ProblemAsync(miss)).GetProperty("type").GetString(), Is.EqualTo("/problems/not-cached"));
+        Assert.That(RecordCount(), Is.EqualTo(published));
+
+        await deployment.FillAsync(id);
+        using var hit = await OnlyIfCachedAsync(path);
+        Assert.That(hit.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task AProblemHasAPageAndTheTraceOfItsRequest()
+    {
+        const string Trace = "0af7651916cd43dd8448eb211c80319c";
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/productapp/x/") { Headers = { { "traceparent", $"00-{Trace}-b7ad6b7169203331-01" } } };
+
+        using var answer = await deployment.Http.SendAsync(request);
+        var problem = await ProblemAsync(answer);
+        using var page = await deployment.GetAsync(problem.GetProperty("type").GetString()!);
+
+        Assert.That(problem.GetProperty("traceId").GetString(), Is.EqualTo(Trace));
+        Assert.That(page.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(page.Content.Headers.ContentType!.MediaType, Is.EqualTo("text/markdown"));
+        Assert.That(await page.Content.ReadAsStringAsync(), Does.StartWith($"# {problem.GetProperty("title").GetString()}\n"));
+    }
+
+    [Test]
+    public async Task APageOfNoProblemIsNotFound()
+    {
+        using var answer = await deployment.GetAsync("/problems/none");
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+    }
+
     [TestCaseSource(nameof(BadIds))]
     public async Task WhatIsNoProductIdIsRefusedAndAsksForNothing(string id)
     {
@@ -167,6 +275,26 @@ public sealed class ReadPathTests
         Assert.That(health.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(await metrics.Content.ReadAsStringAsync(), Does.Contain("process_runtime_dotnet").Or.Contain("dotnet_"));
     }
+
+    private async Task<HttpResponseMessage> OnlyIfCachedAsync(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Cache-Control", "only-if-cached" } } };
+        return await deployment.Http.SendAsync(request);
+    }
+
+    private static async Task<JsonElement> ProblemAsync(HttpResponseMessage answer)
+    {
+        Assert.That(answer.Content.Headers.ContentType!.MediaType, Is.EqualTo("application/problem+json"));
+        return JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+    }
+
+    private static async Task<List<JsonElement>> ItemsAsync(HttpResponseMessage answer)
+    {
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        return [.. JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("items").EnumerateArray()];
+    }
+
+    private static string? StatusOf(JsonElement item) => item.GetProperty("status").GetString();
 
     private static string? Header(HttpResponseMessage answer, string name) =>
         answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : null;

@@ -352,7 +352,7 @@ public sealed class RiderTests
         var produced = 0;
         for (var round = 0; round < 2; round++)
         {
-            await ProduceAsync(40);
+            await ProduceAsync(16);
             await Eventually.TrueAsync(() => !first.Handled.IsEmpty);
             await using (var second = await RiderApplication.StartAsync(kafka, shared, group, handleSlowly, endpoint => endpoint.PrefetchCount = 1))
             {

@@ -54,6 +54,36 @@ public sealed class GetProductTests
     }
 
     [Test]
+    public async Task WhatIsNotCachedIsAskedOfNobodyWhereOnlyTheCachedIsWanted()
+    {
+        var result = await handler.Handle(new GetProduct(Some.Id, LongWait, OnlyIfCached: true), CancellationToken.None);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.SameAs(GetProductResult.NotCached.Instance));
+            Assert.That(guardedCache.ReceivedCalls(), Is.Empty);
+            Assert.That(requests.ReceivedCalls(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public async Task AnOldEntryIsAnsweredAndNotRefreshedWhereOnlyTheCachedIsWanted()
+    {
+        var entry = Some.Entry();
+        CacheHolds(entry);
+        time.Advance(entry.Lifetime * 2);
+
+        var result = await handler.Handle(new GetProduct(Some.Id, OnlyIfCached: true), CancellationToken.None);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(result, Is.InstanceOf<GetProductResult.Found>());
+            Assert.That(guardedCache.ReceivedCalls(), Is.Empty);
+            Assert.That(requests.ReceivedCalls(), Is.Empty);
+        }
+    }
+
+    [Test]
     public async Task ACopyInThisProcessIsAnsweredWithoutTheCache()
     {
         var entry = Some.Entry();
