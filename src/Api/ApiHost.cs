@@ -29,6 +29,7 @@ public static class ApiHost
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddProblems();
         builder.Services.AddSingleton<ReadMetrics>();
+        builder.Services.AddSingleton<Products>();
         builder.Services.AddHostedService<RejectedRequests>();
 
         configure(builder.Services);
@@ -36,7 +37,7 @@ public static class ApiHost
         application.UseExceptionHandler();
         application.UseStatusCodePages();
         application.MapOperations();
-        application.MapProducts();
+        application.Services.GetRequiredService<Products>().Map(application);
         application.MapProblems();
         return application;
     }

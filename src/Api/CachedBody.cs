@@ -12,9 +12,8 @@ internal sealed class CachedBody(CachedProduct entry, EntrySource source, TimePr
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        var tag = $"\"{entry.Version}\"";
+        var tag = CacheHeaders.Write(response.Headers, entry, source, time);
         response.Headers.ETag = tag;
-        CacheHeaders.Write(response.Headers, entry, source, time);
         if (Matches(httpContext.Request.Headers.IfNoneMatch, tag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
@@ -47,7 +46,8 @@ internal static class CacheHeaders
     // A near copy answers many readers in one second, with the same words.
     private static readonly ConditionalWeakTable<CachedProduct, Words> Remembered = [];
 
-    public static void Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, TimeProvider time)
+    /// <returns>The entity tag of the entry, for an answer that has its body.</returns>
+    public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, TimeProvider time)
     {
         // The clocks of Worker and Api may differ: an age is never negative. Beyond the lifetime the answer is stale, which
         // its negative ttl says (RFC 9211, 2.4).
@@ -56,6 +56,7 @@ internal static class CacheHeaders
         headers.Age = words.Age;
         headers.CacheControl = words.CacheControl;
         headers[CacheStatus] = words.CacheStatus;
+        return words.EntityTag;
     }
 
     private static Words Remember(CachedProduct entry, long age)
@@ -69,12 +70,12 @@ internal static class CacheHeaders
         return words;
     }
 
-    private sealed record Words(long Seconds, string Age, string CacheControl, string CacheStatus)
+    private sealed record Words(long Seconds, string EntityTag, string Age, string CacheControl, string CacheStatus)
     {
         public static Words Of(CachedProduct entry, EntrySource source, long age)
         {
             var lifetime = (long)entry.Lifetime.TotalSeconds;
-            return new Words(age, age.ToString(CultureInfo.InvariantCulture), $"public, max-age={lifetime}", source switch
+            return new Words(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"public, max-age={lifetime}", source switch
             {
                 EntrySource.Fill => $"ProductCache; fwd=miss; stored; ttl={lifetime - age}",
                 EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",

@@ -9,18 +9,20 @@ using ProductCache.Domain;
 
 namespace ProductCache.Api;
 
-/// <summary>The routes of products, and what their outcomes are over HTTP.</summary>
-internal static class Products
+/// <summary>
+/// The routes of products, and what their outcomes are over HTTP. One object for all requests: a parameter that is a service
+/// would cost each of them a scope of its own.
+/// </summary>
+internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetrics metrics)
 {
-    public static void MapProducts(this IEndpointRouteBuilder routes)
+    public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapMethods("/productapp/{id}", Reading.Methods, GetProduct);
         routes.MapMethods("/api/v1/products/{id}", Reading.Methods, GetProduct);
         routes.MapMethods("/api/v1/products", Reading.Methods, GetProducts);
     }
 
-    private static async Task<IResult> GetProduct(
-        string id, HttpContext http, IMediator mediator, TimeProvider time, ReadMetrics metrics, CancellationToken cancellationToken)
+    private async Task<IResult> GetProduct(string id, HttpContext http, CancellationToken cancellationToken)
     {
         if (!ProductId.TryParse(id, out var productId))
         {
@@ -57,8 +59,7 @@ internal static class Products
         }
     }
 
-    private static async Task<IResult> GetProducts(
-        HttpContext http, IMediator mediator, TimeProvider time, ReadMetrics metrics, CancellationToken cancellationToken)
+    private async Task<IResult> GetProducts(HttpContext http, CancellationToken cancellationToken)
     {
         if (!TryReadIds(http.Request.Query["ids"], out var ids, out var fault))
         {

@@ -130,13 +130,16 @@ internal static class Checks
         }
     }
 
-    /// <summary>An Api still showed what Redis had replaced long before, whatever had gone wrong meanwhile.</summary>
+    /// <summary>
+    /// An Api still showed what Redis had replaced long before. Where a Worker or Kafka failed, the news of it may be on its
+    /// way for longer.
+    /// </summary>
     public static IEnumerable<Violation> NearCacheBehind(History history, Timelines timelines)
     {
         var reads = history.Reads.Where(read => read.IsFound).ToLookup(read => read.Id);
         foreach (var settled in history.Settled)
         {
-            if (timelines.Of(settled.Id).OfVersion(settled.Version) is not { } state)
+            if (IsTroubled(history, settled.At - Repeats.Commit, settled.At + NearCacheBound) || timelines.Of(settled.Id).OfVersion(settled.Version) is not { } state)
             {
                 continue;
             }
@@ -162,10 +165,8 @@ internal static class Checks
     public static IEnumerable<Violation> LeftBehind(History history, FinalState state)
     {
         var entries = state.Redis.ToDictionary(entry => entry.Id);
-        var faults = history.Faults.Where(fault => fault.Plan.Target is Target.Worker1 or Target.Worker2 or Target.Kafka).ToList();
         return history.Forsaken
-            .Where(forsaken => entries.ContainsKey(forsaken.Id)
-                && !faults.Exists(fault => fault.Start < forsaken.End + Repeats.Commit && forsaken.Start < fault.Healed + Repeats.Redelivery))
+            .Where(forsaken => entries.ContainsKey(forsaken.Id) && !IsTroubled(history, forsaken.Start, forsaken.End + Repeats.Commit))
             .Select(forsaken => new Violation(
                 ViolationKind.LeftBehind,
                 state.At,
@@ -301,6 +302,10 @@ internal static class Checks
 
         return writes;
     }
+
+    // Messages were late or came again in this time, since those who bring them failed.
+    private static bool IsTroubled(History history, TimeSpan from, TimeSpan to) => history.Faults.Any(fault =>
+        fault.Plan.Target is Target.Worker1 or Target.Worker2 or Target.Kafka && fault.Start < to && from < fault.Healed + Repeats.Redelivery);
 
     // The oldest deletion that is not older than the floor and may be what a 404 told.
     private static ProductState? AbsenceSince(Timeline timeline, ProductState? floor, TimeSpan end) => floor switch

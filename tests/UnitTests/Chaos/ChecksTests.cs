@@ -133,6 +133,15 @@ public sealed class ChecksTests
         NearCacheBehind(new Past().Inserts(1, -1).Updates(2, 1).SettlesInRedis(2, 2).Reads(1, 5).Reads(2, 7).ReadsAbsence(8)), Is.Empty);
 
     [Test]
+    public void AFaultThatHoldsUpTheNewsExcusesANearCache() => Assert.That(
+        NearCacheBehind(new Past().Inserts(1, -1).Updates(2, 1).SettlesInRedis(2, 2).Reads(1, 7).Suffers(FaultKind.Pause, Target.Worker1, 3, 9)), Is.Empty);
+
+    [Test]
+    public void ALossOfRedisIsNoExcuseForANearCache() => Assert.That(
+        NearCacheBehind(new Past().Inserts(1, -1).Updates(2, 1).SettlesInRedis(2, 2).Reads(1, 7).Suffers(FaultKind.Kill, Target.Redis, 3, 4)),
+        Has.Count.EqualTo(1));
+
+    [Test]
     public void AnEntryThatNobodyHasAskedForIsLeftBehind() => Assert.That(
         LeftBehind(new Past().Forsakes(1), new CacheEntry(Past.Id, 2)), Has.One.Contains("Redis has v2"));
 
