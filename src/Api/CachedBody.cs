@@ -49,15 +49,19 @@ internal static class CacheHeaders
     /// <returns>The entity tag of the entry, for an answer that has its body.</returns>
     public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, TimeProvider time)
     {
-        // The clocks of Worker and Api may differ: an age is never negative. Beyond the lifetime the answer is stale, which
-        // its negative ttl says (RFC 9211, 2.4).
-        var age = Math.Max((long)(time.GetUtcNow() - entry.FilledAt).TotalSeconds, 0);
+        // Beyond the lifetime the answer is stale, which its negative ttl says (RFC 9211, 2.4).
+        var age = AgeOf(entry, time);
         var words = source == EntrySource.NearCache ? Remember(entry, age) : Words.Of(entry, source, age);
         headers.Age = words.Age;
         headers.CacheControl = words.CacheControl;
         headers[CacheStatus] = words.CacheStatus;
         return words.EntityTag;
     }
+
+    /// <summary>In seconds. The clocks of Worker and Api may differ: an age is never negative.</summary>
+    public static long AgeOf(CachedProduct entry, TimeProvider time) => Math.Max((long)(time.GetUtcNow() - entry.FilledAt).TotalSeconds, 0);
+
+    public static long LifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
 
     private static Words Remember(CachedProduct entry, long age)
     {
@@ -74,7 +78,7 @@ internal static class CacheHeaders
     {
         public static Words Of(CachedProduct entry, EntrySource source, long age)
         {
-            var lifetime = (long)entry.Lifetime.TotalSeconds;
+            var lifetime = LifetimeOf(entry);
             return new Words(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"public, max-age={lifetime}", source switch
             {
                 EntrySource.Fill => $"ProductCache; fwd=miss; stored; ttl={lifetime - age}",

@@ -35,7 +35,7 @@ internal static class Problems
     public static IReadOnlyList<Problem> All { get; } = [NotAProductId, NotAListOfIds, NoSuchProduct, NotCached, CacheUnavailable, BrokerUnavailable];
 
     /// <summary>What a reader who was told to come back should let pass, in seconds.</summary>
-    public static readonly string RetryAfter = "1";
+    public const string RetryAfter = "1";
 
     public static ProblemHttpResult Of(Problem problem, string detail) =>
         TypedResults.Problem(detail, type: problem.Type, statusCode: problem.Status, title: problem.Title);

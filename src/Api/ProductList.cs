@@ -41,8 +41,8 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
         switch (result)
         {
             case GetProductResult.Found found:
-                var age = AgeOf(found.Entry);
-                json.WriteString("status"u8, age > LifetimeOf(found.Entry) ? Stale : "hit");
+                var age = CacheHeaders.AgeOf(found.Entry, time);
+                json.WriteString("status"u8, age > CacheHeaders.LifetimeOf(found.Entry) ? Stale : "hit");
                 json.WriteNumber("version"u8, found.Entry.Version);
                 json.WriteNumber("age"u8, age);
                 json.WritePropertyName("product"u8);
@@ -76,7 +76,7 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
         }
 
         // The whole is as fresh as its oldest part.
-        var fresh = entries.Min(entry => LifetimeOf(entry) - AgeOf(entry));
+        var fresh = entries.Min(entry => CacheHeaders.LifetimeOf(entry) - CacheHeaders.AgeOf(entry, time));
         headers.CacheControl = string.Create(CultureInfo.InvariantCulture, $"public, max-age={Math.Max(fresh, 0)}");
         var filled = results.Any(result => result is GetProductResult.Found { Source: EntrySource.Fill } or GetProductResult.Absent { Source: EntrySource.Fill });
         headers[CacheHeaders.CacheStatus] = string.Create(
@@ -89,8 +89,4 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
         GetProductResult.Absent absent => absent.Entry,
         _ => null,
     };
-
-    private long AgeOf(CachedProduct entry) => Math.Max((long)(time.GetUtcNow() - entry.FilledAt).TotalSeconds, 0);
-
-    private static long LifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
 }
