@@ -7,12 +7,12 @@ using ProductCache.Application;
 namespace ProductCache.Api;
 
 /// <summary>A product as it stands in the cache: its bytes are the body, nothing is parsed or written anew. 200 or 304.</summary>
-internal sealed class CachedBody(CachedProduct entry, EntrySource source, TimeProvider time) : IResult
+internal sealed class CachedBody(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now) : IResult
 {
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        var tag = CacheHeaders.Write(response.Headers, entry, source, time);
+        var tag = CacheHeaders.Write(response.Headers, entry, source, forward, now);
         response.Headers.ETag = tag;
         if (Matches(httpContext.Request.Headers.IfNoneMatch, tag))
         {
@@ -47,19 +47,35 @@ internal static class CacheHeaders
     private static readonly ConditionalWeakTable<CachedProduct, Words> Remembered = [];
 
     /// <returns>The entity tag of the entry, for an answer that has its body.</returns>
-    public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, TimeProvider time)
+    public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now)
     {
         // Beyond the lifetime the answer is stale, which its negative ttl says (RFC 9211, 2.4).
-        var age = AgeOf(entry, time);
-        var words = source == EntrySource.NearCache ? Remember(entry, age) : Words.Of(entry, source, age);
+        var age = (long)entry.AgeAt(now).TotalSeconds;
+        var words = source == EntrySource.NearCache ? Remember(entry, age) : Words.Of(entry, source, forward, age);
         headers.Age = words.Age;
         headers.CacheControl = words.CacheControl;
         headers[CacheStatus] = words.CacheStatus;
         return words.EntityTag;
     }
 
-    /// <summary>In seconds. The clocks of Worker and Api may differ: an age is never negative.</summary>
-    public static long AgeOf(CachedProduct entry, TimeProvider time) => Math.Max((long)(time.GetUtcNow() - entry.FilledAt).TotalSeconds, 0);
+    /// <summary>For an answer that has nothing of the cache, which is nobody's to keep.</summary>
+    public static void WriteNothing(IHeaderDictionary headers, string status)
+    {
+        headers.CacheControl = "no-store";
+        headers[CacheStatus] = $"ProductCache; {status}";
+    }
+
+    /// <summary>fwd=miss, fwd=stale or fwd=request; collapsed, where another reader had asked already.</summary>
+    public static string WordsOf(Forward forward, bool stored)
+    {
+        var reason = forward.Reason switch
+        {
+            ForwardReason.Stale => "fwd=stale",
+            ForwardReason.Request => "fwd=request",
+            _ => "fwd=miss",
+        };
+        return $"{reason}{(stored ? "; stored" : string.Empty)}{(forward.Collapsed ? "; collapsed" : string.Empty)}";
+    }
 
     public static long LifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
 
@@ -67,7 +83,7 @@ internal static class CacheHeaders
     {
         if (!Remembered.TryGetValue(entry, out var words) || words.Seconds != age)
         {
-            words = Words.Of(entry, EntrySource.NearCache, age);
+            words = Words.Of(entry, EntrySource.NearCache, default, age);
             Remembered.AddOrUpdate(entry, words);
         }
 
@@ -76,12 +92,12 @@ internal static class CacheHeaders
 
     private sealed record Words(long Seconds, string EntityTag, string Age, string CacheControl, string CacheStatus)
     {
-        public static Words Of(CachedProduct entry, EntrySource source, long age)
+        public static Words Of(CachedProduct entry, EntrySource source, Forward forward, long age)
         {
             var lifetime = LifetimeOf(entry);
             return new Words(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"public, max-age={lifetime}", source switch
             {
-                EntrySource.Fill => $"ProductCache; fwd=miss; stored; ttl={lifetime - age}",
+                EntrySource.Fill => $"ProductCache; {WordsOf(forward, stored: true)}; ttl={lifetime - age}",
                 EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",
                 _ => $"ProductCache; hit; ttl={lifetime - age}; detail=redis",
             });

@@ -22,7 +22,14 @@ internal static class Problems
 
     public static readonly Problem NotAListOfIds = new("not-a-list-of-ids", StatusCodes.Status400BadRequest, "Not a list of product ids", "bad_ids");
 
+    public static readonly Problem NotAVersion = new("not-a-version", StatusCodes.Status400BadRequest, "Not a version", "bad_version");
+
     public static readonly Problem NoSuchProduct = new("no-such-product", StatusCodes.Status404NotFound, "No such product", "absent");
+
+    public static readonly Problem OlderThanDemanded = new(
+        "older-than-demanded", StatusCodes.Status412PreconditionFailed, "Older than demanded", "older_than_demanded");
+
+    public static readonly Problem TooManyMisses = new("too-many-misses", StatusCodes.Status429TooManyRequests, "Too many misses", "too_many_misses");
 
     public static readonly Problem CacheUnavailable = new(
         "cache-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "cache_unavailable");
@@ -32,7 +39,10 @@ internal static class Problems
 
     public static readonly Problem NotCached = new("not-cached", StatusCodes.Status504GatewayTimeout, "Not cached", "not_cached");
 
-    public static IReadOnlyList<Problem> All { get; } = [NotAProductId, NotAListOfIds, NoSuchProduct, NotCached, CacheUnavailable, BrokerUnavailable];
+    public static IReadOnlyList<Problem> All { get; } =
+    [
+        NotAProductId, NotAListOfIds, NotAVersion, NoSuchProduct, OlderThanDemanded, TooManyMisses, NotCached, CacheUnavailable, BrokerUnavailable,
+    ];
 
     /// <summary>What a reader who was told to come back should let pass, in seconds.</summary>
     public const string RetryAfter = "1";
@@ -40,11 +50,11 @@ internal static class Problems
     public static ProblemHttpResult Of(Problem problem, string detail) =>
         TypedResults.Problem(detail, type: problem.Type, statusCode: problem.Status, title: problem.Title);
 
-    /// <summary>A 503 says when to come back, and is nobody's to keep.</summary>
-    public static ProblemHttpResult Unavailable(HttpContext http, Problem problem, string detail)
+    /// <summary>One that says when to come back, and is nobody's to keep.</summary>
+    public static ProblemHttpResult ComeBack(HttpContext http, Problem problem, string detail)
     {
         http.Response.Headers.RetryAfter = RetryAfter;
-        http.Response.Headers.CacheControl = "no-store";
+        CacheHeaders.WriteNothing(http.Response.Headers, $"detail={problem.Name}");
         return Of(problem, detail);
     }
 

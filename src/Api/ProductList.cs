@@ -11,7 +11,7 @@ namespace ProductCache.Api;
 /// {"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{…}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}
 /// </code>
 /// </summary>
-internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<GetProductResult> results, TimeProvider time) : IResult
+internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<GetProductResult> results, DateTimeOffset now) : IResult
 {
     /// <summary>Beyond its lifetime, and served because nothing newer could be had yet.</summary>
     private const string Stale = "stale";
@@ -41,7 +41,7 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
         switch (result)
         {
             case GetProductResult.Found found:
-                var age = CacheHeaders.AgeOf(found.Entry, time);
+                var age = (long)found.Entry.AgeAt(now).TotalSeconds;
                 json.WriteString("status"u8, age > CacheHeaders.LifetimeOf(found.Entry) ? Stale : "hit");
                 json.WriteNumber("version"u8, found.Entry.Version);
                 json.WriteNumber("age"u8, age);
@@ -56,6 +56,10 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
             case GetProductResult.Requested:
                 json.WriteString("status"u8, "requested");
                 break;
+            case GetProductResult.OlderThanDemanded older:
+                json.WriteString("status"u8, "older");
+                json.WriteNumber("version"u8, older.Entry.Version);
+                break;
             default:
                 json.WriteString("status"u8, "unavailable");
                 break;
@@ -66,22 +70,34 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
 
     private void WriteHeaders(IHeaderDictionary headers)
     {
+        var forwards = results.Select(ForwardOf).OfType<Forward>().ToList();
         var entries = results.Select(EntryOf).OfType<CachedProduct>().ToList();
         if (entries.Count < results.Count)
         {
             headers.RetryAfter = Problems.RetryAfter;
-            headers.CacheControl = "no-store";
-            headers[CacheHeaders.CacheStatus] = "ProductCache; fwd=miss";
+            CacheHeaders.WriteNothing(headers, forwards.Count > 0 ? WordsOf(forwards, stored: false) : "detail=incomplete");
             return;
         }
 
         // The whole is as fresh as its oldest part.
-        var fresh = entries.Min(entry => CacheHeaders.LifetimeOf(entry) - CacheHeaders.AgeOf(entry, time));
+        var fresh = entries.Min(entry => CacheHeaders.LifetimeOf(entry) - (long)entry.AgeAt(now).TotalSeconds);
         headers.CacheControl = string.Create(CultureInfo.InvariantCulture, $"public, max-age={Math.Max(fresh, 0)}");
-        var filled = results.Any(result => result is GetProductResult.Found { Source: EntrySource.Fill } or GetProductResult.Absent { Source: EntrySource.Fill });
         headers[CacheHeaders.CacheStatus] = string.Create(
-            CultureInfo.InvariantCulture, $"ProductCache; {(filled ? "fwd=miss; stored" : "hit")}; ttl={fresh}");
+            CultureInfo.InvariantCulture, $"ProductCache; {(forwards.Count > 0 ? WordsOf(forwards, stored: true) : "hit")}; ttl={fresh}");
     }
+
+    // The whole was forwarded for the first reason that one of its parts had, and collapsed where nothing was asked for it alone.
+    private static string WordsOf(List<Forward> forwards, bool stored) =>
+        CacheHeaders.WordsOf(new Forward(forwards.Min(forward => forward.Reason), forwards.All(forward => forward.Collapsed)), stored);
+
+    private static Forward? ForwardOf(GetProductResult result) => result switch
+    {
+        GetProductResult.Found { Source: EntrySource.Fill } found => found.Forward,
+        GetProductResult.Absent { Source: EntrySource.Fill } absent => absent.Forward,
+        GetProductResult.Requested requested => requested.Forward,
+        GetProductResult.OlderThanDemanded older => older.Forward,
+        _ => null,
+    };
 
     private static CachedProduct? EntryOf(GetProductResult result) => result switch
     {

@@ -31,22 +31,35 @@ internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetric
                 Problems.NotAProductId, "A product id is a whole number from 1 to 9223372036854775807, in digits without sign or leading zero.");
         }
 
+        if (!Reading.TryReadFreshness(http.Request.Headers, out var freshness))
+        {
+            return NotAVersion();
+        }
+
         var wait = Preferences.ReadWait(http.Request.Headers);
-        var result = await mediator.Send(
-            new GetProduct(productId, wait ?? TimeSpan.Zero, Reading.IsOnlyIfCached(http.Request.Headers)), cancellationToken);
+        var result = await mediator.Send(new GetProduct(productId, wait, freshness), cancellationToken);
         metrics.Count(OutcomeOf(result));
         Preferences.Applied(http.Response.Headers, HasWaited(result) ? wait : null);
         switch (result)
         {
             case GetProductResult.Found found:
-                return new CachedBody(found.Entry, found.Source, time);
+                return new CachedBody(found.Entry, found.Source, found.Forward, time.GetUtcNow());
 
             case GetProductResult.Absent absent:
-                CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, time);
+                CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, absent.Forward, time.GetUtcNow());
                 return Problems.Of(Problems.NoSuchProduct, $"There is no product {productId}.");
 
-            case GetProductResult.Requested:
-                return Requested(http, productId);
+            case GetProductResult.Requested requested:
+                return Requested(http, productId, requested.Forward);
+
+            case GetProductResult.OlderThanDemanded older:
+                CacheHeaders.WriteNothing(http.Response.Headers, CacheHeaders.WordsOf(older.Forward, stored: true));
+                return Problems.Of(
+                    Problems.OlderThanDemanded,
+                    $"Product {productId} has version {older.Entry.Version}, read after this request came. The demanded version {freshness!.AtLeast} is newer.");
+
+            case GetProductResult.TooManyMisses:
+                return TooManyMisses(http);
 
             case GetProductResult.NotCached:
                 return NotCached(http);
@@ -67,9 +80,13 @@ internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetric
             return Problems.Of(Problems.NotAListOfIds, fault);
         }
 
+        if (!Reading.TryReadFreshness(http.Request.Headers, out var freshness))
+        {
+            return NotAVersion();
+        }
+
         var wait = Preferences.ReadWait(http.Request.Headers);
-        var results = await mediator.Send(
-            new GetProducts(ids, wait ?? TimeSpan.Zero, Reading.IsOnlyIfCached(http.Request.Headers)), cancellationToken);
+        var results = await mediator.Send(new GetProducts(ids, wait, freshness), cancellationToken);
         foreach (var result in results)
         {
             metrics.Count(OutcomeOf(result));
@@ -83,9 +100,10 @@ internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetric
         }
 
         // Where nothing at all can be told, the status says so; else each item has its own.
-        return results.All(result => result is GetProductResult.Unavailable)
-            ? Unavailable(http, ((GetProductResult.Unavailable)results[0]).Dependency)
-            : new ProductList(ids, results, time);
+        return !results.All(result => result is GetProductResult.Unavailable or GetProductResult.TooManyMisses)
+                ? new ProductList(ids, results, time.GetUtcNow())
+            : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable.Dependency)
+            : TooManyMisses(http);
     }
 
     /// <summary>ids=1,2,3, in one parameter or several; an id that comes again is folded into its first place.</summary>
@@ -122,32 +140,43 @@ internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetric
         return fault.Length == 0;
     }
 
-    private static JsonHttpResult<RequestedBody> Requested(HttpContext http, ProductId id)
+    private static JsonHttpResult<RequestedBody> Requested(HttpContext http, ProductId id, Forward forward)
     {
         var headers = http.Response.Headers;
+        CacheHeaders.WriteNothing(headers, CacheHeaders.WordsOf(forward, stored: false));
         headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{http.Request.Path}");
         headers.RetryAfter = Problems.RetryAfter;
-        headers.CacheControl = "no-store";
-        headers[CacheHeaders.CacheStatus] = "ProductCache; fwd=miss";
         return TypedResults.Json(
-            new RequestedBody(id.Value, "requested", "The product is not cached yet and has been requested. Ask again."),
+            new RequestedBody(id.Value, "requested", forward.Reason == ForwardReason.Miss
+                ? "The product is not cached yet and has been requested. Ask again."
+                : "The product is cached, but not as fresh as demanded. A newer copy has been requested. Ask again."),
             ApiJson.Default.RequestedBody,
             statusCode: StatusCodes.Status202Accepted);
     }
 
     private static ProblemHttpResult NotCached(HttpContext http)
     {
-        http.Response.Headers.CacheControl = "no-store";
-        http.Response.Headers[CacheHeaders.CacheStatus] = "ProductCache; detail=not-cached";
-        return Problems.Of(Problems.NotCached, "Only what is cached was asked for, and it is not cached. Nothing was requested.");
+        CacheHeaders.WriteNothing(http.Response.Headers, $"detail={Problems.NotCached.Name}");
+        return Problems.Of(Problems.NotCached, "Only what is cached was asked for, and it is not cached as demanded. Nothing was requested.");
     }
 
+    private static ProblemHttpResult TooManyMisses(HttpContext http) =>
+        Problems.ComeBack(http, Problems.TooManyMisses, "This client asks for too much that is not cached. Nothing was requested.");
+
     private static ProblemHttpResult Unavailable(HttpContext http, Dependency dependency) => dependency == Dependency.Cache
-        ? Problems.Unavailable(http, Problems.CacheUnavailable, "The cache does not answer. Nothing was requested.")
-        : Problems.Unavailable(http, Problems.BrokerUnavailable, "The product is not cached and cannot be requested now.");
+        ? Problems.ComeBack(http, Problems.CacheUnavailable, "The cache does not answer. Nothing was requested.")
+        : Problems.ComeBack(http, Problems.BrokerUnavailable, "The product is not cached as demanded and cannot be requested now.");
+
+    private ProblemHttpResult NotAVersion()
+    {
+        metrics.Count(Problems.NotAVersion.Outcome);
+        return Problems.Of(
+            Problems.NotAVersion,
+            $"{Reading.VersionAtLeast} is a whole number from 1 to {ProductVersion.Max}, in digits without sign or leading zero: what an ETag has between its quotes.");
+    }
 
     private static bool HasWaited(GetProductResult result) => result
-        is GetProductResult.Requested or GetProductResult.Found { Source: EntrySource.Fill } or GetProductResult.Absent { Source: EntrySource.Fill };
+        is GetProductResult.Requested or GetProductResult.OlderThanDemanded or GetProductResult.Found { Source: EntrySource.Fill } or GetProductResult.Absent { Source: EntrySource.Fill };
 
     private static string OutcomeOf(GetProductResult result) => result switch
     {
@@ -155,6 +184,8 @@ internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetric
         GetProductResult.Found => "hit",
         GetProductResult.Absent => Problems.NoSuchProduct.Outcome,
         GetProductResult.Requested => "requested",
+        GetProductResult.OlderThanDemanded => Problems.OlderThanDemanded.Outcome,
+        GetProductResult.TooManyMisses => Problems.TooManyMisses.Outcome,
         GetProductResult.NotCached => Problems.NotCached.Outcome,
         GetProductResult.Unavailable { Dependency: Dependency.Cache } => Problems.CacheUnavailable.Outcome,
         GetProductResult.Unavailable => Problems.BrokerUnavailable.Outcome,

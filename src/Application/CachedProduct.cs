@@ -26,6 +26,8 @@ public sealed class CachedProduct
     /// <summary>Where "filled at" and "lifetime" stand, which a refresh leaves as they are.</summary>
     public const int TimesOffset = 9;
 
+    private const int TimesLength = HeaderLength - TimesOffset;
+
     // The year 9999, as far as DateTimeOffset goes.
     private const long MaxMilliseconds = 253_402_300_799_999;
 
@@ -47,6 +49,9 @@ public sealed class CachedProduct
     public DateTimeOffset FilledAt => DateTimeOffset.FromUnixTimeMilliseconds(Read(TimesOffset));
 
     public TimeSpan Lifetime => TimeSpan.FromMilliseconds(Read(17));
+
+    /// <summary>In whole seconds. The clocks of the processes may differ: an age is never negative.</summary>
+    public TimeSpan AgeAt(DateTimeOffset now) => TimeSpan.FromSeconds(Math.Max((long)(now - FilledAt).TotalSeconds, 0));
 
     public ReadOnlyMemory<byte> Body => Payload.AsMemory(HeaderLength);
 
@@ -72,6 +77,9 @@ public sealed class CachedProduct
 
     /// <summary>Format, version, filled at and lifetime: what tells two entries of one product apart.</summary>
     public ReadOnlyMemory<byte> Header => Payload.AsMemory(0, HeaderLength);
+
+    /// <summary>Filled at and lifetime: every fill of a product writes others, a refresh leaves them.</summary>
+    public ReadOnlyMemory<byte> Times => Payload.AsMemory(TimesOffset, TimesLength);
 
     public static bool TryRead(byte[]? payload, [NotNullWhen(true)] out CachedProduct? entry)
     {

@@ -4,9 +4,11 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <param name="Wait">How long a miss may wait for the fill; zero: not at all.</param>
-/// <param name="OnlyIfCached">Tell what is cached, and ask nobody for what is not, nor for anything newer.</param>
-public sealed record GetProduct(ProductId Id, TimeSpan Wait = default, bool OnlyIfCached = false) : IRequest<GetProductResult>;
+/// <param name="Wait">How long the reader may wait for the fill. None: a plain miss not at all, one with demands for <see cref="RenewedProducts.DefaultWait"/>.</param>
+/// <param name="Freshness">None: whatever the cache has.</param>
+/// <param name="MayAsk">Asked before somebody is asked for the product, once at most; none: always.</param>
+public sealed record GetProduct(ProductId Id, TimeSpan? Wait = null, Freshness? Freshness = null, Func<bool>? MayAsk = null)
+    : IRequest<GetProductResult>;
 
 /// <summary>The closed set of answers.</summary>
 public abstract record GetProductResult
@@ -16,18 +18,25 @@ public abstract record GetProductResult
     }
 
     /// <summary>The product.</summary>
-    public sealed record Found(CachedProduct Entry, EntrySource Source) : GetProductResult;
+    /// <param name="Forward">Where the source is a fill: how it came about.</param>
+    public sealed record Found(CachedProduct Entry, EntrySource Source, Forward Forward = default) : GetProductResult;
 
     /// <summary>The product is known not to exist.</summary>
-    public sealed record Absent(CachedProduct Entry, EntrySource Source) : GetProductResult;
+    public sealed record Absent(CachedProduct Entry, EntrySource Source, Forward Forward = default) : GetProductResult;
 
-    /// <summary>Not cached; a Worker has been asked for it, by this reader or another.</summary>
-    public sealed record Requested : GetProductResult
+    /// <summary>Not cached, or not as fresh as demanded; a Worker has been asked for it, by this reader or another.</summary>
+    public sealed record Requested(Forward Forward = default) : GetProductResult;
+
+    /// <summary>The store has the product, but in an older version than was demanded.</summary>
+    public sealed record OlderThanDemanded(CachedProduct Entry, Forward Forward) : GetProductResult;
+
+    /// <summary>Somebody would have to be asked, and this reader has no more leave to.</summary>
+    public sealed record TooManyMisses : GetProductResult
     {
-        public static readonly Requested Instance = new();
+        public static readonly TooManyMisses Instance = new();
     }
 
-    /// <summary>Not cached, and only what is cached was wanted: nobody has been asked.</summary>
+    /// <summary>Not cached (or not as fresh as demanded), and only what is cached was wanted: nobody has been asked.</summary>
     public sealed record NotCached : GetProductResult
     {
         public static readonly NotCached Instance = new();
@@ -50,37 +59,53 @@ public enum EntrySource
     Fill,
 }
 
-public sealed class GetProductHandler(INearCache nearCache, IDistributedCache cache, MissingProducts missing, EarlyRefresh early)
+/// <summary>A request that went past the cache.</summary>
+/// <param name="Collapsed">Another reader had asked already.</param>
+public readonly record struct Forward(ForwardReason Reason, bool Collapsed);
+
+public enum ForwardReason
+{
+    /// <summary>Nothing was cached.</summary>
+    Miss,
+
+    /// <summary>The entry was beyond its lifetime.</summary>
+    Stale,
+
+    /// <summary>The entry was within its lifetime, and the reader demanded a fresher one.</summary>
+    Request,
+}
+
+public sealed class GetProductHandler(
+    INearCache nearCache, IDistributedCache cache, MissingProducts missing, RenewedProducts renewed, EarlyRefresh early, TimeProvider time)
     : IRequestHandler<GetProduct, GetProductResult>
 {
     public async Task<GetProductResult> Handle(GetProduct request, CancellationToken cancellationToken)
     {
         try
         {
-            if (nearCache.TryGet(request.Id, out var copy))
+            if (nearCache.TryGet(request.Id, out var copy) && IsAccepted(request, copy))
             {
                 return Hit(request, copy, EntrySource.NearCache);
             }
 
-            if (CachedProduct.TryRead(await cache.GetAsync(CacheKeys.Entry(request.Id), cancellationToken), out var entry))
+            if (CachedProduct.TryRead(await cache.GetAsync(CacheKeys.Entry(request.Id), cancellationToken), out var entry) && IsAccepted(request, entry))
             {
                 return Hit(request, entry, EntrySource.Cache);
             }
 
-            if (request.OnlyIfCached)
+            if (request.Freshness is { OnlyIfCached: true })
             {
                 return GetProductResult.NotCached.Instance;
             }
 
-            if (request.Wait <= TimeSpan.Zero)
+            if (request.MayAsk is { } mayAsk && !mayAsk())
             {
-                await missing.AskAsync(request.Id, cancellationToken);
-                return GetProductResult.Requested.Instance;
+                return GetProductResult.TooManyMisses.Instance;
             }
 
-            return await missing.WaitAsync(request.Id, request.Wait, cancellationToken) is { } filled
-                ? Answer(filled, EntrySource.Fill)
-                : GetProductResult.Requested.Instance;
+            return request.Freshness is { } freshness
+                ? await RenewAsync(request, freshness, entry, cancellationToken)
+                : await MissAsync(request, cancellationToken);
         }
         catch (UnavailableException unavailable)
         {
@@ -88,16 +113,46 @@ public sealed class GetProductHandler(INearCache nearCache, IDistributedCache ca
         }
     }
 
+    private async Task<GetProductResult> MissAsync(GetProduct request, CancellationToken cancellationToken)
+    {
+        if (request.Wait is not { } wait || wait <= TimeSpan.Zero)
+        {
+            var asked = await missing.AskAsync(request.Id, cancellationToken);
+            return new GetProductResult.Requested(new Forward(ForwardReason.Miss, Collapsed: !asked));
+        }
+
+        var (filled, collapsed) = await missing.WaitAsync(request.Id, wait, cancellationToken);
+        return Filled(filled, new Forward(ForwardReason.Miss, collapsed));
+    }
+
+    private async Task<GetProductResult> RenewAsync(GetProduct request, Freshness freshness, CachedProduct? seen, CancellationToken cancellationToken)
+    {
+        var reason = seen is null ? ForwardReason.Miss
+            : seen.AgeAt(time.GetUtcNow()) > seen.Lifetime ? ForwardReason.Stale
+            : ForwardReason.Request;
+        var (renewal, collapsed) = await renewed.WaitAsync(
+            request.Id, entry => freshness.Accepts(entry, time.GetUtcNow()), request.Wait ?? RenewedProducts.DefaultWait, cancellationToken);
+        var forward = new Forward(reason, collapsed);
+        return renewal is { IsAbsent: false } && renewal.Version < freshness.AtLeast?.Value
+            ? new GetProductResult.OlderThanDemanded(renewal, forward)
+            : Filled(renewal, forward);
+    }
+
+    private bool IsAccepted(GetProduct request, CachedProduct entry) =>
+        request.Freshness is not { } freshness || freshness.Accepts(entry, time.GetUtcNow());
+
     private GetProductResult Hit(GetProduct request, CachedProduct entry, EntrySource source)
     {
-        if (!request.OnlyIfCached)
+        if (request.Freshness is not { OnlyIfCached: true })
         {
             early.Consider(request.Id, entry);
         }
 
-        return Answer(entry, source);
+        return entry.IsAbsent ? new GetProductResult.Absent(entry, source) : new GetProductResult.Found(entry, source);
     }
 
-    private static GetProductResult Answer(CachedProduct entry, EntrySource source) =>
-        entry.IsAbsent ? new GetProductResult.Absent(entry, source) : new GetProductResult.Found(entry, source);
+    private static GetProductResult Filled(CachedProduct? entry, Forward forward) =>
+        entry is null ? new GetProductResult.Requested(forward)
+        : entry.IsAbsent ? new GetProductResult.Absent(entry, EntrySource.Fill, forward)
+        : new GetProductResult.Found(entry, EntrySource.Fill, forward);
 }

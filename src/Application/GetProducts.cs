@@ -5,9 +5,10 @@ namespace ProductCache.Application;
 
 /// <summary>Many products at once, each as <see cref="GetProduct"/> has it.</summary>
 /// <param name="Ids">In the order of the answers; at most <see cref="GetProductsHandler.MaxIds"/>.</param>
-/// <param name="Wait">How long the misses among them may wait, all together.</param>
-/// <param name="OnlyIfCached">As in <see cref="GetProduct"/>.</param>
-public sealed record GetProducts(IReadOnlyList<ProductId> Ids, TimeSpan Wait = default, bool OnlyIfCached = false)
+/// <param name="Wait">As in <see cref="GetProduct"/>, for all together.</param>
+/// <param name="Freshness">As in <see cref="GetProduct"/>.</param>
+/// <param name="MayAsk">As in <see cref="GetProduct"/>, once for each product.</param>
+public sealed record GetProducts(IReadOnlyList<ProductId> Ids, TimeSpan? Wait = null, Freshness? Freshness = null, Func<bool>? MayAsk = null)
     : IRequest<IReadOnlyList<GetProductResult>>;
 
 public sealed class GetProductsHandler(IRequestHandler<GetProduct, GetProductResult> one)
@@ -20,6 +21,6 @@ public sealed class GetProductsHandler(IRequestHandler<GetProduct, GetProductRes
     public async Task<IReadOnlyList<GetProductResult>> Handle(GetProducts request, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(request.Ids.Count, MaxIds);
-        return await Task.WhenAll(request.Ids.Select(id => one.Handle(new GetProduct(id, request.Wait, request.OnlyIfCached), cancellationToken)));
+        return await Task.WhenAll(request.Ids.Select(id => one.Handle(new GetProduct(id, request.Wait, request.Freshness, request.MayAsk), cancellationToken)));
     }
 }

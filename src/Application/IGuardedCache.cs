@@ -37,6 +37,25 @@ public readonly record struct Change(ProductId Id, ProductVersion Version, bool 
     public long Rank => (2 * Version.Value) + (Deleted ? 1 : 0);
 }
 
+/// <summary>What was there when a renewal was sure to be read after it: an entry, or none.</summary>
+public readonly record struct RenewalMark(CachedProduct? Entry);
+
+/// <param name="Entry">The entry that is there now, in any case.</param>
+/// <param name="Lease">Whoever gets one is the one who publishes.</param>
+public readonly record struct Renewal(RenewalOutcome Outcome, CachedProduct? Entry, Lease? Lease = null);
+
+public enum RenewalOutcome
+{
+    /// <summary>The entry was read from the store after the mark was made.</summary>
+    Renewed,
+
+    /// <summary>The store will be read after this: what is there now is the mark.</summary>
+    Asked,
+
+    /// <summary>A Worker is at it, and may have read the store before this.</summary>
+    Busy,
+}
+
 public enum FillOutcome
 {
     /// <summary>The entry is in the cache and the lease is gone.</summary>
@@ -85,6 +104,12 @@ public interface IGuardedCache
     Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken);
 
     /// <summary>
+    /// For a reader whom no entry will do that was read before now: creates the product's lease if there is none. The first
+    /// outcome that is not <see cref="RenewalOutcome.Busy"/> makes the mark; with it, the step looks for what came after.
+    /// </summary>
+    Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Before SQL is read. Claimed: a lease with a fresh token, floor 0 and a restarted expiry. Nothing to do:
     /// <see langword="null"/>, an entry is there and nobody asked for its early refresh.
     /// </summary>
@@ -95,6 +120,9 @@ public interface IGuardedCache
 
     /// <summary>Deletes leases whose tokens still stand; others are left alone.</summary>
     Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken);
+
+    /// <summary>Removes entries, which is always safe: the next reader asks anew.</summary>
+    Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken);
 
     /// <summary>Passes committed changes by the lease (its floor rises to the change's rank) and by the entry.</summary>
     Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken);

@@ -8,4 +8,7 @@ public interface INearCache
 {
     /// <summary>A copy that no change is known to contradict.</summary>
     bool TryGet(ProductId id, [NotNullWhen(true)] out CachedProduct? entry);
+
+    /// <summary>Drops the copy: a newer entry is known. Reads that are on their way make none.</summary>
+    void Forget(ProductId id);
 }

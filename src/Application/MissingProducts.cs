@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Domain;
 
@@ -17,36 +18,40 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
     /// <summary>How often a wait looks again by itself: notifications are sent once and can be lost.</summary>
     public static readonly TimeSpan LookAgainInterval = TimeSpan.FromMilliseconds(250);
 
-    private readonly ConcurrentDictionary<ProductId, Lazy<Task>> asking = new();
+    private readonly ConcurrentDictionary<ProductId, Lazy<Task<bool>>> asking = new();
     private readonly Lock gate = new();
 
     // Only under the gate.
     private readonly Dictionary<ProductId, PendingFill> pendingFills = [];
     private int waitingReaders;
 
-    /// <summary>Returns when the product has been requested, by this reader or another.</summary>
+    /// <summary>Returns when the product has been requested, by this reader or another: whether by this one.</summary>
     /// <exception cref="UnavailableException">It could not be requested.</exception>
-    public Task AskAsync(ProductId id, CancellationToken cancellationToken) =>
-        asking.GetOrAdd(id, static (key, self) => new Lazy<Task>(() => self.AskOnceAsync(key)), this).Value.WaitAsync(cancellationToken);
+    public async Task<bool> AskAsync(ProductId id, CancellationToken cancellationToken)
+    {
+        var mine = new Lazy<Task<bool>>(() => AskOnceAsync(id));
+        var first = asking.GetOrAdd(id, mine);
+        return await first.Value.WaitAsync(cancellationToken) && ReferenceEquals(first, mine);
+    }
 
-    /// <summary>Requests the product and waits for its fill. <see langword="null"/>: not filled in time.</summary>
+    /// <summary>Requests the product and waits for its fill. No entry: not filled in time. Collapsed: another reader had asked.</summary>
     /// <exception cref="UnavailableException">It could not be requested.</exception>
-    public async Task<CachedProduct?> WaitAsync(ProductId id, TimeSpan wait, CancellationToken cancellationToken)
+    public async Task<(CachedProduct? Entry, bool Collapsed)> WaitAsync(ProductId id, TimeSpan wait, CancellationToken cancellationToken)
     {
         var reader = new TaskCompletionSource<CachedProduct>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!TryRegister(id, reader))
+        if (!TryRegister(id, reader, out var pending, out var isFirst))
         {
-            await AskAsync(id, cancellationToken);
-            return null;
+            return (null, !await AskAsync(id, cancellationToken));
         }
 
         try
         {
-            return await reader.Task.WaitAsync(wait, cancellationToken);
+            var entry = await reader.Task.WaitAsync(wait, cancellationToken);
+            return (entry, !(isFirst && pending.HasAsked));
         }
         catch (TimeoutException)
         {
-            return null;
+            return (null, !(isFirst && pending.HasAsked));
         }
         finally
         {
@@ -70,16 +75,17 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
     }
 
     // Not on behalf of one reader: it goes on when that one leaves, bounded by the deadlines of the ports.
-    private async Task AskOnceAsync(ProductId id)
+    private async Task<bool> AskOnceAsync(ProductId id)
     {
         try
         {
             if (await guardedCache.TakeLeaseAsync(id, CancellationToken.None) is not { } lease)
             {
-                return;
+                return false;
             }
 
             await LeasedRequest.PublishAsync(guardedCache, requests, lease, CancellationToken.None);
+            return true;
         }
         finally
         {
@@ -87,20 +93,24 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
         }
     }
 
-    private bool TryRegister(ProductId id, TaskCompletionSource<CachedProduct> reader)
+    private bool TryRegister(
+        ProductId id, TaskCompletionSource<CachedProduct> reader, [NotNullWhen(true)] out PendingFill? pending, out bool isFirst)
     {
         lock (gate)
         {
+            isFirst = false;
+            pending = null;
             if (waitingReaders >= MaxWaitingReaders)
             {
                 return false;
             }
 
             waitingReaders++;
-            if (!pendingFills.TryGetValue(id, out var pending))
+            if (!pendingFills.TryGetValue(id, out pending))
             {
-                pendingFills[id] = pending = new PendingFill();
-                _ = Task.Run(() => FollowAsync(id, pending));
+                isFirst = true;
+                var fill = pendingFills[id] = pending = new PendingFill();
+                _ = Task.Run(() => FollowAsync(id, fill));
             }
 
             pending.Readers.Add(reader);
@@ -149,7 +159,7 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
                     continue;
                 }
 
-                await AskAsync(id, CancellationToken.None);
+                pending.HasAsked |= await AskAsync(id, CancellationToken.None);
             }
             catch (Exception exception)
             {
@@ -177,6 +187,9 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
 
         /// <summary>Only under the gate.</summary>
         public HashSet<TaskCompletionSource<CachedProduct>> Readers { get; } = [];
+
+        /// <summary>The lease was taken on behalf of these readers. Written by their follower only.</summary>
+        public bool HasAsked { get; set; }
 
         /// <summary>Only under the gate, so that the count cannot pass one.</summary>
         public void Signal()

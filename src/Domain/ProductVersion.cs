@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace ProductCache.Domain;
@@ -21,6 +22,20 @@ public readonly record struct ProductVersion
     }
 
     public long Value => value > 0 ? value : throw new InvalidOperationException("default(ProductVersion) is not a version.");
+
+    /// <summary>ASCII digits without sign, space or leading zero.</summary>
+    public static bool TryParse([NotNullWhen(true)] string? text, out ProductVersion version)
+    {
+        version = default;
+        if (text is not { Length: > 0 and <= 19 } || text[0] == '0'
+            || !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > Max)
+        {
+            return false;
+        }
+
+        version = new ProductVersion(number);
+        return true;
+    }
 
     public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);
 }

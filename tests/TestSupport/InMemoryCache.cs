@@ -22,6 +22,21 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
             ? NewLease(id, Nonce())
             : (Lease?)null);
 
+    public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => Step(() =>
+    {
+        CachedProduct.TryRead(EntryOf(id)?.Payload, out var entry);
+        if (entry is not null && mark is { } made && (made.Entry is null || !entry.Times.Span.SequenceEqual(made.Entry.Times.Span)))
+        {
+            return new Renewal(RenewalOutcome.Renewed, entry);
+        }
+
+        return LeaseOf(id) is { } lease
+            ? new Renewal(lease.IsClaim ? RenewalOutcome.Busy : RenewalOutcome.Asked, entry)
+            : new Renewal(RenewalOutcome.Asked, entry, NewLease(id, Nonce()));
+    });
+
+    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => Step(() => ids.Count(entries.Remove));
+
     public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<Lease?>>(() => [.. ids.Select(id => Claim(id, Nonce()))]);
 
@@ -111,14 +126,14 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         }
     }
 
-    private Lease? Claim(ProductId id, string nonce) => IsCached(id) && LeaseOf(id) is null ? null : NewLease(id, nonce);
+    private Lease? Claim(ProductId id, string nonce) => IsCached(id) && LeaseOf(id) is null ? null : NewLease(id, nonce, isClaim: true);
 
     private bool IsCached(ProductId id) => EntryOf(id) is { } entry && CachedProduct.TryRead(entry.Payload, out _);
 
-    private Lease NewLease(ProductId id, string nonce)
+    private Lease NewLease(ProductId id, string nonce, bool isClaim = false)
     {
         var token = $"{nonce}-{++executions}";
-        leases[id] = new StoredLease(token, 0, time.GetUtcNow() + LeaseLifetime);
+        leases[id] = new StoredLease(token, 0, isClaim, time.GetUtcNow() + LeaseLifetime);
         return new Lease(id, token);
     }
 
@@ -199,5 +214,5 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
 
     private sealed record StoredEntry(byte[] Payload, long Rank, DateTimeOffset Ends);
 
-    private sealed record StoredLease(string Token, long Floor, DateTimeOffset Ends);
+    private sealed record StoredLease(string Token, long Floor, bool IsClaim, DateTimeOffset Ends);
 }

@@ -11,6 +11,9 @@ namespace ProductCache.Infrastructure.Redis;
 /// </summary>
 internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline) : IGuardedCache
 {
+    /// <summary>How the token of a Worker's claim begins; that of a reader's lease is hexadecimal.</summary>
+    private const string ClaimMark = "w";
+
     private static readonly RedisValue LeaseMilliseconds = (long)RedisOptions.LeaseLifetime.TotalMilliseconds;
 
     public async Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken)
@@ -25,9 +28,27 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
         return LeaseOf(id, tokens[0]);
     }
 
+    public async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
+    {
+        RedisValue times = mark switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
+        var results = await RunAsync([id], scripts.Renew, BothKeys, _ => [.. NewLease(), times], cancellationToken);
+        var parts = (RedisResult[])results[0]!;
+        CachedProduct.TryRead((byte[]?)parts[1], out var found);
+        return new Renewal(
+            (string?)parts[0] switch
+            {
+                "renewed" => RenewalOutcome.Renewed,
+                "asked" => RenewalOutcome.Asked,
+                _ => RenewalOutcome.Busy,
+            },
+            found,
+            LeaseOf(id, parts[2]));
+    }
+
     public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
-        var tokens = await RunAsync(ids, scripts.Claim, BothKeys, _ => NewLease(), cancellationToken);
+        var tokens = await RunAsync(
+            ids, scripts.Claim, BothKeys, _ => [ClaimMark + Guid.NewGuid().ToString("N"), LeaseMilliseconds, (int)CachedProduct.Format], cancellationToken);
         return [.. ids.Zip(tokens, LeaseOf)];
     }
 
@@ -86,6 +107,13 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
             "removed" => RefreshOutcome.Removed,
             _ => RefreshOutcome.Current,
         })];
+    }
+
+    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
+    {
+        var database = redis.GetDatabase();
+        var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(CacheKeys.Entry(id))));
+        return deadline.WithinAsync(round, cancellationToken);
     }
 
     private static RedisKey LeaseKey(ProductId id) => CacheKeys.Lease(id);

@@ -78,6 +78,14 @@ internal sealed class NearCache : INearCache, IDistributedCache
         return entry is not null;
     }
 
+    public void Forget(ProductId id)
+    {
+        lock (gate)
+        {
+            Drop_NeedsGate(id);
+        }
+    }
+
     public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
     {
         if (copies is null || !CacheKeys.TryReadEntry(key, out var id))

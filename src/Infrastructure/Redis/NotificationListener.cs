@@ -14,6 +14,7 @@ internal sealed class NotificationListener(
     CacheNotifications notifications,
     NearCache nearCache,
     MissingProducts missing,
+    RenewedProducts renewed,
     TimeProvider time,
     ILogger<NotificationListener> logger) : BackgroundService
 {
@@ -82,5 +83,7 @@ internal sealed class NotificationListener(
         {
             missing.Wake(notification.Ids);
         }
+
+        renewed.Wake(notification.Ids);
     }
 }

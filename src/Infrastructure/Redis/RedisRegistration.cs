@@ -29,7 +29,9 @@ public static class RedisRegistration
         services.AddSingleton<INearCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddSingleton<IDistributedCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddSingleton<MissingProducts>();
+        services.AddSingleton<RenewedProducts>();
         services.AddSingleton<EarlyRefresh>();
+        services.AddSingleton<ICacheNotifications>(provider => provider.GetRequiredService<CacheNotifications>());
         services.AddHostedService<NotificationListener>();
         return services;
     }

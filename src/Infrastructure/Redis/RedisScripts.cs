@@ -9,6 +9,8 @@ internal sealed record RedisScripts
 
     public string Early { get; init; } = Load("early");
 
+    public string Renew { get; init; } = Load("renew");
+
     public string Claim { get; init; } = Load("claim");
 
     public string Fill { get; init; } = Load("fill");

@@ -48,7 +48,7 @@ public sealed class NotificationsTests
         await FillAsync(id);
         await notifications.FilledAsync([NewId(), id], default);
 
-        Assert.That((await wait.WaitAsync(TimeSpan.FromMinutes(1)))!.Version, Is.EqualTo(1));
+        Assert.That((await wait.WaitAsync(TimeSpan.FromMinutes(1))).Entry?.Version, Is.EqualTo(1));
     }
 
     [Test]

@@ -101,6 +101,21 @@ public sealed class WrongScriptsTests
             nameof(RedisGuardedCacheTests.ARefreshOverAnEntryOfAnotherFormatRemovesIt),
             Right with { Refresh = Without(Right.Refresh, " or string.byte(entry[2]) ~= string.byte(ARGV[3])") });
         yield return Case(nameof(RedisGuardedCacheTests.ARefreshRaisesTheFloorUnderARunningEarlyRefill), RefreshWithoutFloor);
+        yield return Case(
+            nameof(RedisGuardedCacheTests.WhoDemandsAFreshProductTakesTheLeaseAlsoOverAnEntry),
+            Right with { Renew = Without(Right.Renew, "if token then", "if token or data then") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AFillClaimedAfterTheMarkIsARenewal),
+            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25)", "ARGV[4]") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.WhileAWorkerIsAtItThereIsNoMarkSinceItMayHaveReadAlready),
+            Right with { Renew = Without(Right.Renew, "string.sub(token, 1, 1) == 'w'", "false") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ARefreshIsNoRenewal),
+            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25) ~= ARGV[4]", "string.sub(data, 2, 25) ~= ARGV[4]") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AnEntryOfAnotherFormatIsNoRenewal),
+            Right with { Renew = Without(Right.Renew, "string.byte(data) ~= tonumber(ARGV[3])", "false") });
     }
 
     [TestCaseSource(nameof(Cases))]

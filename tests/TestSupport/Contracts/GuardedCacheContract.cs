@@ -557,6 +557,94 @@ public abstract class GuardedCacheContract
     }
 
     [Test]
+    public async Task WhoDemandsAFreshProductTakesTheLeaseAlsoOverAnEntry()
+    {
+        var id = NewId();
+        var entry = Entry(id);
+        await FillAsync(await ClaimAsync(id), entry);
+
+        var renewal = await RenewAsync(id, mark: null);
+
+        Assert.That(renewal.Outcome, Is.EqualTo(RenewalOutcome.Asked));
+        Assert.That(renewal.Entry?.Payload, Is.EqualTo(entry.Payload));
+        Assert.That(renewal.Lease, Is.Not.Null);
+        Assert.That((await RenewAsync(id, mark: null)).Lease, Is.Null);
+        await ClaimAsync(id);
+    }
+
+    [Test]
+    public async Task AFillClaimedAfterTheMarkIsARenewal()
+    {
+        var id = NewId();
+        var old = Entry(id);
+        var newer = EntryFilledLater(id);
+        await FillAsync(await ClaimAsync(id), old);
+        await RenewAsync(id, mark: null);
+
+        await FillAsync(await ClaimAsync(id), newer);
+
+        var renewal = await RenewAsync(id, new RenewalMark(old));
+        Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Renewed, renewal.Entry)));
+        Assert.That(renewal.Entry?.Payload, Is.EqualTo(newer.Payload));
+    }
+
+    [Test]
+    public async Task AFirstFillIsARenewalOfNothing()
+    {
+        var id = NewId();
+        var renewal = await RenewAsync(id, mark: null);
+
+        await FillAsync(await ClaimAsync(id), Entry(id));
+
+        Assert.That(renewal.Entry, Is.Null);
+        Assert.That((await RenewAsync(id, new RenewalMark(null))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
+    }
+
+    [Test]
+    public async Task WhileAWorkerIsAtItThereIsNoMarkSinceItMayHaveReadAlready()
+    {
+        var id = NewId();
+        await ClaimAsync(id);
+
+        Assert.That(await RenewAsync(id, mark: null), Is.EqualTo(new Renewal(RenewalOutcome.Busy, null)));
+    }
+
+    [Test]
+    public async Task ARefreshIsNoRenewal()
+    {
+        var id = NewId();
+        var entry = Entry(id, version: 5);
+        await FillAsync(await ClaimAsync(id), entry);
+
+        await RefreshAsync(id, staleRank: 10, version: 6);
+
+        var renewal = await RenewAsync(id, new RenewalMark(entry));
+        Assert.That(renewal.Outcome, Is.EqualTo(RenewalOutcome.Asked));
+        Assert.That(renewal.Entry?.Version, Is.EqualTo(6));
+    }
+
+    [Test]
+    public async Task AnEntryOfAnotherFormatIsNoRenewal()
+    {
+        var id = NewId();
+        await PutForeignEntryAsync(id, [CachedProduct.Format + 1, .. Entry(id).Payload[1..]]);
+
+        Assert.That(await RenewAsync(id, new RenewalMark(null)), Has.Property("Outcome").EqualTo(RenewalOutcome.Asked).And.Property("Entry").Null);
+    }
+
+    [Test]
+    public async Task ARemovedEntryIsGoneAndAskedForAnew()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), Entry(id));
+
+        await Cache.RemoveAsync([id, NewId()], default);
+
+        Assert.That(await ReadAsync(id), Is.Null);
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
     public async Task ABatchIsAnsweredInTheOrderOfItsProducts()
     {
         ProductId[] ids = [NewId(), NewId(), NewId()];
@@ -606,6 +694,14 @@ public abstract class GuardedCacheContract
     private Task<Lease?> TakeLeaseAsync(ProductId id) => Cache.TakeLeaseAsync(id, default);
 
     private Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen) => Cache.TakeEarlyLeaseAsync(id, seen, default);
+
+    private Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark) => Cache.RenewAsync(id, mark, default);
+
+    private static CachedProduct EntryFilledLater(ProductId id)
+    {
+        var entry = Entry(id);
+        return CachedProduct.Of(Product(id, version: 1), entry.FilledAt.AddMilliseconds(1), entry.Lifetime);
+    }
 
     private async Task<RefreshOutcome> RefreshAsync(ProductId id, long staleRank, long version) =>
         (await Cache.RefreshAsync([new Refresh(id, staleRank, Product(id, version))], default))[0];

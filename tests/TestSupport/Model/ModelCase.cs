@@ -22,6 +22,7 @@ internal enum StepKind
     FreezeWorker,
     ReaderMisses,
     ReaderAsksEarly,
+    ReaderDemandsFresh,
     ExpireLease,
     ExpireEntry,
     LoseRedis,
@@ -82,7 +83,7 @@ internal sealed record ModelCase(int Products, Start Start, bool FinishFirst, bo
         (2, StepKind.LoseRedis),
     ];
 
-    private static readonly (int, StepKind)[] NearCaches =
+    private static readonly (int, StepKind)[] Readers =
     [
         (9, StepKind.NearRead),
         (5, StepKind.NearReadBegins),
@@ -93,6 +94,7 @@ internal sealed record ModelCase(int Products, Start Start, bool FinishFirst, bo
         (1, StepKind.Heartbeat),
         (1, StepKind.Silence),
         (1, StepKind.LoseRedis),
+        (8, StepKind.ReaderDemandsFresh),
     ];
 
     // A run in which everything may happen has little of each: most runs leave something out.
@@ -100,8 +102,8 @@ internal sealed record ModelCase(int Products, Start Start, bool FinishFirst, bo
         Gen.Frequency(Always),
         Gen.Frequency([.. Always, .. LateInserts]),
         Gen.Frequency([.. Always, .. Failures]),
-        Gen.Frequency([.. Always, .. NearCaches]),
-        Gen.Frequency([.. Always, .. LateInserts, .. Failures, .. NearCaches]));
+        Gen.Frequency([.. Always, .. Readers]),
+        Gen.Frequency([.. Always, .. LateInserts, .. Failures, .. Readers]));
 
     private static readonly Gen<Step[]> AllSteps = Kinds.SelectMany(kinds =>
         Gen.Select(kinds, Gen.Int[0, 2], Gen.Int[0, 5], (kind, product, choice) => new Step(kind, product, choice)).Array[1, MaxSteps]);

@@ -60,6 +60,10 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
     public Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
+    public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
         $"claims {run.NamesOf(ids)}",
         async () =>

@@ -31,6 +31,7 @@ internal sealed class ModelRun : IDisposable
     private readonly List<(string What, Func<Task> SendAsync)> sent = [];
     private readonly List<string> trace = [];
     private readonly Dictionary<ProductId, long> seen = [];
+    private readonly Dictionary<ProductId, (RenewalMark Mark, long Commits)> demands = [];
     private long epoch = 1;
     private long number;
 
@@ -101,6 +102,26 @@ internal sealed class ModelRun : IDisposable
     }
 
     public void Dispose() => Array.ForEach(apis, api => api.Dispose());
+
+    // One reader at a time of each product: its first step makes the mark, later ones look for what came after it.
+    private async Task DemandFreshAsync(ProductId id)
+    {
+        var waiting = demands.TryGetValue(id, out var demand);
+        var renewal = await Guarded.RenewAsync(id, waiting ? demand.Mark : null, default);
+        trace.Add($"A reader {(waiting ? "waits for" : "demands")} a newer {NameOf(id)}: {renewal.Outcome}");
+        if (!waiting && renewal.Outcome == RenewalOutcome.Asked)
+        {
+            demands[id] = (new RenewalMark(renewal.Entry), Table.LastCommitOf(id));
+        }
+        else if (renewal is { Outcome: RenewalOutcome.Renewed, Entry: { } entry })
+        {
+            demands.Remove(id);
+            if (Table.IsOlder(id, entry, demand.Commits))
+            {
+                Violated($"The reader is given {Describe(entry)}, which is older than the table was when it came.");
+            }
+        }
+    }
 
     private void Publish(NotificationKind kind, IReadOnlyCollection<ProductId> ids)
     {
@@ -192,6 +213,9 @@ internal sealed class ModelRun : IDisposable
             case StepKind.ReaderAsksEarly when CachedProduct.TryRead(await Cache.ReadAsync(id), out var entry):
                 var early = await Guarded.TakeEarlyLeaseAsync(id, entry, default);
                 trace.Add($"A reader of {NameOf(id)} asks for its early refresh: {(early is null ? "no" : "taken")}");
+                break;
+            case StepKind.ReaderDemandsFresh:
+                await DemandFreshAsync(id);
                 break;
             case StepKind.ExpireLease:
                 await Cache.ExpireLeaseAsync(id);

@@ -24,6 +24,9 @@ internal sealed class ModelTable(IReadOnlyList<ProductId> products)
     /// <summary>The version of the row that is there.</summary>
     public long? VersionOf(ProductId id) => history[id][^1].Version;
 
+    /// <summary>When the state that is there was committed.</summary>
+    public long LastCommitOf(ProductId id) => history[id][^1].Commit;
+
     public long Upsert(ProductId id) => CommitRow(id, ++versions);
 
     /// <summary>The version of the row that was there.</summary>

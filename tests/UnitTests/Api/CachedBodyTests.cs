@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
-using Microsoft.Extensions.Time.Testing;
 using ProductCache.Api;
 using ProductCache.Application;
 using ProductCache.UnitTests.Application;
@@ -11,8 +10,6 @@ public sealed class CachedBodyTests
 {
     private const int Ok = StatusCodes.Status200OK;
     private const int NotModified = StatusCodes.Status304NotModified;
-
-    private readonly FakeTimeProvider time = new(Some.Time);
 
     [Test]
     public async Task TheBytesOfTheEntryAreTheBody()
@@ -82,9 +79,9 @@ public sealed class CachedBodyTests
     public void AnAgeIsNeverNegative(double secondsSinceTheFill, int age)
     {
         IHeaderDictionary headers = new HeaderDictionary();
-        var now = new FakeTimeProvider(Some.Time.AddSeconds(secondsSinceTheFill));
+        var now = Some.Time.AddSeconds(secondsSinceTheFill);
 
-        CacheHeaders.Write(headers, Some.Entry(), EntrySource.Cache, now);
+        CacheHeaders.Write(headers, Some.Entry(), EntrySource.Cache, default, now);
 
         using (Assert.EnterMultipleScope())
         {
@@ -94,14 +91,17 @@ public sealed class CachedBodyTests
         }
     }
 
-    [Test]
-    public void AnAnswerAfterAMissSaysSo()
+    [TestCase(ForwardReason.Miss, false, "fwd=miss; stored; ttl=600")]
+    [TestCase(ForwardReason.Miss, true, "fwd=miss; stored; collapsed; ttl=600")]
+    [TestCase(ForwardReason.Stale, false, "fwd=stale; stored; ttl=600")]
+    [TestCase(ForwardReason.Request, true, "fwd=request; stored; collapsed; ttl=600")]
+    public void AnAnswerThatWasForwardedSaysWhy(ForwardReason reason, bool collapsed, string status)
     {
         IHeaderDictionary headers = new HeaderDictionary();
 
-        CacheHeaders.Write(headers, Some.Entry(), EntrySource.Fill, time);
+        CacheHeaders.Write(headers, Some.Entry(), EntrySource.Fill, new Forward(reason, collapsed), Some.Time);
 
-        Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo("ProductCache; fwd=miss; stored; ttl=600"));
+        Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo($"ProductCache; {status}"));
     }
 
     [Test]
@@ -109,7 +109,7 @@ public sealed class CachedBodyTests
     {
         IHeaderDictionary headers = new HeaderDictionary();
 
-        CacheHeaders.Write(headers, Some.Entry(), EntrySource.NearCache, time);
+        CacheHeaders.Write(headers, Some.Entry(), EntrySource.NearCache, default, Some.Time);
 
         Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo("ProductCache; hit; ttl=600; detail=near"));
     }
@@ -122,7 +122,7 @@ public sealed class CachedBodyTests
             context.Request.Headers.IfNoneMatch = new StringValues(ifNoneMatch);
         }
 
-        await new CachedBody(entry, EntrySource.Cache, time).ExecuteAsync(context);
+        await new CachedBody(entry, EntrySource.Cache, default, Some.Time).ExecuteAsync(context);
         return context.Response;
     }
 

@@ -25,8 +25,9 @@ public sealed class ProductListTests
             new GetProductResult.Found(EntryOf(TimeSpan.FromMinutes(10)), EntrySource.NearCache),
             new GetProductResult.Found(EntryOf(TimeSpan.FromMinutes(1)), EntrySource.Cache),
             new GetProductResult.Absent(Some.NegativeEntry(), EntrySource.Cache),
-            GetProductResult.Requested.Instance,
-            new GetProductResult.Unavailable(Dependency.Broker));
+            new GetProductResult.Requested(),
+            new GetProductResult.Unavailable(Dependency.Broker),
+            new GetProductResult.OlderThanDemanded(Some.Entry(version: 5), new Forward(ForwardReason.Request, Collapsed: false)));
 
         var product = Encoding.UTF8.GetString(Some.Entry(version: 5).Body.Span);
         Assert.That(
@@ -34,7 +35,7 @@ public sealed class ProductListTests
             Is.EqualTo(
                 $$"""{"items":[{"id":1,"status":"hit","version":5,"age":61,"product":{{product}}},"""
                 + $$"""{"id":2,"status":"stale","version":5,"age":61,"product":{{product}}},"""
-                + """{"id":3,"status":"absent"},{"id":4,"status":"requested"},{"id":5,"status":"unavailable"}]}"""));
+                + """{"id":3,"status":"absent"},{"id":4,"status":"requested"},{"id":5,"status":"unavailable"},{"id":6,"status":"older","version":5}]}"""));
         Assert.That(response.ContentType, Is.EqualTo("application/json; charset=utf-8"));
     }
 
@@ -42,7 +43,7 @@ public sealed class ProductListTests
     public async Task AnAnswerThatIsNotCompleteIsNotKeptAndSaysWhenToComeBack()
     {
         var response = await SendAsync(
-            new GetProductResult.Found(EntryOf(TimeSpan.FromMinutes(10)), EntrySource.Cache), GetProductResult.Requested.Instance);
+            new GetProductResult.Found(EntryOf(TimeSpan.FromMinutes(10)), EntrySource.Cache), new GetProductResult.Requested());
 
         using (Assert.EnterMultipleScope())
         {
@@ -68,6 +69,17 @@ public sealed class ProductListTests
             Assert.That(response.Headers["Cache-Status"].ToString(), Is.EqualTo(cacheStatus));
             Assert.That(response.Headers.ContainsKey("Retry-After"), Is.False);
         }
+    }
+
+    [TestCase(ForwardReason.Request, true, ForwardReason.Stale, true, "fwd=stale; collapsed")]
+    [TestCase(ForwardReason.Stale, true, ForwardReason.Miss, false, "fwd=miss")]
+    public async Task AnIncompleteAnswerTellsTheFirstReasonOfItsParts(ForwardReason one, bool oneCollapsed, ForwardReason other, bool otherCollapsed, string status)
+    {
+        var response = await SendAsync(
+            new GetProductResult.Found(EntryOf(TimeSpan.FromMinutes(10)), EntrySource.Fill, new Forward(one, oneCollapsed)),
+            new GetProductResult.Requested(new Forward(other, otherCollapsed)));
+
+        Assert.That(response.Headers["Cache-Status"].ToString(), Is.EqualTo($"ProductCache; {status}"));
     }
 
     [TestCase("1,2,3", "1,2,3")]
@@ -108,7 +120,7 @@ public sealed class ProductListTests
     private async Task<HttpResponse> SendAsync(params GetProductResult[] results)
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
-        await new ProductList([.. results.Select((_, i) => new ProductId(i + 1))], results, time).ExecuteAsync(context);
+        await new ProductList([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow()).ExecuteAsync(context);
         await context.Response.BodyWriter.FlushAsync();
         return context.Response;
     }

@@ -29,7 +29,8 @@ public sealed class GetProductTests
         missing = new MissingProducts(cache, guardedCache, requests);
         nearCache = Substitute.For<INearCache>();
         time = new FakeTimeProvider(Some.Time);
-        handler = new GetProductHandler(nearCache, cache, missing, new EarlyRefresh(guardedCache, requests, time));
+        handler = new GetProductHandler(
+            nearCache, cache, missing, new RenewedProducts(guardedCache, nearCache, requests, time), new EarlyRefresh(guardedCache, requests, time), time);
         payload = null;
         cache.GetAsync(default!, default).ReturnsForAnyArgs(_ => payload);
         LeaseIs(Lease);
@@ -56,7 +57,7 @@ public sealed class GetProductTests
     [Test]
     public async Task WhatIsNotCachedIsAskedOfNobodyWhereOnlyTheCachedIsWanted()
     {
-        var result = await handler.Handle(new GetProduct(Some.Id, LongWait, OnlyIfCached: true), CancellationToken.None);
+        var result = await handler.Handle(new GetProduct(Some.Id, LongWait, new Freshness { OnlyIfCached = true }), CancellationToken.None);
 
         using (Assert.EnterMultipleScope())
         {
@@ -73,7 +74,7 @@ public sealed class GetProductTests
         CacheHolds(entry);
         time.Advance(entry.Lifetime * 2);
 
-        var result = await handler.Handle(new GetProduct(Some.Id, OnlyIfCached: true), CancellationToken.None);
+        var result = await handler.Handle(new GetProduct(Some.Id, Freshness: new Freshness { OnlyIfCached = true }), CancellationToken.None);
 
         using (Assert.EnterMultipleScope())
         {

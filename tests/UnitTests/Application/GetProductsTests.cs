@@ -41,8 +41,9 @@ public sealed class GetProductsTests
             await one.Received(1).Handle(new GetProduct(id, Wait), CancellationToken.None);
         }
 
-        answer.SetResult(GetProductResult.Requested.Instance);
-        Assert.That(await results, Has.Count.EqualTo(Ids.Length).And.All.SameAs(GetProductResult.Requested.Instance));
+        var requested = new GetProductResult.Requested();
+        answer.SetResult(requested);
+        Assert.That(await results, Has.Count.EqualTo(Ids.Length).And.All.SameAs(requested));
     }
 
     [Test]

@@ -109,6 +109,10 @@ internal sealed class HeldLeases : IGuardedCache
         return ReleaseFault is null ? Task.CompletedTask : Task.FromException(ReleaseFault);
     }
 
+    public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 

@@ -8,7 +8,7 @@ public sealed class InMemoryModelTests : GuardedCacheModel
     protected override int Runs => 20_000;
 
     [TestCase("ChangedIsPublishedForEntriesOnly", 1)]
-    [TestCase("ChangedIsPublishedBeforeTheRefresh", 7_000)]
+    [TestCase("ChangedIsPublishedBeforeTheRefresh", 14_000)]
     [TestCase("NearCacheIgnoresPendingReads", 1)]
     [TestCase("NearCacheIgnoresGaps", 4_000)]
     public Task AMistakeBesideTheCacheIsFound(string mistake, int firstRun) => AssertMistakeFoundAsync(mistake, firstRun);

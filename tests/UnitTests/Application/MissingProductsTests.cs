@@ -51,7 +51,7 @@ public sealed class MissingProductsTests
     public async Task HoweverManyWaitOneLooksAndAsksOnBehalfOfAll()
     {
         var reads = new Task<CachedProduct?>[Readers];
-        Parallel.For(0, Readers, i => reads[i] = missing.WaitAsync(Id, Wait, CancellationToken.None));
+        Parallel.For(0, Readers, i => reads[i] = WaitAsync(Id, Wait, CancellationToken.None));
 
         // A reader who registers during the first look has a second one made at once.
         var look = await cache.NextAsync();
@@ -124,6 +124,23 @@ public sealed class MissingProductsTests
     }
 
     [Test]
+    public async Task OnlyTheReaderWhoPublishedHasAskedByItself()
+    {
+        var publisher = missing.AskAsync(Id, CancellationToken.None);
+        var lease = await leases.NextAsync();
+        var other = missing.AskAsync(Id, CancellationToken.None);
+        lease.Answer(new Lease(Id, "token"));
+        (await requests.NextAsync()).Answer();
+
+        Assert.That(await publisher.WaitAsync(Held.Patience), Is.True);
+        Assert.That(await other.WaitAsync(Held.Patience), Is.False);
+
+        var late = missing.AskAsync(Id, CancellationToken.None);
+        (await leases.NextAsync()).Answer(null);
+        Assert.That(await late.WaitAsync(Held.Patience), Is.False);
+    }
+
+    [Test]
     public async Task AFailedPublishIsToldEvenIfTheLeaseCannotBeGivenBack()
     {
         leases.ReleaseFault = new UnavailableException(Dependency.Cache);
@@ -154,7 +171,7 @@ public sealed class MissingProductsTests
     [Test]
     public async Task AWaitingReaderLooksBeforeItAsks()
     {
-        var read = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var read = WaitAsync(Id, Wait, CancellationToken.None);
 
         (await cache.NextAsync()).Answer(Some.Entry(version: 3).Payload);
         var entry = await read.WaitAsync(Held.Patience);
@@ -171,7 +188,7 @@ public sealed class MissingProductsTests
     public async Task ANotificationDuringALookIsNotMissed()
     {
         leases.AnswerAllWith(null);
-        var read = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var read = WaitAsync(Id, Wait, CancellationToken.None);
 
         for (var round = 0; round < Rounds; round++)
         {
@@ -188,7 +205,7 @@ public sealed class MissingProductsTests
     [Test]
     public async Task ANotificationDuringTheRequestIsNotMissed()
     {
-        var read = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var read = WaitAsync(Id, Wait, CancellationToken.None);
 
         for (var round = 0; round < Rounds; round++)
         {
@@ -206,7 +223,7 @@ public sealed class MissingProductsTests
     public async Task ANotificationOfOtherProductsChangesNothing()
     {
         leases.AnswerAllWith(null);
-        var read = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var read = WaitAsync(Id, Wait, CancellationToken.None);
         var look = await cache.NextAsync();
 
         missing.Wake([new ProductId(1), new ProductId(2)]);
@@ -218,9 +235,9 @@ public sealed class MissingProductsTests
     [Test]
     public async Task AReaderWhoComesDuringALookIsNotServedByIt()
     {
-        var first = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var first = WaitAsync(Id, Wait, CancellationToken.None);
         var look = await cache.NextAsync();
-        var second = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var second = WaitAsync(Id, Wait, CancellationToken.None);
 
         look.Answer(Some.Entry(version: 1).Payload);
         var lookAgain = await cache.NextAsync();
@@ -239,9 +256,9 @@ public sealed class MissingProductsTests
     [Test]
     public async Task AReaderWhoComesDuringALookThatFailsIsNotFailedByIt()
     {
-        var first = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var first = WaitAsync(Id, Wait, CancellationToken.None);
         var look = await cache.NextAsync();
-        var second = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var second = WaitAsync(Id, Wait, CancellationToken.None);
 
         look.Fail(new UnavailableException(Dependency.Cache));
         Assert.That(() => first.WaitAsync(Held.Patience), Throws.TypeOf<UnavailableException>());
@@ -254,7 +271,7 @@ public sealed class MissingProductsTests
     public async Task ALostNotificationIsMadeUpForByLookingAgain()
     {
         leases.AnswerAllWith(null);
-        var read = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var read = WaitAsync(Id, Wait, CancellationToken.None);
 
         (await cache.NextAsync()).Answer(null);
         (await cache.NextAsync()).Answer(Some.Entry().Payload);
@@ -265,7 +282,7 @@ public sealed class MissingProductsTests
     [Test]
     public async Task ALeaseThatEndedWithoutAFillIsTakenAgain()
     {
-        var read = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var read = WaitAsync(Id, Wait, CancellationToken.None);
         (await cache.NextAsync()).Answer(null);
         (await leases.NextAsync()).Answer(null);
 
@@ -283,7 +300,7 @@ public sealed class MissingProductsTests
         leases.AnswerAllWith(null);
         cache.AnswerAllWith(null);
 
-        Assert.That(await missing.WaitAsync(Id, TimeSpan.FromMilliseconds(1), CancellationToken.None), Is.Null);
+        Assert.That(await WaitAsync(Id, TimeSpan.FromMilliseconds(1), CancellationToken.None), Is.Null);
     }
 
     [Test]
@@ -291,16 +308,16 @@ public sealed class MissingProductsTests
     {
         leases.AnswerAllWith(null);
         using var leaving = new CancellationTokenSource();
-        var cancelled = missing.WaitAsync(Id, Wait, leaving.Token);
+        var cancelled = WaitAsync(Id, Wait, leaving.Token);
         var look = await cache.NextAsync();
-        var timedOut = missing.WaitAsync(Id, TimeSpan.FromMilliseconds(1), CancellationToken.None);
+        var timedOut = WaitAsync(Id, TimeSpan.FromMilliseconds(1), CancellationToken.None);
         Assert.That(await timedOut.WaitAsync(Held.Patience), Is.Null);
         await leaving.CancelAsync();
         Assert.That(() => cancelled, Throws.InstanceOf<OperationCanceledException>());
         look.Answer(null);
 
         // Whoever would still look again for those who left would do so as often as for this reader.
-        var other = missing.WaitAsync(new ProductId(7), Wait, CancellationToken.None);
+        var other = WaitAsync(new ProductId(7), Wait, CancellationToken.None);
         for (var i = 0; i < 4; i++)
         {
             var next = await cache.NextAsync();
@@ -315,12 +332,12 @@ public sealed class MissingProductsTests
     public async Task AReaderWhoComesAfterAllHaveLeftIsServed()
     {
         using var leaving = new CancellationTokenSource();
-        var leaver = missing.WaitAsync(Id, Wait, leaving.Token);
+        var leaver = WaitAsync(Id, Wait, leaving.Token);
         var look = await cache.NextAsync();
         await leaving.CancelAsync();
         Assert.That(() => leaver, Throws.InstanceOf<OperationCanceledException>());
 
-        var read = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var read = WaitAsync(Id, Wait, CancellationToken.None);
         look.Answer(Some.Entry(version: 1).Payload);
         (await cache.NextAsync()).Answer(Some.Entry(version: 2).Payload);
 
@@ -332,10 +349,10 @@ public sealed class MissingProductsTests
     {
         using var leaving = new CancellationTokenSource();
         var waiting = new Task[MissingProducts.MaxWaitingReaders];
-        Parallel.For(0, waiting.Length, i => waiting[i] = missing.WaitAsync(Id, Wait, leaving.Token));
+        Parallel.For(0, waiting.Length, i => waiting[i] = WaitAsync(Id, Wait, leaving.Token));
         var look = await cache.NextAsync();
 
-        var tooMany = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var tooMany = WaitAsync(Id, Wait, CancellationToken.None);
         (await leases.NextAsync()).Answer(null);
         Assert.That(await tooMany.WaitAsync(Held.Patience), Is.Null);
         Assert.That(cache.Calls, Is.EqualTo(1));
@@ -343,10 +360,13 @@ public sealed class MissingProductsTests
         // Those who leave make room.
         await leaving.CancelAsync();
         Assert.That(() => Task.WhenAll(waiting), Throws.InstanceOf<OperationCanceledException>());
-        var read = missing.WaitAsync(Id, Wait, CancellationToken.None);
+        var read = WaitAsync(Id, Wait, CancellationToken.None);
         leases.AnswerAllWith(null);
         look.Answer(null);
         (await cache.NextAsync()).Answer(Some.Entry().Payload);
         Assert.That(await read.WaitAsync(Held.Patience), Is.Not.Null);
     }
+
+    private async Task<CachedProduct?> WaitAsync(ProductId id, TimeSpan wait, CancellationToken cancellationToken) =>
+        (await missing.WaitAsync(id, wait, cancellationToken)).Entry;
 }

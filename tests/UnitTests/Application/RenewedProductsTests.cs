@@ -1,0 +1,141 @@
+using Microsoft.Extensions.Time.Testing;
+using NSubstitute;
+using ProductCache.Application;
+using ProductCache.TestSupport;
+
+namespace ProductCache.UnitTests.Application;
+
+/// <summary>The cache is the in-memory one, which passes the same contract as Redis; what a Worker does is done by the test.</summary>
+public sealed class RenewedProductsTests
+{
+    private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
+
+    private FakeTimeProvider time = null!;
+    private InMemoryCache cache = null!;
+    private INearCache nearCache = null!;
+    private IProductRequests requests = null!;
+    private RenewedProducts renewed = null!;
+    private Func<Task> worker = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        time = new FakeTimeProvider(Some.Time);
+        cache = new InMemoryCache(time);
+        nearCache = Substitute.For<INearCache>();
+        requests = Substitute.For<IProductRequests>();
+        worker = () => Task.CompletedTask;
+        requests.PublishAsync(default, default).ReturnsForAnyArgs(_ => worker());
+        renewed = new RenewedProducts(cache, nearCache, requests, time);
+    }
+
+    [Test]
+    public async Task AReaderIsGivenWhatWasReadAfterItCame()
+    {
+        await FillAsync(version: 1);
+        worker = () => FillAsync(version: 2);
+
+        var read = WaitAsync();
+        renewed.Wake([Some.Id]);
+        var (entry, collapsed) = await read.WaitAsync(Held.Patience);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(entry?.Version, Is.EqualTo(2));
+            Assert.That(collapsed, Is.False);
+        }
+
+        nearCache.Received().Forget(Some.Id);
+    }
+
+    [Test]
+    public async Task AFillThatWasClaimedBeforeItCameWillNotDo()
+    {
+        var claim = (await cache.ClaimAsync([Some.Id], default))[0]!.Value;
+        var read = WaitAsync();
+        worker = () => FillAsync(version: 2);
+
+        await cache.FillAsync([new Fill(claim, Some.Entry(version: 1))], default);
+        renewed.Wake([Some.Id]);
+        await LookAgainUntilAnsweredAsync(read);
+
+        Assert.That((await read).Entry?.Version, Is.EqualTo(2));
+        await requests.ReceivedWithAnyArgs(1).PublishAsync(default, default);
+    }
+
+    [Test]
+    public async Task WhatSufficesEndsTheWait()
+    {
+        await FillAsync(version: 1);
+        var read = WaitAsync(suffices: entry => entry.Version >= 3);
+
+        // A refresh, which is no renewal.
+        await cache.RefreshAsync([new Refresh(Some.Id, 2, Some.Product(Some.Id, version: 3))], default);
+        renewed.Wake([Some.Id]);
+
+        Assert.That((await read.WaitAsync(Held.Patience)).Entry?.Version, Is.EqualTo(3));
+    }
+
+    [Test]
+    public async Task OneReaderAsksAndTheOthersAreCollapsed()
+    {
+        var reads = Enumerable.Range(0, 10).Select(_ => WaitAsync()).ToList();
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        await FillAsync(version: 2);
+        renewed.Wake([Some.Id]);
+        var answers = await Task.WhenAll(reads).WaitAsync(Held.Patience);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(answers.Select(answer => answer.Entry?.Version), Is.All.EqualTo(2));
+            Assert.That(answers.Count(answer => !answer.Collapsed), Is.EqualTo(1));
+        }
+
+        await requests.ReceivedWithAnyArgs(1).PublishAsync(default, default);
+    }
+
+    [Test]
+    public async Task NobodyIsToldAnythingThatDidNotComeInTime()
+    {
+        await FillAsync(version: 1);
+        var read = WaitAsync();
+
+        await LookAgainUntilAnsweredAsync(read);
+
+        Assert.That((await read).Entry, Is.Null);
+        nearCache.DidNotReceiveWithAnyArgs().Forget(default);
+    }
+
+    [Test]
+    public async Task AFailedRequestIsToldAndItsLeaseGivenBack()
+    {
+        worker = () => Task.FromException(new UnavailableException(Dependency.Broker));
+
+        Assert.That(() => WaitAsync(), Throws.TypeOf<UnavailableException>());
+        Assert.That(await cache.TakeLeaseAsync(Some.Id, default), Is.Not.Null);
+    }
+
+    private Task<(CachedProduct? Entry, bool Collapsed)> WaitAsync(Func<CachedProduct, bool>? suffices = null) =>
+        renewed.WaitAsync(Some.Id, suffices ?? (_ => false), Wait, CancellationToken.None);
+
+    private async Task LookAgainUntilAnsweredAsync(Task read)
+    {
+        for (var steps = 2 * (Wait / MissingProducts.LookAgainInterval); steps > 0 && !read.IsCompleted; steps--)
+        {
+            time.Advance(MissingProducts.LookAgainInterval);
+
+            // Whatever the step has set going runs on other threads.
+            await Task.WhenAny(read, Task.Delay(TimeSpan.FromMilliseconds(5)));
+        }
+
+        await read.WaitAsync(Held.Patience);
+    }
+
+    private async Task FillAsync(long version)
+    {
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        var claim = (await cache.ClaimAsync([Some.Id], default))[0]!.Value;
+        var entry = CachedProduct.Of(Some.Product(Some.Id, version), time.GetUtcNow(), TimeSpan.FromMinutes(10));
+        Assert.That(await cache.FillAsync([new Fill(claim, entry)], default), Is.EqualTo(new[] { FillOutcome.Stored }));
+    }
+}
