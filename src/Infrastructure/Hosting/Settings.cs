@@ -138,6 +138,9 @@ public sealed class Settings(IConfiguration configuration)
         return hosts;
     }
 
+    /// <summary>What only the one who reads a setting can tell to be wrong.</summary>
+    public void Refuse(string fault) => faults.Add(fault);
+
     /// <exception cref="SettingsException">Something read so far is missing or wrong.</exception>
     public void ThrowIfWrong()
     {
