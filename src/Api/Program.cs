@@ -1,4 +1,6 @@
 using ProductCache.Api;
 using ProductCache.Infrastructure.Hosting;
 
-return await ServiceProcess.RunAsync(args, ApiHost.Build);
+return args is [KeyCommand.Name, .. var rest]
+    ? KeyCommand.Run(rest, Console.Out, Console.Error)
+    : await ServiceProcess.RunAsync(args, ApiHost.Build);
