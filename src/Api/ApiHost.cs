@@ -21,12 +21,14 @@ public static class ApiHost
         var redis = RedisOptions.Read(settings);
         var nearCache = NearCacheOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
+        var access = AccessOptions.Read(settings);
         settings.ThrowIfWrong();
 
         builder.Services.AddUseCase<GetProduct, GetProductResult, GetProductHandler>();
         builder.Services.AddUseCase<GetProducts, IReadOnlyList<GetProductResult>, GetProductsHandler>();
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
+        builder.Services.AddAccess(access);
         builder.Services.AddProblems();
         builder.Services.AddSingleton<ReadMetrics>();
         builder.Services.AddSingleton<Products>();
@@ -36,6 +38,7 @@ public static class ApiHost
         var application = builder.Build();
         application.UseExceptionHandler();
         application.UseStatusCodePages();
+        application.UseAccess();
         application.MapOperations();
         application.Services.GetRequiredService<Products>().Map(application);
         application.MapProblems();

@@ -43,6 +43,9 @@ internal static class CacheHeaders
 {
     public const string CacheStatus = "Cache-Status";
 
+    /// <summary>Who may keep an answer; where it needs a credential, Refusals takes that back.</summary>
+    public const string Public = "public";
+
     // A near copy answers many readers in one second, with the same words.
     private static readonly ConditionalWeakTable<CachedProduct, Words> Remembered = [];
 
@@ -95,7 +98,7 @@ internal static class CacheHeaders
         public static Words Of(CachedProduct entry, EntrySource source, Forward forward, long age)
         {
             var lifetime = LifetimeOf(entry);
-            return new Words(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"public, max-age={lifetime}", source switch
+            return new Words(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"{Public}, max-age={lifetime}", source switch
             {
                 EntrySource.Fill => $"ProductCache; {WordsOf(forward, stored: true)}; ttl={lifetime - age}",
                 EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace ProductCache.Api;
 
 /// <summary>
-/// One sort of problem (RFC 9457): what it is over HTTP, and the outcome that the metric productcache.reads counts. Each
+/// One sort of problem (RFC 9457): what it is over HTTP, and the outcome that productcache.reads or productcache.refused counts. Each
 /// has a page docs/problems/{Name}.md, which the service shows at its type.
 /// </summary>
 internal sealed record Problem(string Name, int Status, string Title, string Outcome)
@@ -24,6 +24,13 @@ internal static class Problems
 
     public static readonly Problem NotAVersion = new("not-a-version", StatusCodes.Status400BadRequest, "Not a version", "bad_version");
 
+    public static readonly Problem NoCredential = new("no-credential", StatusCodes.Status401Unauthorized, "No credential", "no_credential");
+
+    public static readonly Problem WrongCredential = new(
+        "wrong-credential", StatusCodes.Status401Unauthorized, "Wrong credential", "wrong_credential");
+
+    public static readonly Problem MissingScope = new("missing-scope", StatusCodes.Status403Forbidden, "Missing scope", "missing_scope");
+
     public static readonly Problem NoSuchProduct = new("no-such-product", StatusCodes.Status404NotFound, "No such product", "absent");
 
     public static readonly Problem OlderThanDemanded = new(
@@ -37,11 +44,15 @@ internal static class Problems
     public static readonly Problem BrokerUnavailable = new(
         "broker-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "broker_unavailable");
 
+    public static readonly Problem AuthorityUnavailable = new(
+        "authority-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "authority_unavailable");
+
     public static readonly Problem NotCached = new("not-cached", StatusCodes.Status504GatewayTimeout, "Not cached", "not_cached");
 
     public static IReadOnlyList<Problem> All { get; } =
     [
-        NotAProductId, NotAListOfIds, NotAVersion, NoSuchProduct, OlderThanDemanded, TooManyMisses, NotCached, CacheUnavailable, BrokerUnavailable,
+        NotAProductId, NotAListOfIds, NotAVersion, NoCredential, WrongCredential, MissingScope, NoSuchProduct, OlderThanDemanded, TooManyMisses, NotCached,
+        CacheUnavailable, BrokerUnavailable, AuthorityUnavailable,
     ];
 
     /// <summary>What a reader who was told to come back should let pass, in seconds.</summary>

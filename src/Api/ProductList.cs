@@ -81,7 +81,7 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
 
         // The whole is as fresh as its oldest part.
         var fresh = entries.Min(entry => CacheHeaders.LifetimeOf(entry) - (long)entry.AgeAt(now).TotalSeconds);
-        headers.CacheControl = string.Create(CultureInfo.InvariantCulture, $"public, max-age={Math.Max(fresh, 0)}");
+        headers.CacheControl = string.Create(CultureInfo.InvariantCulture, $"{CacheHeaders.Public}, max-age={Math.Max(fresh, 0)}");
         headers[CacheHeaders.CacheStatus] = string.Create(
             CultureInfo.InvariantCulture, $"ProductCache; {(forwards.Count > 0 ? WordsOf(forwards, stored: true) : "hit")}; ttl={fresh}");
     }

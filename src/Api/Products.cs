@@ -17,9 +17,9 @@ internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetric
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods("/productapp/{id}", Reading.Methods, GetProduct);
-        routes.MapMethods("/api/v1/products/{id}", Reading.Methods, GetProduct);
-        routes.MapMethods("/api/v1/products", Reading.Methods, GetProducts);
+        routes.MapMethods("/productapp/{id}", Reading.Methods, GetProduct).RequireRead();
+        routes.MapMethods("/api/v1/products/{id}", Reading.Methods, GetProduct).RequireRead();
+        routes.MapMethods("/api/v1/products", Reading.Methods, GetProducts).RequireRead();
     }
 
     private async Task<IResult> GetProduct(string id, HttpContext http, CancellationToken cancellationToken)

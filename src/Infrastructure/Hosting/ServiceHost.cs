@@ -32,6 +32,9 @@ public static class ServiceHost
         // One line per failed produce, with a stack trace; the reader is told by the answer, the operator by the metric.
         ["Logging:LogLevel:MassTransit.SendTransport"] = nameof(LogLevel.None),
 
+        // An error with a stack trace for a token that cannot be checked; the client is told by the answer, the operator by the metric.
+        ["Logging:LogLevel:Microsoft.AspNetCore.Authentication"] = nameof(LogLevel.None),
+
         // Its being on makes the server start an Activity and a log scope for every request.
         ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = nameof(LogLevel.None),
     };

@@ -1,0 +1,113 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using ProductCache.Infrastructure.Hosting;
+
+namespace ProductCache.Api;
+
+/// <summary>
+/// Who may do what. A route says what it requires (RequireRead, RequireWrite, RequireAdminister) where it is mapped; one that
+/// says nothing is open. Credentials are API keys and, where an authority is configured, its tokens (JWT).
+/// </summary>
+internal static class Access
+{
+    // The policies.
+    public const string Read = "read";
+    public const string Write = "write";
+    public const string Administer = "administer";
+
+    /// <summary>Chooses between the other two by the look of the credential.</summary>
+    public const string AnyScheme = "Bearer";
+
+    public const string KeyScheme = "ApiKey";
+    public const string TokenScheme = "Token";
+
+    public const string ScopeClaim = "scope";
+
+    /// <summary>Where reads are open nothing is added to the route: no credential is even looked at.</summary>
+    public static TBuilder RequireRead<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder
+    {
+        route.Add(endpoint =>
+        {
+            if (endpoint.ApplicationServices.GetRequiredService<AccessOptions>().ReadsAreProtected)
+            {
+                endpoint.Metadata.Add(new AuthorizeAttribute(Read));
+            }
+        });
+        return route;
+    }
+
+    public static TBuilder RequireWrite<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Write);
+
+    public static TBuilder RequireAdminister<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Administer);
+
+    /// <summary>Whose credential it was; null on a route that requires none. A name of a token cannot be that of a key.</summary>
+    public static string? ClientOf(HttpContext http) => http.User.Identity is { IsAuthenticated: true } identity ? identity.Name : null;
+
+    public static ClaimsPrincipal PrincipalOf(string client, IEnumerable<string> scopes) => new(new ClaimsIdentity(
+        [new Claim(ClaimTypes.Name, client), .. scopes.Select(scope => new Claim(ScopeClaim, scope))], AnyScheme));
+
+    public static void AddAccess(this IServiceCollection services, AccessOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton(options.Keys);
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, Refusals>();
+
+        // Not AddAuthentication, which brings keys for cookies and a folder to keep them in.
+        services.AddAuthenticationCore();
+        services.AddWebEncoders();
+        services.TryAddSingleton(TimeProvider.System);
+        var schemes = new AuthenticationBuilder(services);
+        schemes.AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(KeyScheme, null);
+        if (options.Tokens is { } tokens)
+        {
+            schemes.AddTokens(tokens);
+        }
+
+        schemes.AddPolicyScheme(AnyScheme, null, policy => policy.ForwardDefaultSelector = http =>
+            options.Tokens is null || ApiKeyHandler.IsMeant(http.Request) ? KeyScheme : TokenScheme);
+
+        // The first scope is the one that a refusal names.
+        services.AddAuthorizationBuilder()
+            .AddPolicy(Read, policy => policy.AddAuthenticationSchemes(AnyScheme).RequireClaim(ScopeClaim, Scopes.Read, Scopes.Write, Scopes.Administer))
+            .AddPolicy(Write, policy => policy.AddAuthenticationSchemes(AnyScheme).RequireClaim(ScopeClaim, Scopes.Write))
+            .AddPolicy(Administer, policy => policy.AddAuthenticationSchemes(AnyScheme).RequireClaim(ScopeClaim, Scopes.Administer));
+    }
+
+    /// <summary>From here on <see cref="ClientOf"/> knows the client.</summary>
+    public static void UseAccess(this WebApplication application)
+    {
+        // A WebApplication puts both middlewares before all routes, unless these say that they are there: an open read would
+        // pay for them. AccessTests.AnOpenReadIsNotAuthenticated tells if that changes.
+        IApplicationBuilder pipeline = application;
+        pipeline.Properties["__AuthenticationMiddlewareSet"] = true;
+        pipeline.Properties["__AuthorizationMiddlewareSet"] = true;
+        pipeline.UseWhen(
+            http => http.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>() is not null, guarded => guarded.UseAuthorization());
+    }
+}
+
+/// <summary>API_READS, API_KEYS, JWT_AUTHORITY, JWT_AUDIENCE.</summary>
+internal sealed record AccessOptions(bool ReadsAreProtected, ApiKeys Keys, TokenOptions? Tokens)
+{
+    public static AccessOptions Read(Settings settings)
+    {
+        var reads = settings.Text("API_READS", "open");
+        if (reads is not ("open" or "protected"))
+        {
+            settings.Refuse($"API_READS must be open or protected, not '{reads}'.");
+        }
+
+        var options = new AccessOptions(reads == "protected", ApiKeys.Read(settings), TokenOptions.Read(settings));
+        if (options is { ReadsAreProtected: true, Keys.Count: 0, Tokens: null })
+        {
+            settings.Refuse("API_READS is protected, and neither API_KEYS nor JWT_AUTHORITY says who may read.");
+        }
+
+        return options;
+    }
+}

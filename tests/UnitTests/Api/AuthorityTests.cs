@@ -1,0 +1,65 @@
+using Microsoft.Extensions.Time.Testing;
+using Microsoft.IdentityModel.Protocols;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+using NSubstitute;
+using ProductCache.Api;
+
+namespace ProductCache.UnitTests.Api;
+
+public sealed class AuthorityTests
+{
+    private readonly FakeTimeProvider time = new();
+    private IConfigurationManager<OpenIdConnectConfiguration> documents = null!;
+
+    [SetUp]
+    public void SetUp() => documents = Substitute.For<IConfigurationManager<OpenIdConnectConfiguration>>();
+
+    [Test]
+    public void ASilentAuthorityHoldsNobodyBeyondTheDeadline()
+    {
+        documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(new TaskCompletionSource<OpenIdConnectConfiguration>().Task);
+
+        var waiting = new Authority(documents, time).GetConfigurationAsync(CancellationToken.None);
+        Assert.That(waiting.IsCompleted, Is.False);
+        time.Advance(Authority.Deadline);
+
+        Assert.That(() => waiting, Throws.TypeOf<AuthorityUnavailableException>());
+    }
+
+    [Test]
+    public async Task AllWhoComeDuringAFetchShareIt()
+    {
+        var fetch = new TaskCompletionSource<OpenIdConnectConfiguration>();
+        documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(fetch.Task);
+        var authority = new Authority(documents, time);
+
+        var (first, second) = (authority.GetConfigurationAsync(CancellationToken.None), authority.GetConfigurationAsync(CancellationToken.None));
+        fetch.SetResult(new OpenIdConnectConfiguration());
+
+        Assert.That(await first, Is.SameAs(await second));
+        await documents.ReceivedWithAnyArgs(1).GetConfigurationAsync(CancellationToken.None);
+    }
+
+    [Test]
+    public async Task AFetchThatFailedIsTriedAgain()
+    {
+        var found = new OpenIdConnectConfiguration();
+        documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(
+            Task.FromException<OpenIdConnectConfiguration>(new InvalidOperationException()), Task.FromResult(found));
+        var authority = new Authority(documents, time);
+
+        Assert.That(() => authority.GetConfigurationAsync(CancellationToken.None), Throws.TypeOf<AuthorityUnavailableException>());
+        Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(found));
+    }
+
+    // Not an outage: somebody left.
+    [Test]
+    public void AReaderWhoLeavesIsNotToldOfAnOutage()
+    {
+        documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(new TaskCompletionSource<OpenIdConnectConfiguration>().Task);
+
+        var waiting = new Authority(documents, time).GetConfigurationAsync(new CancellationToken(canceled: true));
+
+        Assert.That(() => waiting, Throws.InstanceOf<OperationCanceledException>());
+    }
+}
