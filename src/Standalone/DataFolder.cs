@@ -18,6 +18,9 @@ public sealed class DataFolder : IDisposable
 
     public string Path { get; }
 
+    /// <summary>Lines as in API_KEYS.</summary>
+    public string KeyFile => System.IO.Path.Combine(Path, "api-keys");
+
     // Read by ./run psql.
     private string ConnectionFile => System.IO.Path.Combine(Path, "connection.env");
 
@@ -41,23 +44,27 @@ public sealed class DataFolder : IDisposable
         }
     }
 
-    public void WriteConnection(PrivatePostgres postgres)
+    public void WriteConnection(PrivatePostgres postgres) => WriteForUs(ConnectionFile, string.Create(
+        CultureInfo.InvariantCulture,
+        $"PGHOST=127.0.0.1\nPGPORT={postgres.Port}\nPGUSER={PrivatePostgres.User}\nPGPASSWORD={postgres.Password}\nPGDATABASE={PrivatePostgres.Database}\n"));
+
+    public void WriteKey(string line) => WriteForUs(KeyFile, $"{line}\n");
+
+    public void Dispose()
     {
-        using var stream = new FileStream(ConnectionFile, new FileStreamOptions
+        File.Delete(ConnectionFile);
+        lockFile.Dispose();
+    }
+
+    private static void WriteForUs(string file, string text)
+    {
+        using var stream = new FileStream(file, new FileStreamOptions
         {
             Mode = FileMode.Create,
             Access = FileAccess.Write,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
         using var writer = new StreamWriter(stream);
-        writer.Write(string.Create(
-            CultureInfo.InvariantCulture,
-            $"PGHOST=127.0.0.1\nPGPORT={postgres.Port}\nPGUSER={PrivatePostgres.User}\nPGPASSWORD={postgres.Password}\nPGDATABASE={PrivatePostgres.Database}\n"));
-    }
-
-    public void Dispose()
-    {
-        File.Delete(ConnectionFile);
-        lockFile.Dispose();
+        writer.Write(text);
     }
 }

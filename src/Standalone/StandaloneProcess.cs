@@ -120,14 +120,17 @@ internal sealed class StandaloneProcess : IAsyncDisposable
             }
         }
 
+        var localKey = new LocalKey(folder);
+        localKey.AddTo(settings);
         var arguments = Arguments(settings);
         await StartHostAsync(WorkerHost.Build(arguments, configureWorker));
         var added = await SampleProducts.AddAsync(postgres.ConnectionString, CancellationToken.None);
         await StartHostAsync(ApiHost.Build(arguments, WithoutSignals));
-        Console.WriteLine(Banner(api, worker, postgres, redis, named ?? $"{settings["KAFKA_BOOTSTRAP"]} (embedded, in memory)", added, folder.Path));
+        var kafka = named ?? $"{settings["KAFKA_BOOTSTRAP"]} (embedded, in memory)";
+        Console.WriteLine(Banner(api, worker, postgres, redis, kafka, added, folder.Path, localKey.Keep()));
     }
 
-    private static string Banner(int api, int worker, PrivatePostgres postgres, PrivateRedis redis, string kafka, int added, string folder) => string.Create(
+    private static string Banner(int api, int worker, PrivatePostgres postgres, PrivateRedis redis, string kafka, int added, string folder, string key) => string.Create(
         CultureInfo.InvariantCulture,
         $"""
 
@@ -141,6 +144,8 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         Try, twice: the first request misses (202), the second is answered from the cache (200).
           curl -i http://localhost:{api}/productapp/1/
           curl -i http://localhost:{api}/productapp/1/
+
+        {key}
 
         Ctrl-C stops everything.
         """);

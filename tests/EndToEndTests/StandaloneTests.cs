@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
 using ProductCache.Standalone;
 using ProductCache.TestSupport;
@@ -9,10 +10,12 @@ namespace ProductCache.EndToEndTests;
 public sealed partial class StandaloneTests
 {
     private string folder = null!;
+    private bool protectedReads;
 
     [SetUp]
     public void CreateFolder()
     {
+        protectedReads = false;
         folder = Directory.CreateTempSubdirectory("product-cache-standalone-").FullName;
         File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
     }
@@ -36,6 +39,27 @@ public sealed partial class StandaloneTests
         await using var second = await StartAsync();
         Assert.That(second.Output, Does.Not.Contain("sample products added"));
         await AnswersAsync(second, "5000");
+    }
+
+    [Test]
+    public async Task ItsFirstStartTellsAKeyThatIsGoodFromThenOn()
+    {
+        protectedReads = true;
+        string key;
+        await using (var first = await StartAsync())
+        {
+            key = ApiKeyText().Match(first.Output).Value;
+            Assert.That(await StatusAsync(first, null), Is.EqualTo(401));
+            Assert.That(await StatusAsync(first, key), Is.AnyOf(200, 202));
+        }
+
+        var file = Path.Combine(folder, "api-keys");
+        Assert.That(File.GetUnixFileMode(file), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        Assert.That(await File.ReadAllTextAsync(file), Does.StartWith("local ").And.Not.Contain("pc_"));
+
+        await using var second = await StartAsync();
+        Assert.That(second.Output, Does.Not.Contain("pc_").And.Contain(file));
+        Assert.That(await StatusAsync(second, key), Is.AnyOf(200, 202));
     }
 
     [Test]
@@ -64,10 +88,28 @@ public sealed partial class StandaloneTests
     [GeneratedRegex(@"http://localhost:(\d+)/productapp/")]
     private static partial Regex ApiAddress();
 
+    [GeneratedRegex(@"(?<=API key: )pc_local_[\w-]{43}(?= \(shown once)")]
+    private static partial Regex ApiKeyText();
+
+    private static Uri AddressOf(ServiceUnderTest standalone, string id) =>
+        new($"http://localhost:{ApiAddress().Match(standalone.Output).Groups[1].Value}/productapp/{id}/");
+
+    private static async Task<int> StatusAsync(ServiceUnderTest standalone, string? key)
+    {
+        using var client = new HttpClient();
+        if (key is not null)
+        {
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        }
+
+        using var answer = await client.GetAsync(AddressOf(standalone, "1"));
+        return (int)answer.StatusCode;
+    }
+
     private static async Task AnswersAsync(ServiceUnderTest standalone, string id)
     {
         using var client = new HttpClient();
-        var address = new Uri($"http://localhost:{ApiAddress().Match(standalone.Output).Groups[1].Value}/productapp/{id}/");
+        var address = AddressOf(standalone, id);
         await Eventually.TrueAsync(async () =>
         {
             using var answer = await client.GetAsync(address);
@@ -76,7 +118,8 @@ public sealed partial class StandaloneTests
         });
     }
 
-    private ServiceUnderTest Launch() => ServiceUnderTest.Launch("Standalone", [KeyValuePair.Create("PRODUCTCACHE_DATA", folder)]);
+    private ServiceUnderTest Launch() => ServiceUnderTest.Launch(
+        "Standalone", [KeyValuePair.Create("PRODUCTCACHE_DATA", folder), KeyValuePair.Create("API_READS", protectedReads ? "protected" : "open")]);
 
     private async Task<ServiceUnderTest> StartAsync()
     {
