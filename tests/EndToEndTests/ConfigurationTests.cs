@@ -26,6 +26,9 @@ public sealed class ConfigurationTests
     [TestCase("Api", "REDIS_HOST", null, "REDIS_HOST is missing.")]
     [TestCase("Api", "REDIS_PASSWORD_FILE", "/nowhere", "REDIS_PASSWORD_FILE names a file that cannot be read: /nowhere.")]
     [TestCase("Api", "KAFKA_BOOTSTRAP", "localhost", "KAFKA_BOOTSTRAP must list brokers as host:port, not 'localhost'.")]
+    [TestCase("Api", "API_READS", "closed", "API_READS must be open or protected, not 'closed'.")]
+    [TestCase("Api", "API_KEYS", "#\nshop", "API_KEYS, line 2: a key is written as client scope[,scope] sha256:salt:hash.")]
+    [TestCase("Api", "JWT_AUDIENCE", "products", "JWT_AUTHORITY and JWT_AUDIENCE go together: JWT_AUTHORITY is missing.")]
     [TestCase("Api", "API_PORT", "70000", "API_PORT must be a whole number from 1 to 65535, not '70000'.")]
     public async Task AWrongSettingIsNamed(string service, string key, string? value, string sentence)
     {

@@ -10,6 +10,9 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
 {
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(30);
 
+    // Beginnings of the settings that must not come from whoever runs the tests.
+    private static readonly string[] Settings = ["API_", "DB_", "JWT_", "KAFKA_", "REDIS_"];
+
     private readonly ConcurrentQueue<string> lines = new();
 
     private ServiceUnderTest(Process process)
@@ -30,7 +33,7 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
     {
         var assembly = Path.Combine(AppContext.BaseDirectory, $"ProductCache.{name}.dll");
         var start = new ProcessStartInfo("dotnet", assembly) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var key in start.Environment.Keys.Where(key => key.StartsWith("DB_", StringComparison.Ordinal) || key.StartsWith("REDIS_", StringComparison.Ordinal) || key.StartsWith("KAFKA_", StringComparison.Ordinal)).ToList())
+        foreach (var key in start.Environment.Keys.Where(key => Settings.Any(beginning => key.StartsWith(beginning, StringComparison.Ordinal))).ToList())
         {
             start.Environment.Remove(key);
         }

@@ -1,0 +1,115 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using ProductCache.Api;
+using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>Every route of the service, asked with every sort of credential. Whoever adds a route says here who may use it.</summary>
+public sealed class AccessTests
+{
+    /// <summary>Its path, the body if there is one, and the statuses in the order of <see cref="Credentials"/>.</summary>
+    private sealed record Row(string Path, string WhereReadsAreOpen, string WhereReadsAreProtected, string? Body = null);
+
+    // A product that nobody has asked for is 202, so that is what a reader who may read gets.
+    private static readonly Dictionary<string, Row> Table = new()
+    {
+        ["* /health/live"] = new("/health/live", "200 200 200 200 200", "200 200 200 200 200"),
+        ["* /health/ready"] = new("/health/ready", "200 200 200 200 200", "200 200 200 200 200"),
+        ["* /metrics"] = new("/metrics", "200 200 200 200 200", "200 200 200 200 200"),
+        ["GET /problems/{name}"] = new("/problems/not-cached", "200 200 200 200 200", "200 200 200 200 200"),
+        ["HEAD /problems/{name}"] = new("/problems/not-cached", "200 200 200 200 200", "200 200 200 200 200"),
+        ["GET /productapp/{id}"] = new("/productapp/{id}/", "202 202 202 202 202", "401 401 202 202 202"),
+        ["HEAD /productapp/{id}"] = new("/productapp/{id}/", "202 202 202 202 202", "401 401 202 202 202"),
+        ["GET /api/v1/products/{id}"] = new("/api/v1/products/{id}", "202 202 202 202 202", "401 401 202 202 202"),
+        ["HEAD /api/v1/products/{id}"] = new("/api/v1/products/{id}", "202 202 202 202 202", "401 401 202 202 202"),
+        ["GET /api/v1/products"] = new("/api/v1/products?ids={id}", "200 200 200 200 200", "401 401 200 200 200"),
+        ["HEAD /api/v1/products"] = new("/api/v1/products?ids={id}", "200 200 200 200 200", "401 401 200 200 200"),
+    };
+
+    private static readonly NewApiKey Reader = NewApiKey.Create("reader", [Scopes.Read]);
+    private static readonly NewApiKey Writer = NewApiKey.Create("writer", [Scopes.Write]);
+    private static readonly NewApiKey Administrator = NewApiKey.Create("administrator", [Scopes.Administer]);
+
+    private static readonly (string Name, string? Text)[] Credentials =
+    [
+        ("none", null),
+        ("wrong", NewApiKey.Create("reader", Scopes.All).Text),
+        ("read-only", Reader.Text),
+        ("write", Writer.Text),
+        ("admin", Administrator.Text),
+    ];
+
+    [TestCase("open")]
+    [TestCase("protected")]
+    public async Task EveryRouteLetsInWhomTheTableSays(string reads)
+    {
+        var port = TestServer.FreePort();
+        await using var host = await StartAsync(port, reads);
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+        var routes = RoutesOf(host).ToList();
+        Assert.That(routes, Is.EquivalentTo(Table.Keys), "Each route has a row in the table.");
+
+        List<string> differences = [];
+        foreach (var route in routes)
+        {
+            var row = Table[route];
+            var expected = (reads == "open" ? row.WhereReadsAreOpen : row.WhereReadsAreProtected).Split(' ');
+            Assert.That(expected, Has.Length.EqualTo(Credentials.Length), route);
+            foreach (var ((name, text), status) in Credentials.Zip(expected))
+            {
+                var answered = await StatusAsync(http, route.Split(' ')[0], row, text);
+                if (answered != status)
+                {
+                    differences.Add($"{route}, {name}: {answered} instead of {status}");
+                }
+            }
+        }
+
+        Assert.That(differences, Is.Empty);
+    }
+
+    private static async Task<WebApplication> StartAsync(int port, string reads)
+    {
+        var (redis, kafka) = (await SharedServers.Redis, await SharedServers.Kafka);
+        Dictionary<string, string> settings = new(kafka.ClientSettings)
+        {
+            ["REDIS_HOST"] = redis.Host,
+            ["REDIS_PORT"] = redis.Port.ToString(CultureInfo.InvariantCulture),
+            ["KAFKA_BOOTSTRAP"] = kafka.Bootstrap,
+            ["API_PORT"] = port.ToString(CultureInfo.InvariantCulture),
+            ["API_READS"] = reads,
+            ["API_KEYS"] = string.Join(';', Reader.Line, Writer.Line, Administrator.Line),
+            ["Logging:LogLevel:Default"] = "Warning",
+        };
+        var host = ApiHost.Build([.. settings.Select(setting => $"--{setting.Key}={setting.Value}")]);
+        await host.StartAsync();
+        using var http = new HttpClient();
+        await Eventually.TrueAsync(async () =>
+        {
+            using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/health/ready"));
+            return answer.IsSuccessStatusCode;
+        });
+        return host;
+    }
+
+    // One that names no methods accepts all: * here, and GET to ask.
+    private static IEnumerable<string> RoutesOf(IEndpointRouteBuilder host) =>
+        from endpoint in host.DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+        from method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["*"]
+        select $"{method} {endpoint.RoutePattern.RawText}";
+
+    private static async Task<string> StatusAsync(HttpClient http, string method, Row row, string? credential)
+    {
+        var path = row.Path.Replace("{id}", TestProducts.NewId().ToString(), StringComparison.Ordinal);
+        using var request = new HttpRequestMessage(method == "*" ? HttpMethod.Get : new HttpMethod(method), path);
+        request.Headers.Authorization = credential is null ? null : new AuthenticationHeaderValue("Bearer", credential);
+        request.Content = row.Body is null ? null : new StringContent(row.Body, Encoding.UTF8, "application/json");
+        using var answer = await http.SendAsync(request);
+        return ((int)answer.StatusCode).ToString(CultureInfo.InvariantCulture);
+    }
+}
