@@ -50,10 +50,21 @@ public sealed class AccessTests
     {
         var port = TestServer.FreePort();
         await using var host = await StartAsync(port, reads);
-        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
-        var routes = RoutesOf(host).ToList();
-        Assert.That(routes, Is.EquivalentTo(Table.Keys), "Each route has a row in the table.");
+        try
+        {
+            var routes = RoutesOf(host).ToList();
+            Assert.That(routes, Is.EquivalentTo(Table.Keys), "Each route has a row in the table.");
+            Assert.That(await DifferencesAsync(port, reads, routes), Is.Empty);
+        }
+        finally
+        {
+            await host.StopAsync();
+        }
+    }
 
+    private static async Task<List<string>> DifferencesAsync(int port, string reads, IEnumerable<string> routes)
+    {
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
         List<string> differences = [];
         foreach (var route in routes)
         {
@@ -70,7 +81,7 @@ public sealed class AccessTests
             }
         }
 
-        Assert.That(differences, Is.Empty);
+        return differences;
     }
 
     private static async Task<WebApplication> StartAsync(int port, string reads)
@@ -85,6 +96,7 @@ public sealed class AccessTests
             ["API_READS"] = reads,
             ["API_KEYS"] = string.Join(';', Reader.Line, Writer.Line, Administrator.Line),
             ["Logging:LogLevel:Default"] = "Warning",
+            ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Warning",
         };
         var host = ApiHost.Build([.. settings.Select(setting => $"--{setting.Key}={setting.Value}")]);
         await host.StartAsync();
