@@ -29,7 +29,7 @@ internal sealed partial class Refusals(IMeterFactory meters, ILogger<Refusals> l
         LogRefused(problem.Outcome, context.GetEndpoint()?.DisplayName, context.Connection.RemoteIpAddress);
         if (problem == Problems.AuthorityUnavailable)
         {
-            await Problems.Unavailable(context, problem, detail).ExecuteAsync(context);
+            await Problems.ComeBack(context, problem, detail).ExecuteAsync(context);
             return;
         }
 
