@@ -20,7 +20,7 @@ internal static class SqlReads
         var first = await servers.InsertAsync(5_000);
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddPostgres(new PostgresOptions(servers.ConnectionString + ";Max Auto Prepare=20;Auto Prepare Min Usages=2"));
+        services.AddPostgresForWorkers(new PostgresOptions(servers.ConnectionString + ";Max Auto Prepare=20;Auto Prepare Min Usages=2"));
         await using var provider = services.BuildServiceProvider();
         var store = provider.GetRequiredService<IProductStore>();
 

@@ -1,7 +1,9 @@
+using FluentValidation;
 using ProductCache.Application;
 using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Kafka;
+using ProductCache.Infrastructure.Postgres;
 using ProductCache.Infrastructure.Redis;
 
 namespace ProductCache.Api;
@@ -18,6 +20,7 @@ public static class ApiHost
     {
         var settings = ServiceHost.ReadSettings(args);
         var builder = ServiceHost.CreateBuilder(args, settings, "API_PORT", 8000);
+        var postgres = PostgresOptions.Read(settings);
         var redis = RedisOptions.Read(settings);
         var nearCache = NearCacheOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
@@ -26,12 +29,22 @@ public static class ApiHost
 
         builder.Services.AddUseCase<GetProduct, GetProductResult, GetProductHandler>();
         builder.Services.AddUseCase<GetProducts, IReadOnlyList<GetProductResult>, GetProductsHandler>();
+        builder.Services.AddUseCase<ListProducts, ProductsPage?, ListProductsHandler>();
+        builder.Services.AddUseCase<CreateProduct, WriteResult, CreateProductHandler>();
+        builder.Services.AddUseCase<UpdateProduct, WriteResult, UpdateProductHandler>();
+        builder.Services.AddUseCase<DeleteProduct, WriteResult, DeleteProductHandler>();
+        builder.Services.AddUseCase<PurgeCache, PurgeCacheResult, PurgeCacheHandler>();
+        builder.Services.AddValidatorsFromAssemblyContaining<ProductDraftValidator>(ServiceLifetime.Singleton);
+        builder.Services.AddPostgresForWriters(postgres);
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddAccess(access);
         builder.Services.AddProblems();
         builder.Services.AddSingleton<ReadMetrics>();
+        builder.Services.AddSingleton<Catalogue>();
         builder.Services.AddSingleton<Products>();
+        builder.Services.AddSingleton<ProductWrites>();
+        builder.Services.AddSingleton<CacheAdministration>();
         builder.Services.AddHostedService<RejectedRequests>();
 
         configure(builder.Services);
@@ -41,6 +54,8 @@ public static class ApiHost
         application.UseAccess();
         application.MapOperations();
         application.Services.GetRequiredService<Products>().Map(application);
+        application.Services.GetRequiredService<ProductWrites>().Map(application);
+        application.Services.GetRequiredService<CacheAdministration>().Map(application);
         application.MapProblems();
         return application;
     }

@@ -24,6 +24,15 @@ internal static class Problems
 
     public static readonly Problem NotAVersion = new("not-a-version", StatusCodes.Status400BadRequest, "Not a version", "bad_version");
 
+    public static readonly Problem NotAPage = new("not-a-page", StatusCodes.Status400BadRequest, "Not a page of the list", "bad_page");
+
+    public static readonly Problem MalformedBody = new("malformed-body", StatusCodes.Status400BadRequest, "Malformed body", "malformed_body");
+
+    public static readonly Problem NotAPrecondition = new("not-a-precondition", StatusCodes.Status400BadRequest, "Not a precondition", "bad_precondition");
+
+    public static readonly Problem NotAnIdempotencyKey = new(
+        "not-an-idempotency-key", StatusCodes.Status400BadRequest, "Not an idempotency key", "bad_idempotency_key");
+
     public static readonly Problem NoCredential = new("no-credential", StatusCodes.Status401Unauthorized, "No credential", "no_credential");
 
     public static readonly Problem WrongCredential = new(
@@ -32,6 +41,26 @@ internal static class Problems
     public static readonly Problem MissingScope = new("missing-scope", StatusCodes.Status403Forbidden, "Missing scope", "missing_scope");
 
     public static readonly Problem NoSuchProduct = new("no-such-product", StatusCodes.Status404NotFound, "No such product", "absent");
+
+    public static readonly Problem BodyTooSlow = new("body-too-slow", StatusCodes.Status408RequestTimeout, "Body too slow", "body_too_slow");
+
+    public static readonly Problem RefusedByDatabase = new("refused-by-database", StatusCodes.Status409Conflict, "Refused by the database", "refused");
+
+    public static readonly Problem PreconditionFailed = new(
+        "precondition-failed", StatusCodes.Status412PreconditionFailed, "Precondition failed", "precondition_failed");
+
+    public static readonly Problem BodyTooLarge = new("body-too-large", StatusCodes.Status413PayloadTooLarge, "Body too large", "body_too_large");
+
+    public static readonly Problem UnsupportedContent = new(
+        "unsupported-content", StatusCodes.Status415UnsupportedMediaType, "Unsupported content", "unsupported_content");
+
+    public static readonly Problem InvalidProduct = new("invalid-product", StatusCodes.Status422UnprocessableEntity, "Invalid product", "invalid_product");
+
+    public static readonly Problem IdempotencyKeyReused = new(
+        "idempotency-key-reused", StatusCodes.Status422UnprocessableEntity, "Idempotency key reused", "idempotency_key_reused");
+
+    public static readonly Problem PreconditionRequired = new(
+        "precondition-required", StatusCodes.Status428PreconditionRequired, "Precondition required", "precondition_required");
 
     public static readonly Problem OlderThanDemanded = new(
         "older-than-demanded", StatusCodes.Status412PreconditionFailed, "Older than demanded", "older_than_demanded");
@@ -44,6 +73,9 @@ internal static class Problems
     public static readonly Problem BrokerUnavailable = new(
         "broker-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "broker_unavailable");
 
+    public static readonly Problem StoreUnavailable = new(
+        "store-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "store_unavailable");
+
     public static readonly Problem AuthorityUnavailable = new(
         "authority-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "authority_unavailable");
 
@@ -51,8 +83,10 @@ internal static class Problems
 
     public static IReadOnlyList<Problem> All { get; } =
     [
-        NotAProductId, NotAListOfIds, NotAVersion, NoCredential, WrongCredential, MissingScope, NoSuchProduct, OlderThanDemanded, TooManyMisses, NotCached,
-        CacheUnavailable, BrokerUnavailable, AuthorityUnavailable,
+        NotAProductId, NotAListOfIds, NotAVersion, NotAPage, MalformedBody, NotAPrecondition, NotAnIdempotencyKey, NoCredential, WrongCredential,
+        MissingScope, NoSuchProduct, BodyTooSlow, RefusedByDatabase, OlderThanDemanded, PreconditionFailed, BodyTooLarge, UnsupportedContent,
+        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
+        AuthorityUnavailable, NotCached,
     ];
 
     /// <summary>What a reader who was told to come back should let pass, in seconds.</summary>
@@ -60,6 +94,14 @@ internal static class Problems
 
     public static ProblemHttpResult Of(Problem problem, string detail) =>
         TypedResults.Problem(detail, type: problem.Type, statusCode: problem.Status, title: problem.Title);
+
+    /// <summary>All faults of a body at once, each with the place where it is.</summary>
+    public static ProblemHttpResult OfBody(IEnumerable<BodyFault> faults) => TypedResults.Problem(
+        "The body does not say a valid product; errors has the places.",
+        type: InvalidProduct.Type,
+        statusCode: InvalidProduct.Status,
+        title: InvalidProduct.Title,
+        extensions: [new KeyValuePair<string, object?>("errors", faults.ToList())]);
 
     /// <summary>One that says when to come back, and is nobody's to keep.</summary>
     public static ProblemHttpResult ComeBack(HttpContext http, Problem problem, string detail)

@@ -13,7 +13,7 @@ namespace ProductCache.Api;
 /// The routes of products, and what their outcomes are over HTTP. One object for all requests: a parameter that is a service
 /// would cost each of them a scope of its own.
 /// </summary>
-internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetrics metrics)
+internal sealed class Products(IMediator mediator, Catalogue catalogue, TimeProvider time, ReadMetrics metrics)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -27,8 +27,7 @@ internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetric
         if (!ProductId.TryParse(id, out var productId))
         {
             metrics.Count(Problems.NotAProductId.Outcome);
-            return Problems.Of(
-                Problems.NotAProductId, "A product id is a whole number from 1 to 9223372036854775807, in digits without sign or leading zero.");
+            return NotAnId();
         }
 
         if (!Reading.TryReadFreshness(http.Request.Headers, out var freshness))
@@ -74,6 +73,11 @@ internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetric
 
     private async Task<IResult> GetProducts(HttpContext http, CancellationToken cancellationToken)
     {
+        if (!http.Request.Query.ContainsKey("ids"))
+        {
+            return await catalogue.ListAsync(http, cancellationToken);
+        }
+
         if (!TryReadIds(http.Request.Query["ids"], out var ids, out var fault))
         {
             metrics.Count(Problems.NotAListOfIds.Outcome);
@@ -105,6 +109,9 @@ internal sealed class Products(IMediator mediator, TimeProvider time, ReadMetric
             : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable.Dependency)
             : TooManyMisses(http);
     }
+
+    internal static ProblemHttpResult NotAnId() => Problems.Of(
+        Problems.NotAProductId, "A product id is a whole number from 1 to 9223372036854775807, in digits without sign or leading zero.");
 
     /// <summary>ids=1,2,3, in one parameter or several; an id that comes again is folded into its first place.</summary>
     internal static bool TryReadIds(StringValues parameters, out IReadOnlyList<ProductId> ids, out string fault)

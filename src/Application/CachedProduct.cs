@@ -1,7 +1,5 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using ProductCache.Domain;
 
 namespace ProductCache.Application;
@@ -31,9 +29,6 @@ public sealed class CachedProduct
     // The year 9999, as far as DateTimeOffset goes.
     private const long MaxMilliseconds = 253_402_300_799_999;
 
-    // The body is application/json, never part of a page: no escapes for the sake of HTML.
-    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     private CachedProduct(byte[] payload) => Payload = payload;
 
     public byte[] Payload { get; }
@@ -59,16 +54,7 @@ public sealed class CachedProduct
     {
         using var stream = new MemoryStream(HeaderLength + 64 + product.Name.Length + product.Description.Length);
         stream.Write(HeaderOf(product.Version.Value, filledAt, lifetime));
-        using (var json = new Utf8JsonWriter(stream, WriterOptions))
-        {
-            json.WriteStartObject();
-            json.WriteNumber("id"u8, product.Id.Value);
-            json.WriteString("name"u8, product.Name);
-            json.WriteNumber("price"u8, product.Price.Amount);
-            json.WriteString("description"u8, product.Description);
-            json.WriteEndObject();
-        }
-
+        ProductJson.Write(stream, product);
         return new CachedProduct(stream.ToArray());
     }
 

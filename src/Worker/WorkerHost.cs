@@ -29,7 +29,7 @@ public static class WorkerHost
         builder.Services.AddUseCase<FillCache, FillCacheResult, FillCacheHandler>();
         builder.Services.AddUseCase<RefreshCache, RefreshCacheResult, RefreshCacheHandler>();
         builder.Services.AddUseCase<RelayChanges, RelayChangesResult, RelayChangesHandler>();
-        builder.Services.AddPostgres(postgres);
+        builder.Services.AddPostgresForWorkers(postgres);
         builder.Services.AddRedisForWorkers(redis);
         builder.Services.AddKafkaForWorkers(kafka);
 

@@ -15,7 +15,8 @@ public sealed class AccessTests
     /// <summary>Its path, the body if there is one, and the statuses in the order of <see cref="Credentials"/>.</summary>
     private sealed record Row(string Path, string WhereReadsAreOpen, string WhereReadsAreProtected, string? Body = null);
 
-    // A product that nobody has asked for is 202, so that is what a reader who may read gets.
+    // A product that nobody has asked for is 202, so that is what a reader who may read gets. A writer is let in as far as to be told
+    // what is wrong with its request.
     private static readonly Dictionary<string, Row> Table = new()
     {
         ["* /health/live"] = new("/health/live", "200 200 200 200 200", "200 200 200 200 200"),
@@ -28,6 +29,11 @@ public sealed class AccessTests
         ["GET /api/v1/products/{id}"] = new("/api/v1/products/{id}", "202 202 202 202 202", "401 401 202 202 202"),
         ["HEAD /api/v1/products/{id}"] = new("/api/v1/products/{id}", "202 202 202 202 202", "401 401 202 202 202"),
         ["GET /api/v1/products"] = new("/api/v1/products?ids={id}", "200 200 200 200 200", "401 401 200 200 200"),
+        ["POST /api/v1/products"] = new("/api/v1/products", "401 401 403 422 403", "401 401 403 422 403", Body: "{}"),
+        ["PUT /api/v1/products/{id}"] = new("/api/v1/products/{id}", "401 401 403 428 403", "401 401 403 428 403"),
+        ["PATCH /api/v1/products/{id}"] = new("/api/v1/products/{id}", "401 401 403 428 403", "401 401 403 428 403"),
+        ["DELETE /api/v1/products/{id}"] = new("/api/v1/products/0", "401 401 403 400 403", "401 401 403 400 403"),
+        ["DELETE /api/v1/cache/products/{id}"] = new("/api/v1/cache/products/{id}", "401 401 403 403 204", "401 401 403 403 204"),
         ["HEAD /api/v1/products"] = new("/api/v1/products?ids={id}", "200 200 200 200 200", "401 401 200 200 200"),
     };
 
@@ -89,6 +95,10 @@ public sealed class AccessTests
         var (redis, kafka) = (await SharedServers.Redis, await SharedServers.Kafka);
         Dictionary<string, string> settings = new(kafka.ClientSettings)
         {
+            ["DB_HOST"] = "127.0.0.1",
+            ["DB_NAME"] = "products",
+            ["DB_USER"] = "nobody",
+            ["DB_PASSWORD"] = "not used",
             ["REDIS_HOST"] = redis.Host,
             ["REDIS_PORT"] = redis.Port.ToString(CultureInfo.InvariantCulture),
             ["KAFKA_BOOTSTRAP"] = kafka.Bootstrap,

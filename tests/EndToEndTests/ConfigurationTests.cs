@@ -23,6 +23,7 @@ public sealed class ConfigurationTests
     [TestCase("Worker", "DB_PORT", "none", "DB_PORT must be a whole number from 1 to 65535, not 'none'.")]
     [TestCase("Worker", "CACHE_TTL_SECONDS", "0", "CACHE_TTL_SECONDS must be a whole number from 1 to 2592000, not '0'.")]
     [TestCase("Worker", "KAFKA_CREATE_TOPICS", "maybe", "KAFKA_CREATE_TOPICS must be true or false, not 'maybe'.")]
+    [TestCase("Api", "DB_NAME", null, "DB_NAME is missing.")]
     [TestCase("Api", "REDIS_HOST", null, "REDIS_HOST is missing.")]
     [TestCase("Api", "REDIS_PASSWORD_FILE", "/nowhere", "REDIS_PASSWORD_FILE names a file that cannot be read: /nowhere.")]
     [TestCase("Api", "KAFKA_BOOTSTRAP", "localhost", "KAFKA_BOOTSTRAP must list brokers as host:port, not 'localhost'.")]

@@ -1,5 +1,4 @@
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -8,7 +7,7 @@ using Npgsql;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Brings the schema up to date when the process starts, as soon as PostgreSQL answers. Not ready until then.</summary>
-internal sealed class Migrator(IServiceScopeFactory scopes, NpgsqlDataSource dataSource, ILogger<Migrator> logger)
+internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, NpgsqlDataSource dataSource, ILogger<Migrator> logger)
     : BackgroundService, IHealthCheck
 {
     /// <summary>Any number that no other user of the database takes for an advisory lock.</summary>
@@ -35,10 +34,9 @@ internal sealed class Migrator(IServiceScopeFactory scopes, NpgsqlDataSource dat
         await ExecuteAsync(connection, "SELECT pg_advisory_lock($1)", cancellationToken);
         try
         {
-            await using var scope = scopes.CreateAsyncScope();
-            var database = scope.ServiceProvider.GetRequiredService<ProductsDbContext>().Database;
-            database.SetCommandTimeout(Deadline);
-            await database.MigrateAsync(cancellationToken);
+            await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+            context.Database.SetCommandTimeout(Deadline);
+            await context.Database.MigrateAsync(cancellationToken);
         }
         finally
         {

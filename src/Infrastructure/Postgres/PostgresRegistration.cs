@@ -8,13 +8,10 @@ namespace ProductCache.Infrastructure.Postgres;
 
 public static class PostgresRegistration
 {
-    /// <summary>The product store, the outbox and its relay, and the schema's migration at start.</summary>
-    public static IServiceCollection AddPostgres(this IServiceCollection services, PostgresOptions options)
+    /// <summary>What Workers need: the product store, the outbox and its relay, and the schema's migration at start.</summary>
+    public static IServiceCollection AddPostgresForWorkers(this IServiceCollection services, PostgresOptions options)
     {
-        services.TryAddSingleton(_ => new NpgsqlDataSourceBuilder(options.ConnectionString).Build());
-        services.AddDbContext<ProductsDbContext>((provider, builder) => builder
-            .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
-            .UseSnakeCaseNamingConvention());
+        services.AddPostgres(options);
         services.AddSingleton<IProductStore, ProductStore>();
         services.AddSingleton<ChangeOutbox>();
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
@@ -23,5 +20,22 @@ public static class PostgresRegistration
         services.AddHostedService(provider => provider.GetRequiredService<Migrator>());
         services.AddHealthChecks().AddCheck<Migrator>("database", tags: ["ready"]);
         return services;
+    }
+
+    /// <summary>What writers and those who leaf through the catalogue need. Reads of a product do without, so readiness does not depend on it.</summary>
+    public static IServiceCollection AddPostgresForWriters(this IServiceCollection services, PostgresOptions options)
+    {
+        services.AddPostgres(options);
+        services.AddSingleton<IProductWriter, ProductWriter>();
+        services.AddSingleton<IProductCatalogue, ProductCatalogue>();
+        return services;
+    }
+
+    private static void AddPostgres(this IServiceCollection services, PostgresOptions options)
+    {
+        services.TryAddSingleton(_ => new NpgsqlDataSourceBuilder(options.ConnectionString).Build());
+        services.AddDbContextFactory<ProductsDbContext>((provider, builder) => builder
+            .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
+            .UseSnakeCaseNamingConvention());
     }
 }

@@ -60,6 +60,26 @@ public sealed class ParkedChangeRow
     public DateTimeOffset ParkedAt { get; set; }
 }
 
+/// <summary>
+/// A row of idempotency_keys: the answer to a creation, kept so that a repeated request creates nothing. Written in the same
+/// transaction as its product.
+/// </summary>
+public sealed class IdempotencyKeyRow
+{
+    public required string Client { get; set; }
+
+    public required string Key { get; set; }
+
+    /// <summary>Of what was asked for.</summary>
+    public required byte[] Fingerprint { get; set; }
+
+    public long ProductId { get; set; }
+
+    public long Version { get; set; }
+
+    public DateTimeOffset CreatedAt { get; set; }
+}
+
 public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> options) : DbContext(options)
 {
     public DbSet<ProductRow> Products => Set<ProductRow>();
@@ -86,6 +106,15 @@ public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> option
         products.Property(product => product.Version).HasDefaultValue(0L).ValueGeneratedOnAddOrUpdate().IsConcurrencyToken();
         products.Property(product => product.CreatedAt).HasDefaultValueSql("now()").ValueGeneratedOnAdd();
         products.Property(product => product.UpdatedAt).HasDefaultValueSql("now()").ValueGeneratedOnAddOrUpdate();
+
+        // For parts of names, in any case.
+        modelBuilder.HasPostgresExtension("pg_trgm");
+        products.HasIndex(product => product.Name).HasMethod("gin").HasOperators("gin_trgm_ops");
+
+        var keys = modelBuilder.Entity<IdempotencyKeyRow>().ToTable("idempotency_keys");
+        keys.HasKey(key => new { key.Client, key.Key });
+        keys.HasIndex(key => key.CreatedAt);
+        keys.Property(key => key.CreatedAt).HasDefaultValueSql("now()");
 
         var changes = modelBuilder.Entity<ProductChangesRow>().ToTable("product_changes");
         changes.HasKey(change => new { change.Bulk, change.Seq });

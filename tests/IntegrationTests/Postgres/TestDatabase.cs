@@ -16,7 +16,7 @@ internal sealed class TestDatabase : IAsyncDisposable
         ConnectionString = connectionString;
         var collection = new ServiceCollection();
         collection.AddLogging(logging => logging.ClearProviders());
-        collection.AddPostgres(new PostgresOptions(connectionString));
+        collection.AddPostgresForWorkers(new PostgresOptions(connectionString));
         services = collection.BuildServiceProvider();
     }
 

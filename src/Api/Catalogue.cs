@@ -1,0 +1,125 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text.Json;
+using MediatR;
+using Microsoft.AspNetCore.WebUtilities;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.Api;
+
+/// <summary>
+/// All products, page by page in the order of their ids, and those whose names have a part in common: for people, from PostgreSQL.
+/// <code>
+/// {"items":[{"id":1,"name":"…","price":123.45,"description":"…","version":5}],"next":"…"}
+/// </code>
+/// next is the cursor of the next page, if there is one; so is the header Link with rel="next".
+/// </summary>
+internal sealed class Catalogue(IMediator mediator)
+{
+    private const byte CursorFormat = 1;
+    private const int CursorLength = 1 + sizeof(long);
+
+    private static readonly string[] Parameters = ["after", "limit", "q"];
+
+    public async Task<IResult> ListAsync(HttpContext http, CancellationToken cancellationToken)
+    {
+        var query = http.Request.Query;
+        ProductId? after = null;
+        var limit = ListProductsHandler.DefaultLimit;
+        string? name = null;
+        if (query.Keys.FirstOrDefault(key => !Parameters.Contains(key)) is not null || query.Any(parameter => parameter.Value.Count > 1))
+        {
+            return NotAPage("The parameters of a list are after, limit and q, each at most once. Products by their ids are read with ids alone.");
+        }
+
+        if (query.TryGetValue("after", out var cursor) && !TryReadCursor(cursor.ToString(), out after))
+        {
+            return NotAPage("after is the cursor that the page before has told.");
+        }
+
+        if (query.TryGetValue("limit", out var number)
+            && !(int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= ListProductsHandler.MaxLimit))
+        {
+            return NotAPage($"limit is a whole number from 1 to {ListProductsHandler.MaxLimit}.");
+        }
+
+        if (query.TryGetValue("q", out var part))
+        {
+            name = part.ToString();
+            if (name.EnumerateRunes().Count() is < ListProductsHandler.MinNameLength or > ListProductsHandler.MaxNameLength || name.Any(char.IsControl))
+            {
+                return NotAPage(
+                    $"q is a part of a name, of {ListProductsHandler.MinNameLength} to {ListProductsHandler.MaxNameLength} characters without control characters.");
+            }
+        }
+
+        CacheHeaders.WriteNothing(http.Response.Headers, "fwd=bypass");
+        return await mediator.Send(new ListProducts(after, limit, name), cancellationToken) is { } page
+            ? new Page(page, limit, name)
+            : Problems.ComeBack(http, Problems.StoreUnavailable, "The database did not answer in time.");
+    }
+
+    internal static string CursorOf(ProductId last)
+    {
+        Span<byte> bytes = stackalloc byte[CursorLength];
+        bytes[0] = CursorFormat;
+        BinaryPrimitives.WriteInt64BigEndian(bytes[1..], last.Value);
+        return Base64Url.EncodeToString(bytes);
+    }
+
+    internal static bool TryReadCursor(string text, out ProductId? last)
+    {
+        last = null;
+        Span<byte> bytes = stackalloc byte[CursorLength];
+        if (text.Length != Base64Url.GetEncodedLength(CursorLength)
+            || !Base64Url.TryDecodeFromChars(text, bytes, out var length)
+            || length != CursorLength
+            || bytes[0] != CursorFormat
+            || BinaryPrimitives.ReadInt64BigEndian(bytes[1..]) is not (> 0 and var id))
+        {
+            return false;
+        }
+
+        last = new ProductId(id);
+        return true;
+    }
+
+    private static IResult NotAPage(string detail) => Problems.Of(Problems.NotAPage, detail);
+
+    private sealed class Page(ProductsPage page, int limit, string? name) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            var response = httpContext.Response;
+            var next = page.More ? CursorOf(page.Products[^1].Id) : null;
+            if (next is not null)
+            {
+                Dictionary<string, string?> parameters = new() { ["limit"] = limit.ToString(CultureInfo.InvariantCulture), ["after"] = next, ["q"] = name };
+                response.Headers.Link = $"<{QueryHelpers.AddQueryString($"{httpContext.Request.PathBase}{httpContext.Request.Path}", parameters)}>; rel=\"next\"";
+            }
+
+            response.ContentType = "application/json; charset=utf-8";
+            await using var json = new Utf8JsonWriter(response.BodyWriter, ProductJson.WriterOptions);
+            json.WriteStartObject();
+            json.WriteStartArray("items"u8);
+            foreach (var product in page.Products)
+            {
+                json.WriteStartObject();
+                ProductJson.WriteMembers(json, product);
+                json.WriteNumber("version"u8, product.Version.Value);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            if (next is not null)
+            {
+                json.WriteString("next"u8, next);
+            }
+
+            json.WriteEndObject();
+            await json.FlushAsync(httpContext.RequestAborted);
+        }
+    }
+}

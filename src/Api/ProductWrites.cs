@@ -1,0 +1,156 @@
+using System.Globalization;
+using FluentValidation;
+using MediatR;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.Api;
+
+/// <summary>
+/// The routes that write, and what their outcomes are over HTTP. An answer comes after the commit; the change path brings it to
+/// the caches.
+/// </summary>
+internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, TimeProvider time)
+{
+    public const string IdempotencyKeyHeader = "Idempotency-Key";
+
+    private const string Collection = "/api/v1/products";
+    private const string Item = $"{Collection}/{{id}}";
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost(Collection, CreateAsync).RequireWrite();
+        routes.MapPut(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: false, token)).RequireWrite();
+        routes.MapPatch(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: true, token)).RequireWrite();
+        routes.MapDelete(Item, DeleteAsync).RequireWrite();
+    }
+
+    private async Task<IResult> CreateAsync(HttpContext http, CancellationToken cancellationToken)
+    {
+        if (!TryReadKey(http, out var key))
+        {
+            return Problems.Of(
+                Problems.NotAnIdempotencyKey, $"{IdempotencyKeyHeader} has 1 to {IdempotencyKey.MaxLength} visible ASCII characters, once.");
+        }
+
+        var (bytes, unread) = await RequestBody.ReadAsync(http, RequestBody.Json, time, cancellationToken);
+        if (unread is not null)
+        {
+            return unread;
+        }
+
+        var (draft, fault) = ProductBody.Read(bytes, id: null, isPatch: false, validator);
+        return fault ?? Answer(http, await mediator.Send(new CreateProduct(draft!, key), cancellationToken), isNew: true);
+    }
+
+    private async Task<IResult> UpdateAsync(string id, HttpContext http, bool isPatch, CancellationToken cancellationToken)
+    {
+        if (!ProductId.TryParse(id, out var productId))
+        {
+            return Products.NotAnId();
+        }
+
+        if (http.Request.Headers.IfMatch.Count == 0)
+        {
+            return Problems.Of(
+                Problems.PreconditionRequired, "Say in If-Match which version you have seen (its ETag), so that nobody's change is lost; or * for any.");
+        }
+
+        if (!Preconditions.TryReadIfMatch(http.Request.Headers, out var versions))
+        {
+            return NotAPrecondition();
+        }
+
+        var (bytes, unread) = await RequestBody.ReadAsync(http, isPatch ? RequestBody.MergePatch : RequestBody.Json, time, cancellationToken);
+        if (unread is not null)
+        {
+            return unread;
+        }
+
+        var (draft, fault) = ProductBody.Read(bytes, productId, isPatch, validator);
+        return fault ?? Answer(http, await mediator.Send(new UpdateProduct(productId, draft!, versions), cancellationToken));
+    }
+
+    private async Task<IResult> DeleteAsync(string id, HttpContext http, CancellationToken cancellationToken)
+    {
+        if (!ProductId.TryParse(id, out var productId))
+        {
+            return Products.NotAnId();
+        }
+
+        return Preconditions.TryReadIfMatch(http.Request.Headers, out var versions)
+            ? Answer(http, await mediator.Send(new DeleteProduct(productId, versions), cancellationToken))
+            : NotAPrecondition();
+    }
+
+    private static IResult Answer(HttpContext http, WriteResult result, bool isNew = false)
+    {
+        CacheHeaders.WriteNothing(http.Response.Headers, "fwd=method");
+        switch (result)
+        {
+            case WriteResult.Written { Product: var product }:
+                if (isNew)
+                {
+                    http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{Collection}/{product.Id}");
+                }
+
+                http.Response.Headers.ETag = $"\"{product.Version}\"";
+                return new WrittenProduct(product, isNew ? StatusCodes.Status201Created : StatusCodes.Status200OK);
+
+            case WriteResult.Deleted:
+                return TypedResults.NoContent();
+
+            case WriteResult.Absent:
+                return Problems.Of(Problems.NoSuchProduct, "There is no such product. Nothing was written.");
+
+            case WriteResult.OtherVersion other:
+                return Problems.Of(
+                    Problems.PreconditionFailed, $"The product has version {other.Current}, which If-Match does not name. Nothing was written.");
+
+            case WriteResult.KeyReused:
+                return Problems.Of(Problems.IdempotencyKeyReused, "This key was used to create another product. Nothing was written.");
+
+            case WriteResult.Refused:
+                return Problems.Of(Problems.RefusedByDatabase, "A rule of the database refuses this write. Nothing was written.");
+
+            default:
+                return Problems.ComeBack(
+                    http,
+                    Problems.StoreUnavailable,
+                    "The database did not answer in time. Whether it has written is not known: repeat the request with the same If-Match or Idempotency-Key.");
+        }
+    }
+
+    // Beside the client: two of them may use the same words.
+    private static bool TryReadKey(HttpContext http, out IdempotencyKey? key)
+    {
+        key = null;
+        if (!http.Request.Headers.TryGetValue(IdempotencyKeyHeader, out var values))
+        {
+            return true;
+        }
+
+        if (values is not [{ Length: > 0 and <= IdempotencyKey.MaxLength } text] || text.AsSpan().ContainsAnyExceptInRange('!', '~'))
+        {
+            return false;
+        }
+
+        key = new IdempotencyKey(Access.ClientOf(http) ?? string.Empty, text);
+        return true;
+    }
+
+    private static IResult NotAPrecondition() => Problems.Of(Problems.NotAPrecondition, "If-Match is a list of entity tags, or * alone.");
+
+    private sealed class WrittenProduct(Product product, int status) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            using var body = new MemoryStream();
+            ProductJson.Write(body, product);
+            httpContext.Response.StatusCode = status;
+            httpContext.Response.ContentType = "application/json; charset=utf-8";
+            httpContext.Response.ContentLength = body.Length;
+            await httpContext.Response.Body.WriteAsync(body.GetBuffer().AsMemory(0, (int)body.Length), httpContext.RequestAborted);
+        }
+    }
+}

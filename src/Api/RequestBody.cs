@@ -1,0 +1,78 @@
+using System.Text.Unicode;
+using Microsoft.Net.Http.Headers;
+
+namespace ProductCache.Api;
+
+/// <summary>The bytes of a body, or the problem with them. What comes out is UTF-8 of an allowed length.</summary>
+internal static class RequestBody
+{
+    /// <summary>In bytes. A whole product takes less: 10,000 characters of description, each escaped at its longest.</summary>
+    public const int MaxLength = 64 * 1024;
+
+    public const string Json = "application/json";
+
+    public const string MergePatch = "application/merge-patch+json";
+
+    /// <summary>From the first to the last byte.</summary>
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
+
+    public static async Task<(ReadOnlyMemory<byte> Bytes, IResult? Fault)> ReadAsync(
+        HttpContext http, string mediaType, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (WrongContent(http, mediaType) is { } wrong)
+        {
+            return (default, wrong);
+        }
+
+        using var timer = new CancellationTokenSource(Deadline, time);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
+        using var bytes = new MemoryStream();
+        try
+        {
+            await http.Request.Body.CopyToAsync(bytes, deadline.Token);
+        }
+        catch (BadHttpRequestException exception) when (exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            http.Response.Headers.Connection = "close";
+            return (default, Problems.Of(Problems.BodyTooLarge, $"A body has at most {MaxLength} bytes."));
+        }
+        catch (Exception exception) when (IsTooSlow(exception, cancellationToken))
+        {
+            http.Response.Headers.Connection = "close";
+            return (default, Problems.Of(Problems.BodyTooSlow, $"A body has to arrive within {Deadline.TotalSeconds:0} seconds, at a few hundred bytes a second."));
+        }
+        catch (BadHttpRequestException)
+        {
+            http.Response.Headers.Connection = "close";
+            return (default, Problems.Of(Problems.MalformedBody, "The body does not end as the request says."));
+        }
+
+        var read = bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
+        return Utf8.IsValid(read.Span) ? (read, null) : (default, Problems.Of(Problems.MalformedBody, "The body is not UTF-8."));
+    }
+
+    private static bool IsTooSlow(Exception exception, CancellationToken cancellationToken) =>
+        exception is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout }
+        || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested);
+
+    private static IResult? WrongContent(HttpContext http, string mediaType)
+    {
+        var request = http.Request;
+        if (request.Headers.ContentEncoding is { Count: > 0 } encodings && !encodings.ToString().Equals("identity", StringComparison.OrdinalIgnoreCase))
+        {
+            http.Response.Headers.AcceptEncoding = "identity";
+            return Problems.Of(Problems.UnsupportedContent, "A body comes as it is, without Content-Encoding.");
+        }
+
+        if (MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+            && type.MediaType.Equals(mediaType, StringComparison.OrdinalIgnoreCase)
+            && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || type.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase)))
+        {
+            return null;
+        }
+
+        // RFC 5789, 3.1, and RFC 7694.
+        http.Response.Headers[request.Method == HttpMethods.Patch ? "Accept-Patch" : HeaderNames.Accept] = mediaType;
+        return Problems.Of(Problems.UnsupportedContent, $"The Content-Type of this request is {mediaType}, in UTF-8.");
+    }
+}

@@ -1,0 +1,12 @@
+using MediatR;
+
+namespace ProductCache.Application;
+
+/// <param name="Draft">A whole, valid one.</param>
+public sealed record CreateProduct(ProductDraft Draft, IdempotencyKey? Key = null) : IRequest<WriteResult>;
+
+public sealed class CreateProductHandler(IProductWriter writer) : IRequestHandler<CreateProduct, WriteResult>
+{
+    public Task<WriteResult> Handle(CreateProduct request, CancellationToken cancellationToken) =>
+        StoreOutage.ToldAsync(writer.CreateAsync(request.Draft, request.Key, cancellationToken));
+}

@@ -1,0 +1,71 @@
+using ProductCache.Domain;
+
+namespace ProductCache.Application;
+
+/// <summary>Names a creation, so that a repeated request creates nothing twice.</summary>
+/// <param name="Client">Whose key it is: two clients may use the same one.</param>
+public sealed record IdempotencyKey(string Client, string Key)
+{
+    public const int MaxLength = 255;
+
+    /// <summary>How long a key is kept. After it, a repeated request creates another product.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromDays(1);
+}
+
+/// <summary>The closed set of outcomes of a write.</summary>
+public abstract record WriteResult
+{
+    private WriteResult()
+    {
+    }
+
+    /// <summary>Committed; the product as it is now.</summary>
+    public sealed record Written(Product Product) : WriteResult;
+
+    /// <summary>Committed; the product is gone.</summary>
+    public sealed record Deleted : WriteResult
+    {
+        public static readonly Deleted Instance = new();
+    }
+
+    /// <summary>There is no such product. Nothing was written.</summary>
+    public sealed record Absent : WriteResult
+    {
+        public static readonly Absent Instance = new();
+    }
+
+    /// <summary>The product has another version than the writer named. Nothing was written.</summary>
+    public sealed record OtherVersion(ProductVersion Current) : WriteResult;
+
+    /// <summary>The idempotency key was used for another product. Nothing was written.</summary>
+    public sealed record KeyReused : WriteResult
+    {
+        public static readonly KeyReused Instance = new();
+    }
+
+    /// <summary>A rule that somebody added to the database refuses the write. Nothing was written.</summary>
+    public sealed record Refused : WriteResult
+    {
+        public static readonly Refused Instance = new();
+    }
+
+    /// <summary>The store did not answer in time. Whether it has written is not known.</summary>
+    public sealed record Unavailable : WriteResult
+    {
+        public static readonly Unavailable Instance = new();
+    }
+}
+
+/// <summary>Writes to PostgreSQL and returns after the commit. The change path brings it to the caches: nobody else touches them.</summary>
+public interface IProductWriter
+{
+    /// <param name="draft">A whole, valid one.</param>
+    Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken);
+
+    /// <param name="changes">Valid; what it does not say stays as it is.</param>
+    /// <param name="versions">Of which one must be there; none: any will do.</param>
+    Task<WriteResult> UpdateAsync(ProductId id, ProductDraft changes, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="UpdateAsync"/>
+    Task<WriteResult> DeleteAsync(ProductId id, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken);
+}

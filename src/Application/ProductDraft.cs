@@ -1,0 +1,36 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using FluentValidation;
+using ProductCache.Domain;
+
+namespace ProductCache.Application;
+
+/// <summary>What a writer says of a product; what it does not say is null.</summary>
+public sealed record ProductDraft(string? Name, decimal? Price, string? Description)
+{
+    /// <summary>The same for drafts that say the same, however they were spelt.</summary>
+    public byte[] Fingerprint() => SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new[] { Name, Price is { } price ? new Price(price).ToString() : null, Description }));
+}
+
+/// <summary>The rules of <see cref="Product"/>, told to the writer. What is not there breaks none.</summary>
+public sealed class ProductDraftValidator : AbstractValidator<ProductDraft>
+{
+    public ProductDraftValidator()
+    {
+        RuleFor(draft => draft.Name)
+            .Must(name => LengthOf(name!) is > 0 and <= Product.MaxNameLength).WithMessage($"A name has 1 to {Product.MaxNameLength} characters.")
+            .Must(name => !name!.Any(char.IsControl)).WithMessage("A name has no control characters.")
+            .When(draft => draft.Name is not null);
+        RuleFor(draft => draft.Price)
+            .Must(price => price is >= 0 and < Price.Limit).WithMessage($"A price is at least 0 and below {Price.Limit:0}.")
+            .Must(price => decimal.Round(price!.Value, 2) == price).WithMessage("A price has at most 2 decimals.")
+            .When(draft => draft.Price is not null);
+        RuleFor(draft => draft.Description)
+            .Must(description => LengthOf(description!) <= Product.MaxDescriptionLength).WithMessage($"A description has at most {Product.MaxDescriptionLength} characters.")
+            .Must(description => !description!.Contains('\0')).WithMessage("A description has no null character, which PostgreSQL cannot keep.")
+            .When(draft => draft.Description is not null);
+    }
+
+    // In code points, as the table counts them.
+    private static int LengthOf(string text) => text.EnumerateRunes().Count();
+}

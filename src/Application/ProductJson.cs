@@ -1,0 +1,28 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using ProductCache.Domain;
+
+namespace ProductCache.Application;
+
+/// <summary>A product as readers are sent it: <c>{"id":1,"name":"…","price":123.45,"description":"…"}</c>.</summary>
+public static class ProductJson
+{
+    // application/json, never part of a page: no escapes for the sake of HTML.
+    public static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static void Write(Stream stream, Product product)
+    {
+        using var json = new Utf8JsonWriter(stream, WriterOptions);
+        json.WriteStartObject();
+        WriteMembers(json, product);
+        json.WriteEndObject();
+    }
+
+    public static void WriteMembers(Utf8JsonWriter json, Product product)
+    {
+        json.WriteNumber("id"u8, product.Id.Value);
+        json.WriteString("name"u8, product.Name);
+        json.WriteNumber("price"u8, product.Price.Amount);
+        json.WriteString("description"u8, product.Description);
+    }
+}

@@ -1,0 +1,14 @@
+using MediatR;
+using ProductCache.Domain;
+
+namespace ProductCache.Application;
+
+/// <param name="Changes">Valid; what it does not say stays as it is.</param>
+/// <param name="Versions">Of which one must be there; none: any will do.</param>
+public sealed record UpdateProduct(ProductId Id, ProductDraft Changes, IReadOnlyList<ProductVersion>? Versions) : IRequest<WriteResult>;
+
+public sealed class UpdateProductHandler(IProductWriter writer) : IRequestHandler<UpdateProduct, WriteResult>
+{
+    public Task<WriteResult> Handle(UpdateProduct request, CancellationToken cancellationToken) =>
+        StoreOutage.ToldAsync(writer.UpdateAsync(request.Id, request.Changes, request.Versions, cancellationToken));
+}

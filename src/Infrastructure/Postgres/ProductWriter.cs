@@ -1,0 +1,202 @@
+using System.Data.Common;
+using Npgsql;
+using NpgsqlTypes;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.Infrastructure.Postgres;
+
+/// <summary>Writes by Npgsql alone: each is one statement, or one batch, which commits when it ends.</summary>
+internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWriter
+{
+    /// <summary>For a whole write, with the connection: it is answered within 5 s.</summary>
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4.5);
+
+    /// <summary>Old idempotency keys that a creation takes away with it, so that the table stays as large as a day is busy.</summary>
+    private const int MaxExpiredKeys = 100;
+
+    /// <summary>The first finds the key taken, the second finds it expired.</summary>
+    private const int MaxAttempts = 3;
+
+    private const string KeyTaken = "pk_idempotency_keys";
+
+    private const string Insert = "INSERT INTO products (name, price, description) VALUES ($1, $2, $3) RETURNING id, name, price, description, version";
+
+    private const string InsertWithKey =
+        $"""
+        WITH product AS ({Insert}),
+        key AS (INSERT INTO idempotency_keys (client, key, fingerprint, product_id, version) SELECT $4, $5, $6, id, version FROM product)
+        SELECT id, name, price, description, version FROM product
+        """;
+
+    private static readonly string DeleteExpiredKeys =
+        $"""
+        DELETE FROM idempotency_keys WHERE (client, key) IN (
+          SELECT client, key FROM idempotency_keys WHERE created_at < now() - interval '{IdempotencyKey.Lifetime.TotalHours:0} hours'
+          ORDER BY created_at LIMIT {MaxExpiredKeys} FOR UPDATE SKIP LOCKED)
+        """;
+
+    // An expired key that others have not taken away yet counts as none, and goes.
+    private static readonly string FindKey =
+        $"""
+        WITH expired AS (DELETE FROM idempotency_keys
+          WHERE client = $1 AND key = $2 AND created_at < now() - interval '{IdempotencyKey.Lifetime.TotalHours:0} hours' RETURNING client)
+        SELECT fingerprint, product_id, version FROM idempotency_keys WHERE client = $1 AND key = $2 AND NOT EXISTS (SELECT FROM expired)
+        """;
+
+    private const string Update =
+        """
+        UPDATE products SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description)
+        WHERE id = $1 AND ($5::bigint[] IS NULL OR version = ANY($5)) RETURNING id, name, price, description, version
+        """;
+
+    private const string Delete = "DELETE FROM products WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY($2))";
+
+    private const string FindVersion = "SELECT version FROM products WHERE id = $1";
+
+    public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinDeadlineAsync(
+        async token =>
+        {
+            if (key is null)
+            {
+                await using var insert = dataSource.CreateCommand(Insert);
+                AddDraft(insert.Parameters, draft);
+                return new WriteResult.Written((await ReadProductAsync(insert, token))!);
+            }
+
+            for (var attempt = 1; attempt <= MaxAttempts; attempt++)
+            {
+                try
+                {
+                    return new WriteResult.Written(await CreateOnceAsync(draft, key, token));
+                }
+                catch (PostgresException taken) when (taken is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: KeyTaken })
+                {
+                    if (await RepeatAsync(draft, key, token) is { } repeated)
+                    {
+                        return repeated;
+                    }
+                }
+            }
+
+            return WriteResult.Unavailable.Instance;
+        },
+        cancellationToken);
+
+    public Task<WriteResult> UpdateAsync(
+        ProductId id, ProductDraft changes, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken) => WithinDeadlineAsync(
+        async token =>
+        {
+            await using var update = dataSource.CreateCommand(Update);
+            update.Parameters.AddWithValue(id.Value);
+            AddDraft(update.Parameters, changes);
+            AddVersions(update.Parameters, versions);
+            return await ReadProductAsync(update, token) is { } product ? new WriteResult.Written(product) : await WhyNotAsync(id, token);
+        },
+        cancellationToken);
+
+    public Task<WriteResult> DeleteAsync(ProductId id, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken) => WithinDeadlineAsync(
+        async token =>
+        {
+            await using var delete = dataSource.CreateCommand(Delete);
+            delete.Parameters.AddWithValue(id.Value);
+            AddVersions(delete.Parameters, versions);
+            return await delete.ExecuteNonQueryAsync(token) > 0 ? WriteResult.Deleted.Instance : await WhyNotAsync(id, token);
+        },
+        cancellationToken);
+
+    private static async Task<WriteResult> WithinDeadlineAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(Deadline);
+        try
+        {
+            return await writeAsync(deadline.Token);
+        }
+        catch (PostgresException refused) when (IsRule(refused.SqlState))
+        {
+            return WriteResult.Refused.Instance;
+        }
+        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
+        {
+            throw new UnavailableException(Dependency.Store, exception);
+        }
+    }
+
+    // Constraints, and what triggers raise: ours are met by every valid draft, so somebody added this one.
+    private static bool IsRule(string state) => state.StartsWith("23", StringComparison.Ordinal) || state == PostgresErrorCodes.RaiseException;
+
+    private async Task<Product> CreateOnceAsync(ProductDraft draft, IdempotencyKey key, CancellationToken cancellationToken)
+    {
+        await using var batch = dataSource.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(DeleteExpiredKeys));
+        var insert = new NpgsqlBatchCommand(InsertWithKey);
+        AddDraft(insert.Parameters, draft);
+        insert.Parameters.AddWithValue(key.Client);
+        insert.Parameters.AddWithValue(key.Key);
+        insert.Parameters.AddWithValue(draft.Fingerprint());
+        batch.BatchCommands.Add(insert);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        var product = Read(reader);
+
+        // The commit is the end of the batch: an error of it is told here.
+        await reader.NextResultAsync(cancellationToken);
+        return product;
+    }
+
+    /// <returns>What the first request was told; none: the key is free again.</returns>
+    private async Task<WriteResult?> RepeatAsync(ProductDraft draft, IdempotencyKey key, CancellationToken cancellationToken)
+    {
+        await using var find = dataSource.CreateCommand(FindKey);
+        find.Parameters.AddWithValue(key.Client);
+        find.Parameters.AddWithValue(key.Key);
+        await using var reader = await find.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken))
+        {
+            return null;
+        }
+
+        return reader.GetFieldValue<byte[]>(0).AsSpan().SequenceEqual(draft.Fingerprint())
+            ? new WriteResult.Written(new Product(
+                new ProductId(reader.GetInt64(1)), draft.Name!, new Price(draft.Price!.Value), draft.Description!, new ProductVersion(reader.GetInt64(2))))
+            : WriteResult.KeyReused.Instance;
+    }
+
+    private async Task<WriteResult> WhyNotAsync(ProductId id, CancellationToken cancellationToken)
+    {
+        await using var find = dataSource.CreateCommand(FindVersion);
+        find.Parameters.AddWithValue(id.Value);
+        return await find.ExecuteScalarAsync(cancellationToken) is long version
+            ? new WriteResult.OtherVersion(new ProductVersion(version))
+            : WriteResult.Absent.Instance;
+    }
+
+    private static async Task<Product?> ReadProductAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var product = await reader.ReadAsync(cancellationToken) ? Read(reader) : null;
+        await reader.NextResultAsync(cancellationToken);
+        return product;
+    }
+
+    private static Product Read(DbDataReader reader) => new(
+        new ProductId(reader.GetInt64(0)),
+        reader.GetString(1),
+        new Price(reader.GetDecimal(2)),
+        reader.GetString(3),
+        new ProductVersion(reader.GetInt64(4)));
+
+    private static void AddDraft(NpgsqlParameterCollection parameters, ProductDraft draft)
+    {
+        parameters.Add(new NpgsqlParameter { Value = (object?)draft.Name ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        parameters.Add(new NpgsqlParameter { Value = (object?)draft.Price ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Numeric });
+        parameters.Add(new NpgsqlParameter { Value = (object?)draft.Description ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+    }
+
+    private static void AddVersions(NpgsqlParameterCollection parameters, IReadOnlyList<ProductVersion>? versions) => parameters.Add(new NpgsqlParameter
+    {
+        Value = versions is null ? DBNull.Value : versions.Select(version => version.Value).ToArray(),
+        NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint,
+    });
+}

@@ -1,0 +1,178 @@
+using ProductCache.Application;
+using ProductCache.Domain;
+using ProductCache.Infrastructure.Postgres;
+
+namespace ProductCache.IntegrationTests.Postgres;
+
+public sealed class ProductWriterTests
+{
+    private static readonly ProductDraft Tea = new("Tea", 3.5m, "Green");
+
+    private TestDatabase database = null!;
+    private ProductWriter writer = null!;
+
+    [OneTimeSetUp]
+    public async Task CreateDatabaseAsync()
+    {
+        database = await TestDatabase.CreateMigratedAsync();
+        writer = new ProductWriter(database.DataSource);
+    }
+
+    [OneTimeTearDown]
+    public ValueTask DropAsync() => database.DisposeAsync();
+
+    [Test]
+    public async Task AProductIsCreatedWithIdAndVersion()
+    {
+        var product = await CreateAsync();
+
+        Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 3.50 Green {product.Version}"));
+    }
+
+    [Test]
+    public async Task ARepeatedCreationIsToldTheSameAndCreatesNothing()
+    {
+        var key = Key();
+        var first = await writer.CreateAsync(Tea, key, default);
+        var rows = await CountAsync();
+
+        var second = await writer.CreateAsync(Tea with { Price = 3.50m }, key, default);
+
+        Assert.That(second, Is.EqualTo(first));
+        Assert.That(await CountAsync(), Is.EqualTo(rows));
+    }
+
+    [Test]
+    public async Task CreationsWithOneKeyAtOneTimeCreateOneProduct()
+    {
+        var key = Key();
+        var rows = await CountAsync();
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => writer.CreateAsync(Tea, key, default)));
+
+        Assert.That(results.Distinct().Count(), Is.EqualTo(1));
+        Assert.That(results[0], Is.TypeOf<WriteResult.Written>());
+        Assert.That(await CountAsync(), Is.EqualTo(rows + 1));
+    }
+
+    [Test]
+    public async Task AKeyThatWasUsedForAnotherProductIsRefused()
+    {
+        var key = Key();
+        await writer.CreateAsync(Tea, key, default);
+        var rows = await CountAsync();
+
+        Assert.That(await writer.CreateAsync(Tea with { Name = "Coffee" }, key, default), Is.EqualTo(WriteResult.KeyReused.Instance));
+        Assert.That(await CountAsync(), Is.EqualTo(rows));
+    }
+
+    [Test]
+    public async Task AnotherClientMayUseTheSameKey()
+    {
+        var key = Key();
+        var first = await writer.CreateAsync(Tea, key, default);
+
+        var other = await writer.CreateAsync(Tea with { Name = "Coffee" }, key with { Client = "another" }, default);
+
+        Assert.That(other, Is.TypeOf<WriteResult.Written>().And.Not.EqualTo(first));
+    }
+
+    [Test]
+    public async Task AKeyIsFreeAgainAfterADay()
+    {
+        var key = Key();
+        var first = await writer.CreateAsync(Tea, key, default);
+        await database.ExecuteAsync("UPDATE idempotency_keys SET created_at = now() - interval '23 hours 59 minutes' WHERE key = $1", key.Key);
+        Assert.That(await writer.CreateAsync(Tea, key, default), Is.EqualTo(first));
+
+        await database.ExecuteAsync("UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 second' WHERE key = $1", key.Key);
+        Assert.That(await writer.CreateAsync(Tea, key, default), Is.TypeOf<WriteResult.Written>().And.Not.EqualTo(first));
+    }
+
+    [Test]
+    public async Task AnExpiredKeyBehindManyOthersIsFreeAsWell()
+    {
+        await database.ExecuteAsync(
+            "INSERT INTO idempotency_keys (client, key, fingerprint, product_id, version, created_at) SELECT 'old', n::text, '', 1, 1, now() - interval '3 days' FROM generate_series(1, 300) n");
+        var key = Key();
+        var first = await writer.CreateAsync(Tea, key, default);
+        await database.ExecuteAsync("UPDATE idempotency_keys SET created_at = now() - interval '2 days' WHERE key = $1", key.Key);
+
+        Assert.That(await writer.CreateAsync(Tea, key, default), Is.TypeOf<WriteResult.Written>().And.Not.EqualTo(first));
+        await writer.CreateAsync(Tea, Key(), default);
+        Assert.That(await database.QueryAsync<long>("SELECT count(*) FROM idempotency_keys WHERE client = 'old'"), Is.Zero);
+    }
+
+    [Test]
+    public async Task AnUpdateChangesWhatItSays()
+    {
+        var product = await CreateAsync();
+
+        var result = (WriteResult.Written)await writer.UpdateAsync(product.Id, new ProductDraft(null, 4, null), [product.Version], default);
+
+        Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 4.00 Green {result.Product.Version}"));
+        Assert.That(result.Product.Version.Value, Is.GreaterThan(product.Version.Value));
+    }
+
+    [Test]
+    public async Task AnUpdateOfAnotherVersionWritesNothing()
+    {
+        var product = await CreateAsync();
+        var seen = product.Version;
+        var newer = (WriteResult.Written)await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, [seen], default);
+
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, [seen], default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, [], default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await writer.DeleteAsync(product.Id, [seen], default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 4.00 Green {newer.Product.Version}"));
+    }
+
+    [Test]
+    public async Task OfManyWritersOfOneVersionOneWrites()
+    {
+        var product = await CreateAsync();
+
+        var results = await Task.WhenAll(Enumerable.Range(1, 8).Select(price =>
+            writer.UpdateAsync(product.Id, new ProductDraft(null, 100 + price, null), [product.Version], default)));
+
+        Assert.That(results.OfType<WriteResult.Written>().Count(), Is.EqualTo(1));
+        Assert.That(results.OfType<WriteResult.OtherVersion>().Count(), Is.EqualTo(7));
+    }
+
+    [Test]
+    public async Task WithoutAConditionAnyVersionIsWrittenOver()
+    {
+        var product = await CreateAsync();
+
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, null, default), Is.TypeOf<WriteResult.Written>());
+        Assert.That(await writer.DeleteAsync(product.Id, null, default), Is.EqualTo(WriteResult.Deleted.Instance));
+        Assert.That(await writer.DeleteAsync(product.Id, null, default), Is.EqualTo(WriteResult.Absent.Instance));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea, null, default), Is.EqualTo(WriteResult.Absent.Instance));
+    }
+
+    [Test]
+    public async Task ARuleThatSomebodyAddedRefuses()
+    {
+        await database.ExecuteAsync("ALTER TABLE products ADD CONSTRAINT no_poison CHECK (name <> 'Poison')");
+
+        Assert.That(await writer.CreateAsync(Tea with { Name = "Poison" }, null, default), Is.EqualTo(WriteResult.Refused.Instance));
+        Assert.That(await writer.CreateAsync(Tea with { Name = "Poison" }, Key(), default), Is.EqualTo(WriteResult.Refused.Instance));
+    }
+
+    [Test]
+    public void AStoreThatDoesNotAnswerIsUnavailable()
+    {
+        using var nowhere = Npgsql.NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=nobody;Timeout=1");
+
+        Assert.That(() => new ProductWriter(nowhere).CreateAsync(Tea, null, default), Throws.TypeOf<UnavailableException>());
+    }
+
+    private static IdempotencyKey Key() => new("client", Guid.NewGuid().ToString());
+
+    private async Task<Product> CreateAsync() => ((WriteResult.Written)await writer.CreateAsync(Tea, null, default)).Product;
+
+    private Task<long> CountAsync() => database.QueryAsync<long>("SELECT count(*) FROM products");
+
+    private Task<string> RowAsync(ProductId id) =>
+        database.QueryAsync<string>($"SELECT concat_ws(' ', name, price, description, version) FROM products WHERE id = {id}");
+}
