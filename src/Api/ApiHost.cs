@@ -46,11 +46,13 @@ public static class ApiHost
         builder.Services.AddSingleton<ProductWrites>();
         builder.Services.AddSingleton<CacheAdministration>();
         builder.Services.AddHostedService<RejectedRequests>();
+        builder.WebHost.ConfigureKestrel(AmbiguousRequests.Refuse);
 
         configure(builder.Services);
         var application = builder.Build();
         application.UseExceptionHandler();
         application.UseStatusCodePages();
+        application.Use(AmbiguousRequests.Refuse);
         application.UseAccess();
         application.MapOperations();
         application.Services.GetRequiredService<Products>().Map(application);

@@ -46,7 +46,8 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
         return new ServiceUnderTest(Process.Start(start)!);
     }
 
-    public async Task ReadyAsync(int port)
+    /// <param name="path">The health that is waited for; /health/live needs no server.</param>
+    public async Task ReadyAsync(int port, string path = "/health/ready")
     {
         using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
         await Eventually.TrueAsync(
@@ -55,7 +56,7 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
                 Assert.That(Process.HasExited, Is.False, Output);
                 try
                 {
-                    using var answer = await client.GetAsync(new Uri($"http://127.0.0.1:{port}/health/ready"));
+                    using var answer = await client.GetAsync(new Uri($"http://127.0.0.1:{port}{path}"));
                     return answer.IsSuccessStatusCode;
                 }
                 catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException)
