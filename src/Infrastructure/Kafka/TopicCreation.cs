@@ -44,6 +44,8 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
         }
     }
 
+    internal static Dictionary<string, string> ConfigurationOf(string topic) => topic == Topics.ProductChanges ? ChangesConfiguration : [];
+
     private static string Milliseconds(TimeSpan time) => ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
 
     // What is settled, for good or bad, leaves the list.
@@ -61,7 +63,7 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
                     Name = name,
                     NumPartitions = options.Partitions,
                     ReplicationFactor = options.Replication,
-                    Configs = name == Topics.ProductChanges ? ChangesConfiguration : null,
+                    Configs = ConfigurationOf(name),
                 }),
                 new CreateTopicsOptions { RequestTimeout = RequestTimeout, OperationTimeout = RequestTimeout });
             missing.ForEach(name => KafkaLog.TopicCreated(logger, name));
