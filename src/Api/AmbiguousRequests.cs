@@ -60,7 +60,6 @@ internal static class AmbiguousRequests
         return coding.Count > 1
             || !Chunked.Equals(coding[0], StringComparison.OrdinalIgnoreCase)
             || request.Protocol != HttpProtocol.Http11
-            || headers.ContentLength is not null
             || headers.ContainsKey(SetAsideLength)
             || IsRead(request.Method);
     }
