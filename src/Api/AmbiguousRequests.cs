@@ -12,9 +12,6 @@ namespace ProductCache.Api;
 /// </summary>
 internal static class AmbiguousRequests
 {
-    /// <summary>Chunk extensions count, which else could go on for ever. A route that takes larger bodies says so itself.</summary>
-    private const long MaxRequestBody = 256 * 1024;
-
     private const string Chunked = "chunked";
 
     /// <summary>Kestrel moves a Content-Length that comes with a Transfer-Encoding to this name.</summary>
@@ -32,7 +29,6 @@ internal static class AmbiguousRequests
         // Else a bare LF ends a line. The switch has no property; the server reads it when it is built.
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         kestrel.RequestHeaderEncodingSelector = EncodingOf;
-        kestrel.Limits.MaxRequestBodySize = MaxRequestBody;
     }
 
     /// <summary>What is seen in the headers.</summary>

@@ -25,6 +25,8 @@ public static class ApiHost
         var nearCache = NearCacheOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
         var access = AccessOptions.Read(settings);
+        var limits = ClientLimitOptions.Read(settings);
+        var protection = ProtectionOptions.Read(settings);
         settings.ThrowIfWrong();
 
         builder.Services.AddUseCase<GetProduct, GetProductResult, GetProductHandler>();
@@ -39,6 +41,8 @@ public static class ApiHost
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddAccess(access);
+        builder.Services.AddClientLimits(limits);
+        builder.AddProtection(protection);
         builder.Services.AddProblems();
         builder.Services.AddSingleton<ReadMetrics>();
         builder.Services.AddSingleton<Catalogue>();
@@ -51,14 +55,18 @@ public static class ApiHost
         configure(builder.Services);
         var application = builder.Build();
         application.UseExceptionHandler();
+        application.UseTrustedProxies();
+        application.UseProtection(protection);
         application.UseStatusCodePages();
         application.Use(AmbiguousRequests.Refuse);
+        application.UseClientLimits();
         application.UseAccess();
         application.MapOperations();
         application.Services.GetRequiredService<Products>().Map(application);
         application.Services.GetRequiredService<ProductWrites>().Map(application);
         application.Services.GetRequiredService<CacheAdministration>().Map(application);
         application.MapProblems();
+        application.MapOptions();
         return application;
     }
 }

@@ -16,12 +16,13 @@ namespace ProductCache.Api;
 /// </code>
 /// next is the cursor of the next page, if there is one; so is the header Link with rel="next".
 /// </summary>
-internal sealed class Catalogue(IMediator mediator)
+internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
 {
+    public static readonly string[] Parameters = ["after", "limit", "q"];
+
     private const byte CursorFormat = 1;
     private const int CursorLength = 1 + sizeof(long);
 
-    private static readonly string[] Parameters = ["after", "limit", "q"];
 
     public async Task<IResult> ListAsync(HttpContext http, CancellationToken cancellationToken)
     {
@@ -53,6 +54,12 @@ internal sealed class Catalogue(IMediator mediator)
                 return NotAPage(
                     $"q is a part of a name, of {ListProductsHandler.MinNameLength} to {ListProductsHandler.MaxNameLength} characters without control characters.");
             }
+        }
+
+        using var leave = limits.List(http);
+        if (!leave.IsAcquired)
+        {
+            return Problems.TooManyRequestsOf(http);
         }
 
         CacheHeaders.WriteNothing(http.Response.Headers, "fwd=bypass");

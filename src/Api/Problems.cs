@@ -67,6 +67,9 @@ internal static class Problems
 
     public static readonly Problem TooManyMisses = new("too-many-misses", StatusCodes.Status429TooManyRequests, "Too many misses", "too_many_misses");
 
+    public static readonly Problem TooManyRequests = new(
+        "too-many-requests", StatusCodes.Status429TooManyRequests, "Too many requests", "too_many_requests");
+
     public static readonly Problem CacheUnavailable = new(
         "cache-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "cache_unavailable");
 
@@ -85,7 +88,7 @@ internal static class Problems
     [
         NotAProductId, NotAListOfIds, NotAVersion, NotAPage, MalformedBody, NotAPrecondition, NotAnIdempotencyKey, NoCredential, WrongCredential,
         MissingScope, NoSuchProduct, BodyTooSlow, RefusedByDatabase, OlderThanDemanded, PreconditionFailed, BodyTooLarge, UnsupportedContent,
-        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
+        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
         AuthorityUnavailable, NotCached,
     ];
 
@@ -110,6 +113,9 @@ internal static class Problems
         CacheHeaders.WriteNothing(http.Response.Headers, $"detail={problem.Name}");
         return Of(problem, detail);
     }
+
+    public static ProblemHttpResult TooManyRequestsOf(HttpContext http) =>
+        ComeBack(http, TooManyRequests, "This client asks for more than it may in so short a time, or at one time. Nothing was done.");
 
     /// <summary>Every problem carries the id of the trace that its request belongs to, if it is of one: that of its traceparent.</summary>
     public static IServiceCollection AddProblems(this IServiceCollection services) => services.AddProblemDetails(options =>

@@ -10,7 +10,7 @@ namespace ProductCache.Api;
 /// The routes that write, and what their outcomes are over HTTP. An answer comes after the commit; the change path brings it to
 /// the caches.
 /// </summary>
-internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, TimeProvider time)
+internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, TimeProvider time)
 {
     public const string IdempotencyKeyHeader = "Idempotency-Key";
 
@@ -27,6 +27,12 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
     private async Task<IResult> CreateAsync(HttpContext http, CancellationToken cancellationToken)
     {
+        using var leave = limits.Write(http);
+        if (!leave.IsAcquired)
+        {
+            return Problems.TooManyRequestsOf(http);
+        }
+
         if (!TryReadKey(http, out var key))
         {
             return Problems.Of(
@@ -45,6 +51,12 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
     private async Task<IResult> UpdateAsync(string id, HttpContext http, bool isPatch, CancellationToken cancellationToken)
     {
+        using var leave = limits.Write(http);
+        if (!leave.IsAcquired)
+        {
+            return Problems.TooManyRequestsOf(http);
+        }
+
         if (!ProductId.TryParse(id, out var productId))
         {
             return Products.NotAnId();
@@ -73,6 +85,12 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
     private async Task<IResult> DeleteAsync(string id, HttpContext http, CancellationToken cancellationToken)
     {
+        using var leave = limits.Write(http);
+        if (!leave.IsAcquired)
+        {
+            return Problems.TooManyRequestsOf(http);
+        }
+
         if (!ProductId.TryParse(id, out var productId))
         {
             return Products.NotAnId();

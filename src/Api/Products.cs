@@ -13,7 +13,7 @@ namespace ProductCache.Api;
 /// The routes of products, and what their outcomes are over HTTP. One object for all requests: a parameter that is a service
 /// would cost each of them a scope of its own.
 /// </summary>
-internal sealed class Products(IMediator mediator, Catalogue catalogue, TimeProvider time, ReadMetrics metrics)
+internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLimits limits, TimeProvider time, ReadMetrics metrics)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -36,7 +36,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, TimeProv
         }
 
         var wait = Preferences.ReadWait(http.Request.Headers);
-        var result = await mediator.Send(new GetProduct(productId, wait, freshness), cancellationToken);
+        var result = await mediator.Send(new GetProduct(productId, wait, freshness, () => limits.MayMiss(http)), cancellationToken);
         metrics.Count(OutcomeOf(result));
         Preferences.Applied(http.Response.Headers, HasWaited(result) ? wait : null);
         switch (result)
@@ -78,8 +78,10 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, TimeProv
             return await catalogue.ListAsync(http, cancellationToken);
         }
 
-        if (!TryReadIds(http.Request.Query["ids"], out var ids, out var fault))
+        var isPage = http.Request.Query.Keys.Any(Catalogue.Parameters.Contains);
+        if (!TryReadIds(http.Request.Query["ids"], out var ids, out var fault) || isPage)
         {
+            fault = isPage ? "ids reads the products that it names, all at once; after, limit and q are for the list." : fault;
             metrics.Count(Problems.NotAListOfIds.Outcome);
             return Problems.Of(Problems.NotAListOfIds, fault);
         }
@@ -90,7 +92,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, TimeProv
         }
 
         var wait = Preferences.ReadWait(http.Request.Headers);
-        var results = await mediator.Send(new GetProducts(ids, wait, freshness), cancellationToken);
+        var results = await mediator.Send(new GetProducts(ids, wait, freshness, () => limits.MayMiss(http)), cancellationToken);
         foreach (var result in results)
         {
             metrics.Count(OutcomeOf(result));

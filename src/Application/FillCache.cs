@@ -13,7 +13,7 @@ public sealed record FillCache(IReadOnlyCollection<ProductId> Ids) : IRequest<Fi
 public sealed record FillCacheResult(int Stored, int AlreadyThere, int Refused, int GivenUp);
 
 public sealed class FillCacheHandler(
-    IGuardedCache cache, IProductStore store, ICacheNotifications notifications, CacheLifetimes lifetimes, TimeProvider time, Random random)
+    IGuardedCache cache, IProductStore store, ICacheNotifications notifications, CacheLifetimes lifetimes, NegativeEntries absences, TimeProvider time, Random random)
     : IRequestHandler<FillCache, FillCacheResult>
 {
     /// <summary>How often a product is claimed and read when changes keep passing by.</summary>
@@ -78,5 +78,5 @@ public sealed class FillCacheHandler(
     private Fill FillOf(Lease claim, IReadOnlyDictionary<ProductId, Product> products) =>
         products.TryGetValue(claim.Id, out var product)
             ? new Fill(claim, CachedProduct.Of(product, time.GetUtcNow(), lifetimes.Of(lifetimes.Product, random)), lifetimes.Stale)
-            : new Fill(claim, CachedProduct.Absent(time.GetUtcNow(), lifetimes.Of(lifetimes.Absent, random)));
+            : new Fill(claim, CachedProduct.Absent(time.GetUtcNow(), absences.NextLifetime()));
 }

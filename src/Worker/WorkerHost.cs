@@ -26,6 +26,7 @@ public static class WorkerHost
         settings.ThrowIfWrong();
 
         builder.Services.AddSingleton(lifetimes);
+        builder.Services.AddSingleton<NegativeEntries>();
         builder.Services.AddUseCase<FillCache, FillCacheResult, FillCacheHandler>();
         builder.Services.AddUseCase<RefreshCache, RefreshCacheResult, RefreshCacheHandler>();
         builder.Services.AddUseCase<RelayChanges, RelayChangesResult, RelayChangesHandler>();

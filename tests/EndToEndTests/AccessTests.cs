@@ -35,6 +35,11 @@ public sealed class AccessTests
         ["DELETE /api/v1/products/{id}"] = new("/api/v1/products/0", "401 401 403 400 403", "401 401 403 400 403"),
         ["DELETE /api/v1/cache/products/{id}"] = new("/api/v1/cache/products/{id}", "401 401 403 403 204", "401 401 403 403 204"),
         ["HEAD /api/v1/products"] = new("/api/v1/products?ids={id}", "200 200 200 200 200", "401 401 200 200 200"),
+        ["OPTIONS /problems/{name}"] = new("/problems/not-cached", "204 204 204 204 204", "204 204 204 204 204"),
+        ["OPTIONS /productapp/{id}"] = new("/productapp/{id}/", "204 204 204 204 204", "204 204 204 204 204"),
+        ["OPTIONS /api/v1/products/{id}"] = new("/api/v1/products/{id}", "204 204 204 204 204", "204 204 204 204 204"),
+        ["OPTIONS /api/v1/products"] = new("/api/v1/products", "204 204 204 204 204", "204 204 204 204 204"),
+        ["OPTIONS /api/v1/cache/products/{id}"] = new("/api/v1/cache/products/{id}", "204 204 204 204 204", "204 204 204 204 204"),
     };
 
     private static readonly NewApiKey Reader = NewApiKey.Create("reader", [Scopes.Read]);

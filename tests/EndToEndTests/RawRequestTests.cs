@@ -52,6 +52,11 @@ public sealed partial class RawRequestTests
         api = ServiceUnderTest.Launch("Api", new Dictionary<string, string>
         {
             ["API_PORT"] = port.ToString(CultureInfo.InvariantCulture),
+            ["DB_HOST"] = "127.0.0.1",
+            ["DB_PORT"] = nobody,
+            ["DB_NAME"] = "products",
+            ["DB_USER"] = "nobody",
+            ["DB_PASSWORD"] = "not used",
             ["REDIS_HOST"] = "127.0.0.1",
             ["REDIS_PORT"] = nobody,
             ["KAFKA_BOOTSTRAP"] = $"127.0.0.1:{nobody}",

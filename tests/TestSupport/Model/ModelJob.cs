@@ -16,7 +16,8 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
     public ModelJob(ModelRun run, int worker, IReadOnlyList<ProductId> requested)
     {
         (this.run, Worker, Name) = (run, worker, $"Worker {worker + 1}, fill");
-        Finished = new FillCacheHandler(this, this, this, ModelRun.Lifetimes, clock, Random.Shared).Handle(new FillCache(requested), default);
+        Finished = new FillCacheHandler(
+            this, this, this, ModelRun.Lifetimes, new NegativeEntries(ModelRun.Lifetimes, clock, Random.Shared), clock, Random.Shared).Handle(new FillCache(requested), default);
     }
 
     public ModelJob(ModelRun run, int worker, IReadOnlyList<Change> changes)

@@ -312,5 +312,6 @@ public sealed class FillCacheTests
 
     private Task<FillCacheResult> Fill(params int[] ids) => Handler(Lifetimes).Handle(new FillCache(Ids(ids)), CancellationToken.None);
 
-    private FillCacheHandler Handler(CacheLifetimes lifetimes) => new(cache, store, notifications, lifetimes, time, new Random(1));
+    private FillCacheHandler Handler(CacheLifetimes lifetimes) => new(
+        cache, store, notifications, lifetimes, new NegativeEntries(lifetimes, time, new Random(1)), time, new Random(1));
 }

@@ -1,0 +1,124 @@
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using ProductCache.Infrastructure.Hosting;
+
+namespace ProductCache.Api;
+
+/// <summary>API_TLS_CERT_FILE and API_TLS_KEY_FILE (PEM), API_MAX_CONNECTIONS, CORS_ORIGINS.</summary>
+internal sealed record ProtectionOptions(X509Certificate2? Certificate, int MaxConnections, IReadOnlyList<string> Origins)
+{
+    private const string CertificateSetting = "API_TLS_CERT_FILE";
+    private const string KeySetting = "API_TLS_KEY_FILE";
+
+    public static ProtectionOptions Read(Settings settings) => new(
+        ReadCertificate(settings),
+        settings.Number("API_MAX_CONNECTIONS", 20_000, 1, 1_000_000),
+        ReadOrigins(settings));
+
+    private static X509Certificate2? ReadCertificate(Settings settings)
+    {
+        var (certificate, key) = (settings.Text(CertificateSetting, string.Empty), settings.Text(KeySetting, string.Empty));
+        if (certificate.Length == 0 && key.Length == 0)
+        {
+            return null;
+        }
+
+        if (certificate.Length == 0 || key.Length == 0)
+        {
+            settings.Refuse($"{CertificateSetting} and {KeySetting} go together: {(key.Length == 0 ? KeySetting : CertificateSetting)} is missing.");
+            return null;
+        }
+
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(certificate, key);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
+        {
+            settings.Refuse($"{CertificateSetting} and {KeySetting} do not name a certificate and its key, in PEM, that can be read: {certificate}, {key}.");
+            return null;
+        }
+    }
+
+    private static List<string> ReadOrigins(Settings settings)
+    {
+        List<string> origins = [];
+        foreach (var text in settings.Text("CORS_ORIGINS", string.Empty).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (text == "*" || (Uri.TryCreate(text, UriKind.Absolute, out var origin) && origin.GetLeftPart(UriPartial.Authority) == text))
+            {
+                origins.Add(text);
+            }
+            else
+            {
+                settings.Refuse($"CORS_ORIGINS must list origins (https://shop.example.com) or be *, not '{text}'.");
+            }
+        }
+
+        return origins;
+    }
+}
+
+/// <summary>What the server does for the safety of all who talk to it.</summary>
+internal static class Protection
+{
+    /// <summary>From the first byte of a request to the end of its headers.</summary>
+    private static readonly TimeSpan HeadersDeadline = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan PreflightAge = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long a browser asks by https only, in the words of RFC 6797.</summary>
+    private const string TransportSecurity = "max-age=31536000";
+
+    private static readonly string[] ExposedHeaders =
+        ["Age", "Cache-Status", "ETag", "Link", "Location", "Preference-Applied", "Retry-After"];
+
+    public static void AddProtection(this WebApplicationBuilder builder, ProtectionOptions options)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.MaxRequestBodySize = RequestBody.MaxLength;
+            kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
+            kestrel.Limits.RequestHeadersTimeout = HeadersDeadline;
+            if (options.Certificate is { } certificate)
+            {
+                kestrel.ConfigureEndpointDefaults(listen => UseTls(listen, certificate));
+            }
+        });
+        if (options.Origins.Count > 0)
+        {
+            builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
+                .WithOrigins([.. options.Origins])
+                .AllowAnyHeader()
+                .WithMethods("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+                .WithExposedHeaders(ExposedHeaders)
+                .SetPreflightMaxAge(PreflightAge)));
+        }
+    }
+
+    public static void UseProtection(this WebApplication application, ProtectionOptions options)
+    {
+        application.Use((http, next) =>
+        {
+            http.Response.Headers.XContentTypeOptions = "nosniff";
+            if (http.Request.IsHttps)
+            {
+                http.Response.Headers.StrictTransportSecurity = TransportSecurity;
+            }
+
+            return next(http);
+        });
+        if (options.Origins.Count > 0)
+        {
+            application.UseCors();
+        }
+    }
+
+    private static void UseTls(ListenOptions listen, X509Certificate2 certificate) => listen.UseHttps(https =>
+    {
+        https.ServerCertificate = certificate;
+        https.SslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
+    });
+}
