@@ -1,4 +1,5 @@
 using FluentValidation;
+using ProductCache.Api.Description;
 using ProductCache.Application;
 using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;
@@ -44,6 +45,7 @@ public static class ApiHost
         builder.Services.AddClientLimits(limits);
         builder.AddProtection(protection);
         builder.Services.AddProblems();
+        builder.Services.AddDescription();
         builder.Services.AddSingleton<ReadMetrics>();
         builder.Services.AddSingleton<Catalogue>();
         builder.Services.AddSingleton<Products>();
@@ -67,6 +69,7 @@ public static class ApiHost
         application.Services.GetRequiredService<CacheAdministration>().Map(application);
         application.MapProblems();
         application.MapOptions();
+        application.MapDescription();
         return application;
     }
 }

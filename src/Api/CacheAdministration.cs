@@ -1,4 +1,5 @@
 using MediatR;
+using ProductCache.Api.Description;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -7,7 +8,8 @@ namespace ProductCache.Api;
 /// <summary>What operators may do to the cache over HTTP.</summary>
 internal sealed class CacheAdministration(IMediator mediator)
 {
-    public void Map(IEndpointRouteBuilder routes) => routes.MapDelete("/api/v1/cache/products/{id}", PurgeAsync).RequireAdminister();
+    public void Map(IEndpointRouteBuilder routes) => routes.MapDelete("/api/v1/cache/products/{id}", PurgeAsync)
+        .Describe(Operations.PurgeProduct).RequireAdminister();
 
     private async Task<IResult> PurgeAsync(string id, HttpContext http, CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using Microsoft.AspNetCore.Http.HttpResults;
+using ProductCache.Api.Description;
 
 namespace ProductCache.Api;
 
@@ -121,7 +122,7 @@ internal static class Problems
     public static IServiceCollection AddProblems(this IServiceCollection services) => services.AddProblemDetails(options =>
         options.CustomizeProblemDetails = context => context.ProblemDetails.Extensions["traceId"] = TraceOf(context.HttpContext));
 
-    public static void MapProblems(this IEndpointRouteBuilder routes) => routes.MapMethods($"{Path}/{{name}}", Reading.Methods, Page);
+    public static void MapProblems(this IEndpointRouteBuilder routes) => routes.MapMethods($"{Path}/{{name}}", Reading.Methods, Page).Describe(Operations.GetProblem);
 
     /// <summary>The page of a problem, in Markdown.</summary>
     internal static Stream? Open(string name) => Assembly.GetExecutingAssembly().GetManifestResourceStream($"problems/{name}.md");

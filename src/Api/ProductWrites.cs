@@ -1,6 +1,7 @@
 using System.Globalization;
 using FluentValidation;
 using MediatR;
+using ProductCache.Api.Description;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -19,10 +20,12 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapPost(Collection, CreateAsync).RequireWrite();
-        routes.MapPut(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: false, token)).RequireWrite();
-        routes.MapPatch(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: true, token)).RequireWrite();
-        routes.MapDelete(Item, DeleteAsync).RequireWrite();
+        routes.MapPost(Collection, CreateAsync).Describe(Operations.CreateProduct).RequireWrite();
+        routes.MapPut(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: false, token))
+            .Describe(Operations.ReplaceProduct).RequireWrite();
+        routes.MapPatch(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: true, token))
+            .Describe(Operations.PatchProduct).RequireWrite();
+        routes.MapDelete(Item, DeleteAsync).Describe(Operations.DeleteProduct).RequireWrite();
     }
 
     private async Task<IResult> CreateAsync(HttpContext http, CancellationToken cancellationToken)

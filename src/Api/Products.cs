@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using MediatR;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Primitives;
+using ProductCache.Api.Description;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -17,9 +18,9 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods("/productapp/{id}", Reading.Methods, GetProduct).RequireRead();
-        routes.MapMethods("/api/v1/products/{id}", Reading.Methods, GetProduct).RequireRead();
-        routes.MapMethods("/api/v1/products", Reading.Methods, GetProducts).RequireRead();
+        routes.MapMethods("/productapp/{id}", Reading.Methods, GetProduct).Describe(Operations.GetProductApp).RequireRead();
+        routes.MapMethods("/api/v1/products/{id}", Reading.Methods, GetProduct).Describe(Operations.GetProduct).RequireRead();
+        routes.MapMethods("/api/v1/products", Reading.Methods, GetProducts).Describe(Operations.GetProducts).RequireRead();
     }
 
     private async Task<IResult> GetProduct(string id, HttpContext http, CancellationToken cancellationToken)

@@ -108,6 +108,13 @@ internal static class Protection
                 http.Response.Headers.StrictTransportSecurity = TransportSecurity;
             }
 
+            // At once and for every route: the server closes a connection whose body it will not read, and says so only here.
+            if (http.Request.ContentLength > RequestBody.MaxLength)
+            {
+                http.Response.Headers.Connection = "close";
+                return RequestBody.TooLarge().ExecuteAsync(http);
+            }
+
             return next(http);
         });
         if (options.Origins.Count > 0)

@@ -1,4 +1,5 @@
 using System.Text.Unicode;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 
 namespace ProductCache.Api;
@@ -34,7 +35,7 @@ internal static class RequestBody
         catch (BadHttpRequestException exception) when (exception.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
             http.Response.Headers.Connection = "close";
-            return (default, Problems.Of(Problems.BodyTooLarge, $"A body has at most {MaxLength} bytes."));
+            return (default, TooLarge());
         }
         catch (Exception exception) when (IsTooSlow(exception, cancellationToken))
         {
@@ -50,6 +51,8 @@ internal static class RequestBody
         var read = bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
         return Utf8.IsValid(read.Span) ? (read, null) : (default, Problems.Of(Problems.MalformedBody, "The body is not UTF-8."));
     }
+
+    public static ProblemHttpResult TooLarge() => Problems.Of(Problems.BodyTooLarge, $"A body has at most {MaxLength} bytes.");
 
     private static bool IsTooSlow(Exception exception, CancellationToken cancellationToken) =>
         exception is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
@@ -22,6 +23,16 @@ public sealed class AccessTests
         ["* /health/live"] = new("/health/live", "200 200 200 200 200", "200 200 200 200 200"),
         ["* /health/ready"] = new("/health/ready", "200 200 200 200 200", "200 200 200 200 200"),
         ["* /metrics"] = new("/metrics", "200 200 200 200 200", "200 200 200 200 200"),
+        ["GET /openapi/v1.json"] = new("/openapi/v1.json", "200 200 200 200 200", "200 200 200 200 200"),
+        ["HEAD /openapi/v1.json"] = new("/openapi/v1.json", "200 200 200 200 200", "200 200 200 200 200"),
+        ["GET /docs/scalar.js"] = new("/docs/scalar.js", "200 200 200 200 200", "200 200 200 200 200"),
+        ["HEAD /docs/scalar.js"] = new("/docs/scalar.js", "200 200 200 200 200", "200 200 200 200 200"),
+        ["GET /docs/scalar.aspnetcore.js"] = new("/docs/scalar.aspnetcore.js", "200 200 200 200 200", "200 200 200 200 200"),
+        ["HEAD /docs/scalar.aspnetcore.js"] = new("/docs/scalar.aspnetcore.js", "200 200 200 200 200", "200 200 200 200 200"),
+        ["GET /docs/favicon.svg"] = new("/docs/favicon.svg", "200 200 200 200 200", "200 200 200 200 200"),
+        ["HEAD /docs/favicon.svg"] = new("/docs/favicon.svg", "200 200 200 200 200", "200 200 200 200 200"),
+        ["GET /docs/{documentName?}"] = new("/docs/", "200 200 200 200 200", "200 200 200 200 200"),
+        ["HEAD /docs/{documentName?}"] = new("/docs/", "200 200 200 200 200", "200 200 200 200 200"),
         ["GET /problems/{name}"] = new("/problems/not-cached", "200 200 200 200 200", "200 200 200 200 200"),
         ["HEAD /problems/{name}"] = new("/problems/not-cached", "200 200 200 200 200", "200 200 200 200 200"),
         ["GET /productapp/{id}"] = new("/productapp/{id}/", "202 202 202 202 202", "401 401 202 202 202"),
@@ -116,10 +127,11 @@ public sealed class AccessTests
         var host = ApiHost.Build([.. settings.Select(setting => $"--{setting.Key}={setting.Value}")]);
         await host.StartAsync();
         using var http = new HttpClient();
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Reader.Text);
         await Eventually.TrueAsync(async () =>
         {
-            using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/health/ready"));
-            return answer.IsSuccessStatusCode;
+            using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/productapp/{TestProducts.NewId()}/"));
+            return answer.StatusCode == HttpStatusCode.Accepted;
         });
         return host;
     }
