@@ -7,7 +7,7 @@ if (args is ["peer", var peer, var port, var redis])
     return 0;
 }
 
-string[] all = ["hits", "misses", "changes", "bulk", "sql"];
+string[] all = ["hits", "many", "misses", "changes", "bulk", "sql"];
 var chosen = args.Length == 0 ? all : args;
 if (chosen.Except(all).FirstOrDefault() is { } unknown)
 {
@@ -21,6 +21,7 @@ foreach (var bench in chosen)
     await (bench switch
     {
         "hits" => Hits.RunAsync(servers),
+        "many" => Many.RunAsync(servers),
         "misses" => Misses.RunAsync(servers),
         "changes" => Changes.RunAsync(servers),
         "bulk" => BulkUpdate.RunAsync(servers),
