@@ -135,7 +135,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         $"""
 
         ProductCache is running.
-          API         http://localhost:{api}/productapp/1/
+          API         http://localhost:{api}/productapp/1/ and /docs/
           Worker      http://localhost:{worker}/health/ready and /metrics
           PostgreSQL  127.0.0.1:{postgres.Port}, data in {folder}{(added > 0 ? $", {added} sample products added" : string.Empty)}
           Redis       127.0.0.1:{redis.Port}

@@ -1,4 +1,7 @@
 using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using ProductCache.Api;
 using ProductCache.Domain;
 using ProductCache.TestSupport;
 
@@ -7,13 +10,15 @@ namespace ProductCache.EndToEndTests;
 /// <summary>Each server stopped and started again under reads; nothing of ours is restarted.</summary>
 public sealed class OutageTests
 {
+    private static readonly NewApiKey Key = NewApiKey.Create("writer", [Scopes.Write]);
+
     private Deployment deployment = null!;
     private ProductId cached;
 
     [SetUp]
     public async Task StartAsync()
     {
-        deployment = await Deployment.StartAsync();
+        deployment = await Deployment.StartAsync(("API_KEYS", Key.Line));
         cached = await deployment.InsertAsync();
         await deployment.FillAsync(cached);
     }
@@ -74,10 +79,15 @@ public sealed class OutageTests
             await ReadsAnswerAsync(cached, HttpStatusCode.OK);
             using var answer = await deployment.GetAsync(missing);
             Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
+            Assert.That(await CreateAsync(), Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+            using var list = await deployment.GetAsync("/api/v1/products");
+            Assert.That(list.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+            Assert.That(list.Headers.RetryAfter, Is.Not.Null);
         }
 
         // Nobody asks again.
         await Eventually.TrueAsync(() => deployment.IsCachedAsync(missing));
+        await Eventually.TrueAsync(async () => await CreateAsync() == HttpStatusCode.Created);
     }
 
     [Test]
@@ -102,6 +112,17 @@ public sealed class OutageTests
             return answer.StatusCode;
         }));
         Assert.That(answers, Is.All.EqualTo(expected));
+    }
+
+    private async Task<HttpStatusCode> CreateAsync()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/products")
+        {
+            Content = new StringContent("""{"name":"Tea","price":1}""", Encoding.UTF8, "application/json"),
+            Headers = { Authorization = new AuthenticationHeaderValue("Bearer", Key.Text) },
+        };
+        using var answer = await deployment.Http.SendAsync(request);
+        return answer.StatusCode;
     }
 
     private Task BecomesAHitAsync(ProductId id) => Eventually.TrueAsync(
