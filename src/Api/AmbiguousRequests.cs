@@ -17,9 +17,9 @@ internal static class AmbiguousRequests
     /// <summary>Kestrel moves a Content-Length that comes with a Transfer-Encoding to this name.</summary>
     private const string SetAsideLength = "X-Content-Length";
 
-    // RFC 9110, 5.6.2.
+    // RFC 9110, 5.6.2, and the colon: in HTTP/1.1 a name ends at it, in HTTP/2 the server's own names, like :path, begin with it.
     private static readonly SearchValues<char> TokenCharacters =
-        SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+        SearchValues.Create(":!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
     private static readonly Encoding ContentLength = new ContentLengthEncoding();
 

@@ -7,7 +7,7 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Api;
 
 /// <summary>API_TLS_CERT_FILE and API_TLS_KEY_FILE (PEM), API_MAX_CONNECTIONS, CORS_ORIGINS.</summary>
-internal sealed record ProtectionOptions(X509Certificate2? Certificate, int MaxConnections, IReadOnlyList<string> Origins)
+internal sealed record ProtectionOptions(ServerCertificate? Certificate, int MaxConnections, IReadOnlyList<string> Origins)
 {
     private const string CertificateSetting = "API_TLS_CERT_FILE";
     private const string KeySetting = "API_TLS_KEY_FILE";
@@ -17,7 +17,7 @@ internal sealed record ProtectionOptions(X509Certificate2? Certificate, int MaxC
         settings.Number("API_MAX_CONNECTIONS", 20_000, 1, 1_000_000),
         ReadOrigins(settings));
 
-    private static X509Certificate2? ReadCertificate(Settings settings)
+    private static ServerCertificate? ReadCertificate(Settings settings)
     {
         var (certificate, key) = (settings.Text(CertificateSetting, string.Empty), settings.Text(KeySetting, string.Empty));
         if (certificate.Length == 0 && key.Length == 0)
@@ -33,7 +33,9 @@ internal sealed record ProtectionOptions(X509Certificate2? Certificate, int MaxC
 
         try
         {
-            return X509Certificate2.CreateFromPemFile(certificate, key);
+            X509Certificate2Collection all = [];
+            all.ImportFromPemFile(certificate);
+            return new ServerCertificate(X509Certificate2.CreateFromPemFile(certificate, key), all);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
@@ -60,6 +62,10 @@ internal sealed record ProtectionOptions(X509Certificate2? Certificate, int MaxC
         return origins;
     }
 }
+
+/// <param name="Leaf">The first one of the file, with its key.</param>
+/// <param name="Chain">All of the file. Clients know only the root that these lead to.</param>
+internal sealed record ServerCertificate(X509Certificate2 Leaf, X509Certificate2Collection Chain);
 
 /// <summary>What the server does for the safety of all who talk to it.</summary>
 internal static class Protection
@@ -102,11 +108,7 @@ internal static class Protection
     {
         application.Use((http, next) =>
         {
-            http.Response.Headers.XContentTypeOptions = "nosniff";
-            if (http.Request.IsHttps)
-            {
-                http.Response.Headers.StrictTransportSecurity = TransportSecurity;
-            }
+            Protect(http.Response.Headers, http.Request.IsHttps);
 
             // At once and for every route: the server closes a connection whose body it will not read, and says so only here.
             if (http.Request.ContentLength > RequestBody.MaxLength)
@@ -123,9 +125,20 @@ internal static class Protection
         }
     }
 
-    private static void UseTls(ListenOptions listen, X509Certificate2 certificate) => listen.UseHttps(https =>
+    /// <summary>What the headers of every answer say.</summary>
+    public static void Protect(IHeaderDictionary headers, bool isHttps)
     {
-        https.ServerCertificate = certificate;
+        headers.XContentTypeOptions = "nosniff";
+        if (isHttps)
+        {
+            headers.StrictTransportSecurity = TransportSecurity;
+        }
+    }
+
+    private static void UseTls(ListenOptions listen, ServerCertificate certificate) => listen.UseHttps(https =>
+    {
+        https.ServerCertificate = certificate.Leaf;
+        https.ServerCertificateChain = certificate.Chain;
         https.SslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
     });
 }

@@ -1,7 +1,4 @@
-using System.Globalization;
-using System.Net.Sockets;
 using System.Text;
-using System.Text.RegularExpressions;
 using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;
@@ -10,7 +7,7 @@ namespace ProductCache.EndToEndTests;
 /// Requests that a proxy and this service could see end at different places, byte by byte. Each is sent together with a
 /// second request, which must never be answered. No server is needed: nothing here comes as far as the cache.
 /// </summary>
-public sealed partial class RawRequestTests
+public sealed class RawRequestTests
 {
     private const string Live = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
     private const string Smuggled = "GET /problems/no-such-product HTTP/1.1\r\nHost: smuggled\r\n\r\n";
@@ -28,8 +25,6 @@ public sealed partial class RawRequestTests
     /// <summary>More than the service takes of one request, in bytes.</summary>
     private const int TooMuch = 512 * 1024;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-
     private readonly int port = TestServer.FreePort();
     private ServiceUnderTest api = null!;
 
@@ -46,24 +41,7 @@ public sealed partial class RawRequestTests
     }
 
     [OneTimeSetUp]
-    public async Task StartAsync()
-    {
-        var nobody = TestServer.FreePort().ToString(CultureInfo.InvariantCulture);
-        api = ServiceUnderTest.Launch("Api", new Dictionary<string, string>
-        {
-            ["API_PORT"] = port.ToString(CultureInfo.InvariantCulture),
-            ["DB_HOST"] = "127.0.0.1",
-            ["DB_PORT"] = nobody,
-            ["DB_NAME"] = "products",
-            ["DB_USER"] = "nobody",
-            ["DB_PASSWORD"] = "not used",
-            ["REDIS_HOST"] = "127.0.0.1",
-            ["REDIS_PORT"] = nobody,
-            ["KAFKA_BOOTSTRAP"] = $"127.0.0.1:{nobody}",
-            ["KAFKA_CREATE_TOPICS"] = "false",
-        });
-        await api.ReadyAsync(port, "/health/live");
-    }
+    public async Task StartAsync() => api = await ServiceUnderTest.StartApiAloneAsync(port);
 
     [OneTimeTearDown]
     public async Task StopAsync() => await api.DisposeAsync();
@@ -71,29 +49,29 @@ public sealed partial class RawRequestTests
     [TestCaseSource(nameof(Probes))]
     public async Task AnAmbiguousRequestIsTheLastOfItsConnection(string request, int status)
     {
-        using var connection = await ConnectAsync();
+        using var connection = await RawConnection.OpenAsync(port);
 
-        AssertRefused(await ExchangeAsync(connection, request + Smuggled), status);
+        AssertRefused(await connection.ExchangeAsync(request + Smuggled), status);
     }
 
     [TestCaseSource(nameof(Probes))]
     public async Task AnAmbiguousRequestAfterAGoodOneIsTheLastOfItsConnection(string request, int status)
     {
-        using var connection = await ConnectAsync();
+        using var connection = await RawConnection.OpenAsync(port);
         await LiveAsync(connection);
 
-        AssertRefused(await ExchangeAsync(connection, request + Smuggled), status);
+        AssertRefused(await connection.ExchangeAsync(request + Smuggled), status);
     }
 
     [TestCaseSource(nameof(ClearRequests))]
     public async Task ARequestAfterAClearOneIsAnswered(string request, int status)
     {
-        using var connection = await ConnectAsync();
+        using var connection = await RawConnection.OpenAsync(port);
         await LiveAsync(connection);
 
-        var answer = await ExchangeAsync(connection, request + Smuggled + Request("GET", "/health/live", "Connection: close\r\n"));
+        var answer = await connection.ExchangeAsync(request + Smuggled + Request("GET", "/health/live", "Connection: close\r\n"));
 
-        Assert.That(StatusesOf(answer), Is.EqualTo(new[] { status, 200, 200 }), answer);
+        Assert.That(RawConnection.StatusesOf(answer), Is.EqualTo(new[] { status, 200, 200 }), answer);
     }
 
     private static IEnumerable<TestCaseData> Lengths()
@@ -237,64 +215,21 @@ public sealed partial class RawRequestTests
 
     private static void AssertRefused(string answer, int status)
     {
-        Assert.That(StatusesOf(answer), Is.EqualTo(new[] { status }), answer);
+        Assert.That(RawConnection.StatusesOf(answer), Is.EqualTo(new[] { status }), answer);
         Assert.That(answer, Does.Contain("Content-Type: application/problem+json"));
     }
 
-    private static IEnumerable<int> StatusesOf(string answer) =>
-        StatusLine().Matches(answer).Select(line => int.Parse(line.Groups[1].ValueSpan, CultureInfo.InvariantCulture));
-
-    private async Task<TcpClient> ConnectAsync()
+    private static async Task LiveAsync(RawConnection connection)
     {
-        var client = new TcpClient { NoDelay = true };
-        await client.ConnectAsync("127.0.0.1", port);
-        return client;
-    }
-
-    private static async Task LiveAsync(TcpClient connection)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        await connection.GetStream().WriteAsync(Encoding.Latin1.GetBytes(Live), limit.Token);
+        using var limit = new CancellationTokenSource(RawConnection.Patience);
+        await connection.Stream.WriteAsync(Encoding.Latin1.GetBytes(Live), limit.Token);
         var answer = new StringBuilder();
         var buffer = new byte[4 * 1024];
         while (!answer.ToString().EndsWith(NoChunks, StringComparison.Ordinal))
         {
-            var read = await connection.GetStream().ReadAsync(buffer, limit.Token);
+            var read = await connection.Stream.ReadAsync(buffer, limit.Token);
             Assert.That(read, Is.Positive, answer.ToString());
             answer.Append(Encoding.Latin1.GetString(buffer, 0, read));
         }
     }
-
-    // All that comes until the service closes the connection, which it may do while it is still sent to.
-    private static async Task<string> ExchangeAsync(TcpClient connection, string bytes)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        var stream = connection.GetStream();
-        var sending = SendAsync();
-        using var answer = new MemoryStream();
-        try
-        {
-            await stream.CopyToAsync(answer, limit.Token);
-        }
-        catch (IOException)
-        {
-        }
-
-        await sending;
-        return Encoding.Latin1.GetString(answer.ToArray());
-
-        async Task SendAsync()
-        {
-            try
-            {
-                await stream.WriteAsync(Encoding.Latin1.GetBytes(bytes), limit.Token);
-            }
-            catch (IOException)
-            {
-            }
-        }
-    }
-
-    [GeneratedRegex(@"HTTP/1\.1 (\d{3}) ")]
-    private static partial Regex StatusLine();
 }

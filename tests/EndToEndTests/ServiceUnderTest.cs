@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using ProductCache.Standalone;
 using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;
 
@@ -11,7 +13,7 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(30);
 
     // Beginnings of the settings that must not come from whoever runs the tests.
-    private static readonly string[] Settings = ["API_", "DB_", "JWT_", "KAFKA_", "REDIS_"];
+    private static readonly string[] Settings = ["API_", "CORS_", "DB_", "JWT_", "KAFKA_", "REDIS_", "TRUSTED_"];
 
     private readonly ConcurrentQueue<string> lines = new();
 
@@ -26,10 +28,13 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
 
     public Process Process { get; }
 
+    private int StopSignal { get; init; } = ChildProcess.SIGTERM;
+
     public string Output => string.Join(Environment.NewLine, lines);
 
     /// <param name="name">Api, Worker or Standalone.</param>
-    public static ServiceUnderTest Launch(string name, IEnumerable<KeyValuePair<string, string>> environment)
+    public static ServiceUnderTest Launch(
+        string name, IEnumerable<KeyValuePair<string, string>> environment, int stopSignal = ChildProcess.SIGTERM)
     {
         var assembly = Path.Combine(AppContext.BaseDirectory, $"ProductCache.{name}.dll");
         var start = new ProcessStartInfo("dotnet", assembly) { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -43,7 +48,52 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
             start.Environment[key] = value;
         }
 
-        return new ServiceUnderTest(Process.Start(start)!);
+        return new ServiceUnderTest(Process.Start(start)!) { StopSignal = stopSignal };
+    }
+
+    /// <summary>An Api without any server, for all that comes before them.</summary>
+    public static async Task<ServiceUnderTest> StartApiAloneAsync(int port, params IEnumerable<(string Key, string Value)> extraSettings)
+    {
+        var api = LaunchApiAlone(port, extraSettings);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                Assert.That(api.Process.HasExited, Is.False, api.Output);
+                return api.Output.Contains("Application started.", StringComparison.Ordinal);
+            },
+            "the Api");
+        return api;
+    }
+
+    /// <inheritdoc cref="StartApiAloneAsync"/>
+    public static ServiceUnderTest LaunchApiAlone(int port, params IEnumerable<(string Key, string Value)> extraSettings)
+    {
+        var settings = SettingsOfApiAlone(port);
+        foreach (var (key, value) in extraSettings)
+        {
+            settings[key] = value;
+        }
+
+        // Told to stop, it would give its servers some more seconds.
+        return Launch("Api", settings, ChildProcess.SIGKILL);
+    }
+
+    public static Dictionary<string, string> SettingsOfApiAlone(int port)
+    {
+        var nobody = TestServer.FreePort().ToString(CultureInfo.InvariantCulture);
+        return new()
+        {
+            ["API_PORT"] = port.ToString(CultureInfo.InvariantCulture),
+            ["DB_HOST"] = "127.0.0.1",
+            ["DB_PORT"] = nobody,
+            ["DB_NAME"] = "products",
+            ["DB_USER"] = "nobody",
+            ["DB_PASSWORD"] = "not used",
+            ["REDIS_HOST"] = "127.0.0.1",
+            ["REDIS_PORT"] = nobody,
+            ["KAFKA_BOOTSTRAP"] = $"127.0.0.1:{nobody}",
+            ["KAFKA_CREATE_TOPICS"] = "false",
+        };
     }
 
     /// <param name="path">The health that is waited for; /health/live needs no server.</param>
@@ -85,7 +135,7 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
     {
         if (!Process.HasExited)
         {
-            Signal(ChildProcess.SIGTERM);
+            Signal(StopSignal);
             try
             {
                 await ExitAsync();

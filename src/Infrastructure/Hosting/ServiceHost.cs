@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
@@ -48,8 +49,10 @@ public static class ServiceHost
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestLineSize = MaxRequestLine;
-            kestrel.ListenAnyIP(port);
         });
+
+        // Last, because an endpoint takes only those defaults that it finds, TLS among them.
+        builder.Services.PostConfigure<KestrelServerOptions>(kestrel => kestrel.ListenAnyIP(port));
         builder.Logging.ClearProviders();
         builder.Logging.AddSimpleConsole(console =>
         {
