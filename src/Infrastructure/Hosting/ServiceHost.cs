@@ -5,8 +5,10 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 
 namespace ProductCache.Infrastructure.Hosting;
@@ -54,12 +56,9 @@ public static class ServiceHost
         // Last, because an endpoint takes only those defaults that it finds, TLS among them.
         builder.Services.PostConfigure<KestrelServerOptions>(kestrel => kestrel.ListenAnyIP(port));
         builder.Logging.ClearProviders();
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-        });
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Logging.AddConsole(console => console.FormatterName = LogLines.FormatterName);
+        builder.Logging.AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddHealthChecks();
         builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics

@@ -1,0 +1,63 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+
+namespace ProductCache.Infrastructure.Hosting;
+
+/// <summary>
+/// A line for each message: <c>2026-11-24T14:20:31.123Z warn: Category[200] message exception</c>. The framework's own formatter
+/// writes control characters as they come; at the lower levels they come from requests.
+/// </summary>
+internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterName)
+{
+    public const string FormatterName = "lines";
+
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        textWriter.Write(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} {NameOf(logEntry.LogLevel)}: {logEntry.Category}[{logEntry.EventId.Id}] "));
+        WriteOnOneLine(logEntry.Formatter(logEntry.State, logEntry.Exception), textWriter);
+        if (logEntry.Exception is { } exception)
+        {
+            textWriter.Write(' ');
+            WriteOnOneLine(exception.ToString(), textWriter);
+        }
+
+        textWriter.Write(Environment.NewLine);
+    }
+
+    private static void WriteOnOneLine(string text, TextWriter writer)
+    {
+        foreach (var character in text)
+        {
+            if (character == '\n')
+            {
+                writer.Write(' ');
+            }
+            else if (IsObeyed(character))
+            {
+                writer.Write($"\\u{(int)character:x4}");
+            }
+            else
+            {
+                writer.Write(character);
+            }
+        }
+    }
+
+    // By a terminal, which also ends a line at some of these, or turns the direction of the text.
+    private static bool IsObeyed(char character) => char.GetUnicodeCategory(character)
+        is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+
+    private static string NameOf(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "trce",
+        LogLevel.Debug => "dbug",
+        LogLevel.Information => "info",
+        LogLevel.Warning => "warn",
+        LogLevel.Error => "fail",
+        _ => "crit",
+    };
+}
