@@ -93,6 +93,10 @@ internal static class Protection
                 kestrel.ConfigureEndpointDefaults(listen => UseTls(listen, certificate));
             }
         });
+
+        // What nobody foresaw clears the headers that its answer had so far.
+        builder.Services.PostConfigure<ProblemDetailsOptions>(problems =>
+            problems.CustomizeProblemDetails += context => Protect(context.HttpContext.Response.Headers, context.HttpContext.Request.IsHttps));
         if (options.Origins.Count > 0)
         {
             builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
@@ -121,6 +125,7 @@ internal static class Protection
         });
         if (options.Origins.Count > 0)
         {
+            application.Use(VaryByOrigin);
             application.UseCors();
         }
     }
@@ -133,6 +138,19 @@ internal static class Protection
         {
             headers.StrictTransportSecurity = TransportSecurity;
         }
+    }
+
+    // The middleware tells only whom it lets in. A cache that has an answer to somebody else would give it to them, without their origin.
+    private static Task VaryByOrigin(HttpContext http, RequestDelegate next)
+    {
+        http.Response.OnStarting(
+            state =>
+            {
+                ((IHeaderDictionary)state).Vary = "Origin";
+                return Task.CompletedTask;
+            },
+            http.Response.Headers);
+        return next(http);
     }
 
     private static void UseTls(ListenOptions listen, ServerCertificate certificate) => listen.UseHttps(https =>

@@ -1,0 +1,34 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Logging;
+using ProductCache.Api;
+
+namespace ProductCache.UnitTests.Api;
+
+public sealed class ProtectionTests
+{
+    private static readonly ProtectionOptions Options = new(Certificate: null, MaxConnections: 1, Origins: []);
+
+    [Test]
+    public async Task AnExceptionDoesNotTakeTheProtectionFromItsAnswer()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders();
+        builder.AddProtection(Options);
+        builder.Services.AddProblems();
+        await using var application = builder.Build();
+        application.UseExceptionHandler();
+        application.UseProtection(Options);
+        application.MapGet("/", string () => throw new InvalidOperationException("Not foreseen."));
+        await application.StartAsync();
+        using var http = new HttpClient();
+
+        using var answer = await http.GetAsync(new Uri(application.Urls.Single()));
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.InternalServerError));
+        Assert.That(answer.Headers.GetValues("X-Content-Type-Options"), Is.EqualTo(new[] { "nosniff" }));
+        Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain("traceId").And.Not.Contain("foreseen"));
+    }
+}
