@@ -113,7 +113,16 @@ internal static class Protection
         application.Use((http, next) =>
         {
             Protect(http.Response.Headers, http.Request.IsHttps);
+            return next(http);
+        });
+        if (options.Origins.Count > 0)
+        {
+            application.Use(VaryByOrigin);
+            application.UseCors();
+        }
 
+        application.Use((http, next) =>
+        {
             // At once and for every route: the server closes a connection whose body it will not read, and says so only here.
             if (http.Request.ContentLength > RequestBody.MaxLength)
             {
@@ -123,11 +132,6 @@ internal static class Protection
 
             return next(http);
         });
-        if (options.Origins.Count > 0)
-        {
-            application.Use(VaryByOrigin);
-            application.UseCors();
-        }
     }
 
     /// <summary>What the headers of every answer say.</summary>

@@ -17,6 +17,8 @@ public sealed partial class ProtectionTests
     private const string Shop = "https://shop.example";
     private const string AllowOrigin = "Access-Control-Allow-Origin";
 
+    private const int RequestBodyLimit = 64 * 1024;
+
     /// <summary>Far more than one client may ask for at once where it may ask once a second.</summary>
     private const int Many = 250;
 
@@ -100,11 +102,18 @@ public sealed partial class ProtectionTests
         using var http = ClientOf(ownPort);
         using var read = await SendAsync(http, "GET", "/productapp/1/", ("Origin", Shop));
         using var preflight = await PreflightAsync(http, Shop);
+        using var refused = await SendAsync(http, "POST", "/api/v1/products", ("Origin", Shop));
+        using var tooLarge = await SendLargeAsync(http);
         using var readOfOther = await SendAsync(http, "GET", "/productapp/1/", ("Origin", "https://shop.example.org"));
         using var preflightOfOther = await PreflightAsync(http, "https://shop.example.org");
         using var readOfNobody = await SendAsync(http, "GET", "/productapp/1/");
 
-        Assert.That(HeaderOf(read, AllowOrigin), Is.EqualTo(Shop));
+        foreach (var (answer, status) in new[] { (read, 503), (refused, 401), (tooLarge, 413) })
+        {
+            Assert.That((int)answer.StatusCode, Is.EqualTo(status));
+            Assert.That(HeaderOf(answer, AllowOrigin), Is.EqualTo(Shop));
+        }
+
         Assert.That(HeaderOf(read, "Access-Control-Expose-Headers"), Does.Contain("ETag").And.Contain("Retry-After"));
         Assert.That(preflight.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
         Assert.That(HeaderOf(preflight, AllowOrigin), Is.EqualTo(Shop));
@@ -226,6 +235,15 @@ public sealed partial class ProtectionTests
             request.Headers.TryAddWithoutValidation(name, value);
         }
 
+        return await http.SendAsync(request);
+    }
+
+    // Of the length that it says nothing is sent: the answer does not wait for it.
+    private static async Task<HttpResponseMessage> SendLargeAsync(HttpClient http)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/products") { Content = new ByteArrayContent(new byte[RequestBodyLimit + 1]) };
+        request.Headers.ExpectContinue = true;
+        request.Headers.Add("Origin", Shop);
         return await http.SendAsync(request);
     }
 
