@@ -47,6 +47,7 @@ public static class ApiHost
         builder.Services.AddProblems();
         builder.Services.AddDescription();
         builder.Services.AddSingleton<ReadMetrics>();
+        builder.Services.AddSingleton<WriteMetrics>();
         builder.Services.AddSingleton<Catalogue>();
         builder.Services.AddSingleton<Products>();
         builder.Services.AddSingleton<ProductWrites>();

@@ -11,7 +11,7 @@ namespace ProductCache.Api;
 /// The routes that write, and what their outcomes are over HTTP. An answer comes after the commit; the change path brings it to
 /// the caches.
 /// </summary>
-internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, TimeProvider time)
+internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, WriteMetrics metrics, TimeProvider time)
 {
     public const string IdempotencyKeyHeader = "Idempotency-Key";
 
@@ -20,12 +20,13 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapPost(Collection, CreateAsync).Describe(Operations.CreateProduct).RequireWrite();
-        routes.MapPut(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: false, token))
-            .Describe(Operations.ReplaceProduct).RequireWrite();
-        routes.MapPatch(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: true, token))
-            .Describe(Operations.PatchProduct).RequireWrite();
-        routes.MapDelete(Item, DeleteAsync).Describe(Operations.DeleteProduct).RequireWrite();
+        var writes = routes.MapGroup(string.Empty).AddEndpointFilter(metrics).RequireWrite();
+        writes.MapPost(Collection, CreateAsync).Describe(Operations.CreateProduct);
+        writes.MapPut(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: false, token))
+            .Describe(Operations.ReplaceProduct);
+        writes.MapPatch(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: true, token))
+            .Describe(Operations.PatchProduct);
+        writes.MapDelete(Item, DeleteAsync).Describe(Operations.DeleteProduct);
     }
 
     private async Task<IResult> CreateAsync(HttpContext http, CancellationToken cancellationToken)
