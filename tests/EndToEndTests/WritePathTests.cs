@@ -22,7 +22,7 @@ public sealed class WritePathTests
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        deployment = await Deployment.StartAsync(("API_KEYS", Key.Line), ("API_LISTS_PER_SECOND", "0"), ("API_WRITES_PER_SECOND", "0"));
+        deployment = await Deployment.StartAsync(("API_KEYS", Key.Line), ("API_LISTS_PER_SECOND", "0"), ("API_WRITES_PER_SECOND", "0"), ("NEAR_CACHE_TTL_SECONDS", "3600"));
         deployment.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key.Text);
     }
 

@@ -88,7 +88,8 @@ public sealed class ProductBodyTests
     public void APatchCannotTakeWhatAProductNeeds(string text, string pointers) => Assert.That(PointersOf(Fault(text, Id, isPatch: true)), Is.EqualTo(pointers));
 
     [TestCaseSource(nameof(Prices))]
-    public void APriceIsReadExactly(string text, decimal price) => Assert.That(Draft($$"""{"name":"Tea","price":{{text}}}""").Price, Is.EqualTo(price));
+    public void APriceIsReadExactly(string text, decimal price) =>
+        Assert.That(new Price(Draft($$"""{"name":"Tea","price":{{text}}}""").Price!.Value), Is.EqualTo(new Price(price)));
 
     [TestCaseSource(nameof(Malformed))]
     public void WhatIsNotOneJsonValueIsMalformed(string text) => Assert.That(Fault(text).ProblemDetails.Type, Is.EqualTo("/problems/malformed-body"));
