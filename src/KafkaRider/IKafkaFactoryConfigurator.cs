@@ -28,6 +28,22 @@ public static class KafkaFactoryConfiguratorExtensions
     /// <summary>Names the brokers to ask first, as <c>host:port</c>, separated by commas.</summary>
     public static void Host(this IKafkaFactoryConfigurator configurator, string server) =>
         configurator.Host(server.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+
+    /// <summary>Consumes a topic as a member of a group, whatever the keys of its records are.</summary>
+    public static void TopicEndpoint<TValue>(
+        this IKafkaFactoryConfigurator configurator,
+        string topicName,
+        string groupId,
+        Action<IKafkaTopicReceiveEndpointConfigurator<Ignore, TValue>> configure)
+        where TValue : class => configurator.TopicEndpoint<Ignore, TValue>(topicName, groupId, configure);
+
+    /// <inheritdoc cref="IKafkaFactoryConfigurator.TopicEndpoint{TKey, TValue}(string, ConsumerConfig, Action{IKafkaTopicReceiveEndpointConfigurator{TKey, TValue}})"/>
+    public static void TopicEndpoint<TValue>(
+        this IKafkaFactoryConfigurator configurator,
+        string topicName,
+        ConsumerConfig consumerConfig,
+        Action<IKafkaTopicReceiveEndpointConfigurator<Ignore, TValue>> configure)
+        where TValue : class => configurator.TopicEndpoint<Ignore, TValue>(topicName, consumerConfig, configure);
 }
 
 /// <summary>

@@ -1,4 +1,6 @@
 using Confluent.Kafka;
+using MassTransit.KafkaIntegration;
+using Null = Confluent.Kafka.Null;
 
 namespace MassTransit;
 
@@ -14,6 +16,34 @@ public interface ITopicProducer<TKey, TValue> : ISendObserverConnector
 
     /// <inheritdoc cref="Produce(TKey, TValue, CancellationToken)"/>
     Task Produce(TKey key, TValue value, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default);
+
+    /// <param name="key">The key of the record.</param>
+    /// <param name="values">An object whose properties the message takes, by MassTransit's message initializers.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <inheritdoc cref="Produce(TKey, TValue, CancellationToken)"/>
+    Task Produce(TKey key, object values, CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="Produce(TKey, object, CancellationToken)"/>
+    Task Produce(TKey key, object values, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default);
+}
+
+/// <summary>Produces messages of one type to one topic, without a key or with one that is made from the message.</summary>
+public interface ITopicProducer<TValue> : ISendObserverConnector
+    where TValue : class
+{
+    /// <inheritdoc cref="ITopicProducer{TKey, TValue}.Produce(TKey, TValue, CancellationToken)"/>
+    Task Produce(TValue value, CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="Produce(TValue, CancellationToken)"/>
+    Task Produce(TValue value, IPipe<KafkaSendContext<TValue>> pipe, CancellationToken cancellationToken = default);
+
+    /// <param name="values">An object whose properties the message takes, by MassTransit's message initializers.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <inheritdoc cref="Produce(TValue, CancellationToken)"/>
+    Task Produce(object values, CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="Produce(object, CancellationToken)"/>
+    Task Produce(object values, IPipe<KafkaSendContext<TValue>> pipe, CancellationToken cancellationToken = default);
 }
 
 /// <summary>Makes producers for topics that are named at run time.</summary>
@@ -22,6 +52,26 @@ public interface ITopicProducerProvider : ISendObserverConnector
     /// <param name="address"><c>topic:{name}</c></param>
     ITopicProducer<TKey, TValue> GetProducer<TKey, TValue>(Uri address)
         where TValue : class;
+}
+
+/// <summary>Shorter forms.</summary>
+public static class TopicProducerProviderExtensions
+{
+    /// <summary>A producer of records without a key.</summary>
+    /// <param name="provider">The rider.</param>
+    /// <param name="address"><c>topic:{name}</c></param>
+    public static ITopicProducer<TValue> GetProducer<TValue>(this ITopicProducerProvider provider, Uri address)
+        where TValue : class =>
+        new KeylessTopicProducer<Null, TValue>(provider.GetProducer<Null, TValue>(address), _ => null!);
+
+    /// <summary>A producer of records whose key is made from the message, after all pipes.</summary>
+    /// <param name="provider">The rider.</param>
+    /// <param name="address"><c>topic:{name}</c></param>
+    /// <param name="keyResolver">Makes the key.</param>
+    public static ITopicProducer<TValue> GetProducer<TKey, TValue>(
+        this ITopicProducerProvider provider, Uri address, KafkaKeyResolver<TKey, TValue> keyResolver)
+        where TValue : class =>
+        new KeylessTopicProducer<TKey, TValue>(provider.GetProducer<TKey, TValue>(address), keyResolver);
 }
 
 /// <summary>A record that is about to be produced.</summary>

@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using MassTransit.KafkaIntegration;
+using Null = Confluent.Kafka.Null;
 
 namespace MassTransit;
 
@@ -25,6 +26,7 @@ public static class KafkaRiderRegistrationExtensions
         ArgumentNullException.ThrowIfNull(clientConfig);
         ArgumentNullException.ThrowIfNull(configure);
         configurator.SetRiderFactory(new KafkaRiderFactory(clientConfig, configure));
+        configurator.TryAddScoped<IKafkaRider, ITopicProducerProvider>((rider, _) => rider);
     }
 
     /// <summary>
@@ -47,5 +49,39 @@ public static class KafkaRiderRegistrationExtensions
             typeof(ITopicProducer<TKey, TValue>), producer => new TopicProducerRegistration(producer, topicName));
         var address = new Uri($"topic:{topicName}");
         configurator.TryAddScoped<IKafkaRider, ITopicProducer<TKey, TValue>>((rider, _) => rider.GetProducer<TKey, TValue>(address));
+    }
+
+    /// <summary>
+    /// Adds a scoped <see cref="ITopicProducer{TValue}"/> of records without a key for the topic.
+    /// </summary>
+    /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
+    /// <param name="topicName">The topic; it is not created.</param>
+    /// <exception cref="ConfigurationException">There is a producer of this value type already.</exception>
+    public static void AddProducer<TValue>(this IRiderRegistrationConfigurator configurator, string topicName)
+        where TValue : class =>
+        configurator.AddProducer<Null, TValue>(topicName, _ => null!);
+
+    /// <summary>
+    /// Adds a scoped <see cref="ITopicProducer{TValue}"/> for the topic, which makes the key of each record from its message,
+    /// and an <see cref="ITopicProducer{TKey, TValue}"/>.
+    /// </summary>
+    /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
+    /// <param name="topicName">The topic; it is not created.</param>
+    /// <param name="keyResolver">Makes the key.</param>
+    /// <exception cref="ConfigurationException">There is a producer of this value type, or of this key and value type, already.</exception>
+    public static void AddProducer<TKey, TValue>(
+        this IRiderRegistrationConfigurator configurator, string topicName, KafkaKeyResolver<TKey, TValue> keyResolver)
+        where TValue : class
+    {
+        ArgumentNullException.ThrowIfNull(keyResolver);
+        if (configurator.Any(service => service.ServiceType == typeof(ITopicProducer<TValue>)))
+        {
+            throw new ConfigurationException(
+                $"There is a producer of {typeof(TValue).Name} without a key already: use ITopicProducerProvider for topic {topicName}.");
+        }
+
+        configurator.AddProducer<TKey, TValue>(topicName);
+        var address = new Uri($"topic:{topicName}");
+        configurator.TryAddScoped<IKafkaRider, ITopicProducer<TValue>>((rider, _) => rider.GetProducer(address, keyResolver));
     }
 }

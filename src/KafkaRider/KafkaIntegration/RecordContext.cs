@@ -1,6 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using Confluent.Kafka;
+using MassTransit.Logging;
 using MassTransit.Metadata;
 using MassTransit.Serialization;
 using MassTransit.Transports;
@@ -87,7 +90,7 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
         public RecordMessageContext(RecordContext<TKey, TValue> record)
         {
             Headers = record.TransportHeaders;
-            MessageId = Id(nameof(MessageId));
+            MessageId = Id(nameof(MessageId)) ?? IdOf(record);
             CorrelationId = Id(nameof(CorrelationId));
             ConversationId = Id(nameof(ConversationId));
             InitiatorId = Id(nameof(InitiatorId));
@@ -122,6 +125,16 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
 
         public HostInfo Host => HostMetadataCache.Empty;
 
+        // The same at every delivery, so that whoever sorts out repeats can. Version 8 of RFC 9562.
+        private static Guid IdOf(RecordContext<TKey, TValue> record)
+        {
+            Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+            SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{record.Topic}/{record.Partition}/{record.Offset}")), hash);
+            hash[6] = (byte)((hash[6] & 0x0F) | 0x80);
+            hash[8] = (byte)((hash[8] & 0x3F) | 0x80);
+            return new Guid(hash[..16], bigEndian: true);
+        }
+
         private string? Text(string key) => Headers.TryGetHeader(key, out var value) ? value as string : null;
 
         private Guid? Id(string key) => Text(key) is { } text
@@ -147,11 +160,17 @@ internal sealed class RecordHeaders(Message<byte[]?, byte[]?> message) : IHeader
 
     public bool TryGetHeader(string key, [NotNullWhen(true)] out object? value)
     {
-        value = key == MessageHeaders.TransportSentTime
-            ? message.Timestamp.UtcDateTime
-            : message.Headers.FirstOrDefault(header => header.Key == key)?.GetValueBytes() is { } bytes
-                ? Encoding.UTF8.GetString(bytes)
-                : null;
+        value = key switch
+        {
+            MessageHeaders.TransportSentTime => message.Timestamp.UtcDateTime,
+
+            // Of a producer that is not MassTransit; both are written alike.
+            DiagnosticHeaders.ActivityId => TextOf(key) ?? TextOf(WireFormat.TraceParent),
+            _ => TextOf(key),
+        };
         return value is not null;
     }
+
+    private string? TextOf(string key) =>
+        message.Headers.FirstOrDefault(header => header.Key == key)?.GetValueBytes() is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
 }

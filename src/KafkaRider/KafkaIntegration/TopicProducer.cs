@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using MassTransit.Configuration;
 using MassTransit.Context;
+using MassTransit.Initializers;
 using MassTransit.Logging;
 using MassTransit.Observables;
 using MassTransit.Transports;
@@ -34,15 +35,38 @@ internal sealed class TopicProducer<TKey, TValue> : ITopicProducer<TKey, TValue>
     public Task Produce(TKey key, TValue value, CancellationToken cancellationToken = default) =>
         Produce(key, value, Pipe.Empty<KafkaSendContext<TKey, TValue>>(), cancellationToken);
 
-    public async Task Produce(
+    public Task Produce(
         TKey key, TValue value, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(value);
+        return ProduceAsync(key, value, Pipe.Empty<SendContext<TValue>>(), pipe, cancellationToken);
+    }
 
+    public Task Produce(TKey key, object values, CancellationToken cancellationToken = default) =>
+        Produce(key, values, Pipe.Empty<KafkaSendContext<TKey, TValue>>(), cancellationToken);
+
+    public async Task Produce(
+        TKey key, object values, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+
+        // The initializer's pipe sets what the values say of the context (headers, ids).
+        var (message, initializer) = await MessageInitializerCache<TValue>.InitializeMessage(values, cancellationToken).ConfigureAwait(false);
+        await ProduceAsync(key, message, initializer, pipe, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task ProduceAsync(
+        TKey key, TValue value, IPipe<SendContext<TValue>> initializer, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken)
+    {
         // Whoever produces, and from wherever: what is logged of it is of this transport.
         LogContext.Current = transport.LogContext;
         var context = new TopicSendContext(key, value, cancellationToken) { SourceAddress = source, DestinationAddress = destination };
         await sendPipe.Send(context).ConfigureAwait(false);
+        if (initializer.IsNotEmpty())
+        {
+            await initializer.Send(context).ConfigureAwait(false);
+        }
+
         if (pipe.IsNotEmpty())
         {
             await pipe.Send(context).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -27,6 +28,11 @@ internal static class WireFormat
 
     public static T? Deserialize<T>(byte[]? data) => (T?)Deserialize(typeof(T), data);
 
+    /// <summary>W3C Trace Context, for those who do not know MassTransit's own header.</summary>
+    public const string TraceParent = "traceparent";
+
+    private const string TraceState = "tracestate";
+
     public static KafkaHeaders HeadersOf(SendContext context)
     {
         var headers = new KafkaHeaders();
@@ -45,6 +51,12 @@ internal static class WireFormat
         Set(headers, nameof(context.SourceAddress), context.SourceAddress?.ToString());
         Set(headers, nameof(context.DestinationAddress), context.DestinationAddress?.ToString());
         Set(headers, MessageHeaders.ContentType, context.ContentType?.ToString());
+        if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
+        {
+            Set(headers, TraceParent, activity.Id);
+            Set(headers, TraceState, activity.TraceStateString);
+        }
+
         return headers;
     }
 

@@ -1,0 +1,202 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text;
+using Confluent.Kafka;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.IntegrationTests.Kafka;
+
+/// <summary>The ways to produce, and what a consumer without keys makes of the records.</summary>
+public sealed class RiderProducerTests
+{
+    private KafkaServer kafka = null!;
+    private string topic = null!;
+    private ServiceProvider services = null!;
+    private IBusControl bus = null!;
+    private ConcurrentQueue<ConsumeContext<Order>> received = null!;
+
+    [SetUp]
+    public async Task CreateTopicAsync()
+    {
+        kafka = await SharedServers.Kafka;
+        topic = await TestTopics.CreateAsync(kafka);
+        received = new ConcurrentQueue<ConsumeContext<Order>>();
+    }
+
+    [TearDown]
+    public async Task StopAsync()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await bus.StopAsync(patience.Token);
+        await services.DisposeAsync();
+    }
+
+    [Test]
+    public async Task ARecordMayHaveNoKey()
+    {
+        await StartAsync(rider => rider.AddProducer<Order>(topic));
+
+        await ProducerAsync<ITopicProducer<Order>>(producer => producer.Produce(new Order { OrderId = "1" }));
+
+        Assert.That((await TestTopics.ReadAsync(kafka, topic, 1))[0].Message.Key, Is.Null);
+        Assert.That((await ReceivedAsync()).Message.OrderId, Is.EqualTo("1"));
+    }
+
+    [Test]
+    public async Task TheKeyMayBeMadeOfTheMessage()
+    {
+        await StartAsync(rider => rider.AddProducer<string, Order>(topic, context => $"order-{context.Message.OrderId}-{context.Headers.Get<string>("tenant")}"));
+
+        await ProducerAsync<ITopicProducer<Order>>(producer => producer.Produce(
+            new Order { OrderId = "1" }, Pipe.Execute<KafkaSendContext<Order>>(context => context.Headers.Set("tenant", "acme"))));
+
+        Assert.That(Encoding.UTF8.GetString((await TestTopics.ReadAsync(kafka, topic, 1))[0].Message.Key!), Is.EqualTo("order-1-acme"));
+    }
+
+    [Test]
+    public async Task AMessageMayBeMadeOfAnyObject()
+    {
+        await StartAsync(rider => rider.AddProducer<string, Order>(topic, context => context.Message.OrderId));
+
+        await ProducerAsync<ITopicProducer<string, Order>>(producer => producer.Produce("k", new { OrderId = "1", Amount = 12.5m, __Header_Tenant = "acme" }));
+        await ProducerAsync<ITopicProducer<Order>>(producer => producer.Produce(new { OrderId = "2", Amount = 1 }));
+
+        await Eventually.TrueAsync(() => received.Count == 2);
+        Assert.That(received.Select(context => context.Message), Is.EquivalentTo(new[] { new Order { OrderId = "1", Amount = 12.5m }, new Order { OrderId = "2", Amount = 1 } }));
+        Assert.That(received.Single(context => context.Message.OrderId == "1").Headers.Get<string>("Tenant"), Is.EqualTo("acme"));
+    }
+
+    [Test]
+    public async Task ATopicMayBeNamedAtRunTime()
+    {
+        await StartAsync(_ => { });
+
+        await ProducerAsync<ITopicProducerProvider>(provider => provider.GetProducer<Order>(new Uri($"topic:{topic}")).Produce(new Order { OrderId = "1" }));
+        await ProducerAsync<ITopicProducerProvider>(provider =>
+            provider.GetProducer<long, Order>(new Uri($"topic:{topic}"), _ => 5L).Produce(new Order { OrderId = "2" }));
+
+        var records = await TestTopics.ReadAsync(kafka, topic, 2);
+        Assert.That(records.Select(record => record.Message.Key is { } key ? Convert.ToHexString(key) : null), Is.EquivalentTo(new[] { null, "0000000000000005" }));
+    }
+
+    [Test]
+    public async Task ATraceGoesOnInTheConsumer()
+    {
+        Activity? consuming = null;
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name is "MassTransit" or "Test",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStarted = activity => consuming = activity.Kind == ActivityKind.Consumer ? activity : consuming,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await StartAsync(rider => rider.AddProducer<Order>(topic));
+
+        // Once by our own producer, once by one that knows the standard header only.
+        using var source = new ActivitySource("Test");
+        using (var activity = source.StartActivity()!)
+        {
+            activity.TraceStateString = "vendor=1";
+            await ProducerAsync<ITopicProducer<Order>>(producer => producer.Produce(new Order { OrderId = "1" }));
+            await ReceivedAsync();
+            Assert.That(consuming!.TraceId, Is.EqualTo(activity.TraceId));
+            var record = (await TestTopics.ReadAsync(kafka, topic, 1))[0];
+            Assert.That(Header(record, "traceparent"), Does.StartWith($"00-{activity.TraceId}-").And.EqualTo(Header(record, "MT-Activity-Id")));
+            Assert.That(Header(record, "tracestate"), Is.EqualTo("vendor=1"));
+        }
+
+        received.Clear();
+        await PlainAsync("""{"orderId":"2"}""", ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        await ReceivedAsync();
+        Assert.That(consuming!.TraceId.ToHexString(), Is.EqualTo("0af7651916cd43dd8448eb211c80319c"));
+    }
+
+    [Test]
+    public async Task ARecordWithoutAnIdHasTheSameOneAtEveryDelivery()
+    {
+        await StartAsync(_ => { });
+        await PlainAsync("""{"orderId":"1"}""");
+        await PlainAsync("""{"orderId":"2"}""");
+        await Eventually.TrueAsync(() => received.Count == 2);
+        var first = received.ToDictionary(context => context.Message.OrderId, context => context.MessageId);
+
+        await StopAsync();
+        received.Clear();
+        await StartAsync(_ => { });
+        await Eventually.TrueAsync(() => received.Count == 2);
+
+        Assert.That(received.ToDictionary(context => context.Message.OrderId, context => context.MessageId), Is.EquivalentTo(first));
+        Assert.That(first.Values, Is.Unique.And.None.Null);
+        Assert.That(first.Values.Select(id => id!.Value.Version), Is.All.EqualTo(8));
+    }
+
+    [Test]
+    public async Task ASecondProducerWithoutAKeyForOneTypeIsRefused()
+    {
+        await StartAsync(rider =>
+        {
+            rider.AddProducer<Order>(topic);
+            Assert.That(() => rider.AddProducer<string, Order>("another", _ => "k"), Throws.TypeOf<ConfigurationException>());
+        });
+    }
+
+    // A group of its own at each start, so that all records are delivered again.
+    private async Task StartAsync(Action<IRiderRegistrationConfigurator> addProducers)
+    {
+        var collection = RiderApplication.NewServices();
+        collection.AddMassTransit(x =>
+        {
+            x.DisableUsageTelemetry();
+            x.UsingInMemory();
+            x.AddRider(rider =>
+            {
+                addProducers(rider);
+                rider.UsingKafka((_, k) =>
+                {
+                    k.Host(kafka.Bootstrap);
+                    k.TopicEndpoint<Order>(topic, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint => endpoint.Handler<Order>(context =>
+                    {
+                        received.Enqueue(context);
+                        return Task.CompletedTask;
+                    }));
+                });
+            });
+        });
+        services = collection.BuildServiceProvider();
+        bus = services.GetRequiredService<IBusControl>();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await bus.StartAsync(patience.Token);
+    }
+
+    private async Task ProducerAsync<T>(Func<T, Task> produceAsync)
+        where T : notnull
+    {
+        await using var scope = services.CreateAsyncScope();
+        await produceAsync(scope.ServiceProvider.GetRequiredService<T>());
+    }
+
+    private async Task<ConsumeContext<Order>> ReceivedAsync()
+    {
+        await Eventually.TrueAsync(() => !received.IsEmpty);
+        return received.First();
+    }
+
+    // As a program without MassTransit produces.
+    private async Task PlainAsync(string value, params (string Name, string Value)[] headers)
+    {
+        using var producer = new ProducerBuilder<Confluent.Kafka.Null, string>(new ProducerConfig { BootstrapServers = kafka.Bootstrap }).Build();
+        var message = new Message<Confluent.Kafka.Null, string> { Value = value, Headers = [] };
+        foreach (var (name, text) in headers)
+        {
+            message.Headers.Add(name, Encoding.UTF8.GetBytes(text));
+        }
+
+        await producer.ProduceAsync(topic, message);
+    }
+
+    private static string? Header(ConsumeResult<byte[]?, byte[]?> record, string name) =>
+        record.Message.Headers.TryGetLastBytes(name, out var bytes) ? Encoding.UTF8.GetString(bytes) : null;
+}
