@@ -8,6 +8,7 @@ internal enum ViolationKind
     WentBack,
     CacheDiffers,
     NearCacheBehind,
+    NotFresh,
     LeftBehind,
     LostEvent,
     DeadLetter,
@@ -45,6 +46,7 @@ internal static class Checks
             .. WentBack(history, timelines),
             .. CacheDiffers(state, timelines),
             .. NearCacheBehind(history, timelines),
+            .. NotFresh(history, timelines),
             .. LeftBehind(history, state),
             .. LostEvents(state, timelines),
             .. DeadLetters(state),
@@ -157,6 +159,15 @@ internal static class Checks
             }
         }
     }
+
+    /// <summary>A reader who wanted it as new as the database got what had been replaced before it asked.</summary>
+    public static IEnumerable<Violation> NotFresh(History history, Timelines timelines) =>
+        from read in history.Reads
+        where read.Fresh && (read.IsFound || read.Status == 404)
+        let staleness = Staleness.Of(read, timelines.Of(read.Id))
+        where staleness > TimeSpan.Zero
+        select new Violation(
+            ViolationKind.NotFresh, read.End, read.Id, FormattableString.Invariant($"{Describe(read)}, replaced {staleness.TotalMilliseconds:0} ms before it asked"));
 
     /// <summary>
     /// An entry of a product that nobody has asked for since it was evicted. Where a Worker or Kafka failed soon after the

@@ -50,6 +50,7 @@ internal enum ReadFailure
 /// <param name="Instance">Which life of the Api process answered; 0 if it was restarted meanwhile.</param>
 /// <param name="Version">Of the ETag; 0 where there is none.</param>
 /// <param name="Number">Of the write whose text the body carries; 0 without a body, -1 if the body is of no write.</param>
+/// <param name="Fresh">It was asked for as new as the database has it (no-cache).</param>
 internal readonly record struct Read(
     int Client,
     int Api,
@@ -63,7 +64,8 @@ internal readonly record struct Read(
     long Number,
     Source Source,
     bool HasRetryAfter,
-    ReadFailure Failure)
+    ReadFailure Failure,
+    bool Fresh = false)
 {
     public const long NoWrite = -1;
 

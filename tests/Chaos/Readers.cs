@@ -12,6 +12,7 @@ internal sealed class Readers(IReadOnlyList<Service> apis, Catalogue catalogue, 
     private const int MaxPauseMilliseconds = 25;
     private const int WaitOneIn = 5;
     private const int ConditionalOneIn = 10;
+    private const int FreshOneIn = 10;
 
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(2);
 
@@ -57,7 +58,7 @@ internal sealed class Readers(IReadOnlyList<Service> apis, Catalogue catalogue, 
             var id = catalogue.IdToRead(random);
             var wait = random.Next(WaitOneIn) == 0 ? Wait : TimeSpan.Zero;
             var version = random.Next(ConditionalOneIn) == 0 ? versions.GetValueOrDefault(id) : 0;
-            var read = await client.ReadAsync(id, wait, version);
+            var read = await client.ReadAsync(id, wait, version, fresh: random.Next(FreshOneIn) == 0);
             reads[number].Add(read);
             if (read.IsFound)
             {
@@ -85,7 +86,8 @@ internal sealed class ReadClient(int number, int api, Service service, RunClock 
 
     /// <param name="wait">For Prefer; 0: none.</param>
     /// <param name="knownVersion">For If-None-Match; 0: none.</param>
-    public async Task<Read> ReadAsync(long id, TimeSpan wait, long knownVersion)
+    /// <param name="fresh">For Cache-Control: no-cache.</param>
+    public async Task<Read> ReadAsync(long id, TimeSpan wait, long knownVersion, bool fresh = false)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, id % 2 == 0 ? $"/productapp/{id}/" : $"/api/v1/products/{id}");
         if (wait > TimeSpan.Zero)
@@ -96,6 +98,11 @@ internal sealed class ReadClient(int number, int api, Service service, RunClock 
         if (knownVersion != 0)
         {
             request.Headers.IfNoneMatch.Add(new EntityTagHeaderValue($"\"{knownVersion}\""));
+        }
+
+        if (fresh)
+        {
+            request.Headers.CacheControl = new CacheControlHeaderValue { NoCache = true };
         }
 
         var (instance, start) = (service.Instance, clock.Now);
@@ -119,7 +126,7 @@ internal sealed class ReadClient(int number, int api, Service service, RunClock 
         }
 
         return new Read(
-            number, api, service.Instance == instance ? instance : 0, id, start, clock.Now, wait, status, version, write, source, hasRetryAfter, failure);
+            number, api, service.Instance == instance ? instance : 0, id, start, clock.Now, wait, status, version, write, source, hasRetryAfter, failure, fresh);
     }
 
     public void Dispose() => http.Dispose();

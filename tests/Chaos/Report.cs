@@ -120,6 +120,7 @@ internal static class Report
         ViolationKind.UnknownValue => "a value that no committed transaction left",
         ViolationKind.WentBack => "a client was taken back to an older version",
         ViolationKind.CacheDiffers => "cached after the quiet time, other than PostgreSQL",
+        ViolationKind.NotFresh => "a read with no-cache older than PostgreSQL was when it asked",
         ViolationKind.NearCacheBehind => "a near cache behind Redis by more than a moment",
         ViolationKind.LeftBehind => "cached though nobody has asked for it",
         ViolationKind.DeadLetter => "a message set aside as a dead letter",

@@ -142,6 +142,14 @@ public sealed class ChecksTests
         Has.Count.EqualTo(1));
 
     [Test]
+    public void AFreshReadOfWhatWasReplacedBeforeItAskedIsNotFresh() => Assert.That(
+        NotFresh(new Past().Inserts(1, -1).Updates(2, 1).Answers(200, 3, version: 1, number: 1, fresh: true)), Has.One.Contains("replaced"));
+
+    [Test]
+    public void OtherReadsAndFreshOnesOfWhatWasThereAreNotHeldToIt() => Assert.That(
+        NotFresh(new Past().Inserts(1, -1).Updates(2, 1).Reads(1, 3).Answers(200, 4, version: 2, number: 2, fresh: true).Answers(202, 5, fresh: true)), Is.Empty);
+
+    [Test]
     public void AnEntryThatNobodyHasAskedForIsLeftBehind() => Assert.That(
         LeftBehind(new Past().Forsakes(1), new CacheEntry(Past.Id, 2)), Has.One.Contains("Redis has v2"));
 
@@ -217,6 +225,8 @@ public sealed class ChecksTests
         Evidence(Checks.LostEvents(State() with { Events = events }, past.Timelines));
 
     private static List<string> NearCacheBehind(Past past) => Evidence(Checks.NearCacheBehind(past.History, past.Timelines));
+
+    private static List<string> NotFresh(Past past) => Evidence(Checks.NotFresh(past.History, past.Timelines));
 
     private static List<string> LeftBehind(Past past, CacheEntry entry) =>
         Evidence(Checks.LeftBehind(past.History, State(redis: [entry])));

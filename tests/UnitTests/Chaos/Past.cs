@@ -47,10 +47,11 @@ internal sealed class Past
         long number = 0,
         int instance = 1,
         int client = 1,
-        ReadFailure failure = ReadFailure.None)
+        ReadFailure failure = ReadFailure.None,
+        bool fresh = false)
     {
         reads.Add(new Read(
-            client, 1, instance, Id, Seconds(at), Seconds(at + duration), Seconds(wait), status, version, number, Source.Redis, retryAfter, failure));
+            client, 1, instance, Id, Seconds(at), Seconds(at + duration), Seconds(wait), status, version, number, Source.Redis, retryAfter, failure, fresh));
         return this;
     }
 
