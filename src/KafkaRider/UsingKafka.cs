@@ -26,7 +26,7 @@ public static class KafkaRiderRegistrationExtensions
         ArgumentNullException.ThrowIfNull(clientConfig);
         ArgumentNullException.ThrowIfNull(configure);
         configurator.SetRiderFactory(new KafkaRiderFactory(clientConfig, configure));
-        configurator.TryAddScoped<IKafkaRider, ITopicProducerProvider>((rider, _) => rider);
+        configurator.TryAddScoped<IKafkaRider, ITopicProducerProvider>((rider, scope) => new ScopedTopicProducerProvider(rider, scope));
     }
 
     /// <summary>
@@ -48,7 +48,8 @@ public static class KafkaRiderRegistrationExtensions
         configurator.Registrar.GetOrAddRegistration(
             typeof(ITopicProducer<TKey, TValue>), producer => new TopicProducerRegistration(producer, topicName));
         var address = new Uri($"topic:{topicName}");
-        configurator.TryAddScoped<IKafkaRider, ITopicProducer<TKey, TValue>>((rider, _) => rider.GetProducer<TKey, TValue>(address));
+        configurator.TryAddScoped<IKafkaRider, ITopicProducer<TKey, TValue>>((rider, scope) =>
+            new ScopedTopicProducer<TKey, TValue>(rider.GetProducer<TKey, TValue>(address), scope));
     }
 
     /// <summary>
@@ -82,6 +83,7 @@ public static class KafkaRiderRegistrationExtensions
 
         configurator.AddProducer<TKey, TValue>(topicName);
         var address = new Uri($"topic:{topicName}");
-        configurator.TryAddScoped<IKafkaRider, ITopicProducer<TValue>>((rider, _) => rider.GetProducer(address, keyResolver));
+        configurator.TryAddScoped<IKafkaRider, ITopicProducer<TValue>>((rider, scope) =>
+            new ScopedTopicProducerProvider(rider, scope).GetProducer(address, keyResolver));
     }
 }

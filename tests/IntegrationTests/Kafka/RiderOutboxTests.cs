@@ -1,0 +1,143 @@
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.IntegrationTests.Kafka;
+
+/// <summary>What a consumer produces to a topic.</summary>
+public sealed class RiderOutboxTests
+{
+    private const string Fails = "fails";
+    private const string Last = "last";
+
+    private KafkaServer kafka = null!;
+    private string source = null!;
+    private string target = null!;
+    private ServiceProvider services = null!;
+    private IBusControl bus = null!;
+
+    [SetUp]
+    public async Task CreateTopicsAsync()
+    {
+        kafka = await SharedServers.Kafka;
+        source = await TestTopics.CreateAsync(kafka);
+        target = await TestTopics.CreateAsync(kafka);
+    }
+
+    [TearDown]
+    public async Task StopAsync()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await bus.StopAsync(patience.Token);
+        await services.DisposeAsync();
+    }
+
+    [Test]
+    public async Task WithAnInMemoryOutboxNothingIsProducedByAConsumerThatFails()
+    {
+        await StartAsync(outbox: true);
+
+        await ProduceAsync(Fails, Last);
+
+        Assert.That(await ForwardedUntilLastAsync(), Is.EqualTo(new[] { Last }));
+    }
+
+    [Test]
+    public async Task WithoutAnOutboxEveryTryProduces()
+    {
+        await StartAsync(outbox: false);
+
+        await ProduceAsync(Fails, Last);
+
+        Assert.That(await ForwardedUntilLastAsync(), Is.EqualTo(new[] { Fails, Fails, Fails, Last }));
+    }
+
+    [Test]
+    public async Task WhatAConsumerProducesBelongsToTheConversation([Values] bool outbox)
+    {
+        await StartAsync(outbox);
+        var (conversation, correlation) = (Guid.NewGuid(), Guid.NewGuid());
+
+        await ProduceAsync(
+            [Last],
+            Pipe.Execute<KafkaSendContext<string, Order>>(context => (context.ConversationId, context.CorrelationId) = (conversation, correlation)));
+
+        var record = (await TestTopics.ReadAsync(kafka, target, 1))[0];
+        var headers = record.Message.Headers.ToDictionary(header => header.Key, header => System.Text.Encoding.UTF8.GetString(header.GetValueBytes()));
+        Assert.That(headers["ConversationId"], Is.EqualTo($"{conversation}"));
+        Assert.That(headers["InitiatorId"], Is.EqualTo($"{correlation}"));
+    }
+
+    private async Task StartAsync(bool outbox)
+    {
+        var collection = RiderApplication.NewServices();
+        collection.AddMassTransit(x =>
+        {
+            x.DisableUsageTelemetry();
+            x.UsingInMemory();
+            x.AddRider(rider =>
+            {
+                rider.AddProducer<string, Order>(target);
+                rider.AddConsumer<Forwarding>();
+                rider.UsingKafka((context, k) =>
+                {
+                    k.Host(kafka.Bootstrap);
+                    k.TopicEndpoint<string, Order>(source, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint =>
+                    {
+                        endpoint.UseMessageRetry(retry => retry.Immediate(2));
+                        if (outbox)
+                        {
+                            endpoint.UseInMemoryOutbox(context);
+                        }
+
+                        endpoint.ConfigureConsumer<Forwarding>(context);
+                    });
+                });
+            });
+        });
+        services = collection.BuildServiceProvider();
+        bus = services.GetRequiredService<IBusControl>();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await bus.StartAsync(patience.Token);
+    }
+
+    private Task ProduceAsync(params string[] ids) => ProduceAsync(ids, Pipe.Empty<KafkaSendContext<string, Order>>());
+
+    // One key, so that the last one is consumed last.
+    private async Task ProduceAsync(string[] ids, IPipe<KafkaSendContext<string, Order>> pipe)
+    {
+        await using var scope = services.CreateAsyncScope();
+        var producer = scope.ServiceProvider.GetRequiredService<ITopicProducerProvider>().GetProducer<string, Order>(new Uri($"topic:{source}"));
+        foreach (var id in ids)
+        {
+            await producer.Produce("key", new Order { OrderId = id }, pipe);
+        }
+    }
+
+    private async Task<IEnumerable<string>> ForwardedUntilLastAsync()
+    {
+        for (var count = 1; ; count++)
+        {
+            var ids = (await TestTopics.ReadAsync(kafka, target, count))
+                .Select(record => System.Text.Json.JsonDocument.Parse(record.Message.Value!).RootElement.GetProperty("orderId").GetString()!)
+                .ToList();
+            if (ids.Contains(Last))
+            {
+                return ids;
+            }
+        }
+    }
+
+    /// <summary>Produces what it consumes, and then fails with some of it.</summary>
+    private sealed class Forwarding(ITopicProducer<string, Order> producer) : IConsumer<Order>
+    {
+        public async Task Consume(ConsumeContext<Order> context)
+        {
+            await producer.Produce("key", context.Message);
+            if (context.Message.OrderId == Fails)
+            {
+                throw new InvalidOperationException("It fails.");
+            }
+        }
+    }
+}
