@@ -2,11 +2,23 @@ using Confluent.Kafka;
 
 namespace MassTransit;
 
-/// <summary>Configures the rider: its brokers and its topic endpoints.</summary>
-public interface IKafkaFactoryConfigurator : IRiderFactoryConfigurator
+/// <summary>
+/// Configures the rider: its brokers, its topic endpoints, and what all that is produced passes through
+/// (<c>ConfigureSend</c>, <c>UseSendFilter</c>).
+/// </summary>
+public interface IKafkaFactoryConfigurator : IRiderFactoryConfigurator, ISendObserverConnector, ISendPipelineConfigurator
 {
-    /// <summary>Names the brokers to ask first, each as <c>host:port</c>; at most once.</summary>
-    void Host(IReadOnlyList<string> servers);
+    /// <summary>Of all clients.</summary>
+    string ClientId { set; }
+
+    /// <summary>Where this process runs, so that it may read from a replica nearby.</summary>
+    string ClientRack { set; }
+
+    /// <summary>How brokers are talked to; <c>UseSsl</c> and <c>UseSasl</c> choose it by themselves.</summary>
+    SecurityProtocol? SecurityProtocol { set; }
+
+    /// <summary>Names the brokers to ask first, each as <c>host:port</c>, and how to talk to them; at most once.</summary>
+    void Host(IReadOnlyList<string> servers, Action<IKafkaHostConfigurator>? configure = null);
 
     /// <summary>Consumes a topic as a member of a group.</summary>
     void TopicEndpoint<TKey, TValue>(
@@ -25,9 +37,9 @@ public interface IKafkaFactoryConfigurator : IRiderFactoryConfigurator
 /// <summary>Shorter forms.</summary>
 public static class KafkaFactoryConfiguratorExtensions
 {
-    /// <summary>Names the brokers to ask first, as <c>host:port</c>, separated by commas.</summary>
-    public static void Host(this IKafkaFactoryConfigurator configurator, string server) =>
-        configurator.Host(server.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    /// <summary>Names the brokers to ask first, as <c>host:port</c>, separated by commas, and how to talk to them.</summary>
+    public static void Host(this IKafkaFactoryConfigurator configurator, string server, Action<IKafkaHostConfigurator>? configure = null) =>
+        configurator.Host(server.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), configure);
 
     /// <summary>Consumes a topic as a member of a group, whatever the keys of its records are.</summary>
     public static void TopicEndpoint<TValue>(

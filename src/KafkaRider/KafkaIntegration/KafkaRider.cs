@@ -14,13 +14,23 @@ internal sealed class KafkaRider : IKafkaRider
     private readonly ISendPipe sendPipe;
     private readonly SendObservable sendObservers = new();
 
-    public KafkaRider(IHostConfiguration host, ClientConfig clientConfig, IReadOnlyCollection<string> producerTopics)
+    public KafkaRider(
+        IHostConfiguration host,
+        ClientConfig clientConfig,
+        IReadOnlyCollection<string> producerTopics,
+        IEnumerable<Action<ISendPipeConfigurator>> configureSend)
     {
         this.host = host;
         this.producerTopics = producerTopics;
         ClientConfig = clientConfig;
         Producer = new SharedProducer(clientConfig, host);
-        sendPipe = new SendPipeConfiguration(host.Topology.SendTopology).CreatePipe();
+        var pipe = new SendPipeConfiguration(host.Topology.SendTopology);
+        foreach (var configure in configureSend)
+        {
+            configure(pipe.Configurator);
+        }
+
+        sendPipe = pipe.CreatePipe();
         sendObservers.Connect(host.SendObservers);
     }
 

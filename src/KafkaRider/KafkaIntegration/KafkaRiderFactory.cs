@@ -26,8 +26,21 @@ internal sealed class KafkaRiderSpecification(ClientConfig clientConfig, IReadOn
     private readonly HashSet<(string Topic, string? Group)> names = [];
     private readonly List<ValidationResult> faults = [];
     private readonly List<IReceiveEndpointObserver> observers = [];
+    private readonly List<Action<ISendPipeConfigurator>> sendPipe = [];
+    private readonly List<ISendObserver> sendObservers = [];
+    private readonly HostConfiguration host = new(clientConfig);
 
-    public void Host(IReadOnlyList<string> servers) => clientConfig.BootstrapServers = string.Join(",", servers);
+    public string ClientId { set => clientConfig.ClientId = value; }
+
+    public string ClientRack { set => clientConfig.ClientRack = value; }
+
+    public SecurityProtocol? SecurityProtocol { set => clientConfig.SecurityProtocol = value; }
+
+    public void Host(IReadOnlyList<string> servers, Action<IKafkaHostConfigurator>? configure = null)
+    {
+        clientConfig.BootstrapServers = string.Join(",", servers);
+        configure?.Invoke(host);
+    }
 
     public void TopicEndpoint<TKey, TValue>(
         string topicName, string groupId, Action<IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>> configure)
@@ -61,11 +74,24 @@ internal sealed class KafkaRiderSpecification(ClientConfig clientConfig, IReadOn
         return new NotDisconnectable();
     }
 
+    public ConnectHandle ConnectSendObserver(ISendObserver observer)
+    {
+        sendObservers.Add(observer);
+        return new NotDisconnectable();
+    }
+
+    public void ConfigureSend(Action<ISendPipeConfigurator> callback) => sendPipe.Add(callback);
+
     public IEnumerable<ValidationResult> Validate()
     {
         if (string.IsNullOrWhiteSpace(clientConfig.BootstrapServers))
         {
             yield return this.Failure("Host", "names no broker");
+        }
+
+        if (host.Complete() is { } contradiction)
+        {
+            yield return this.Failure("Host", contradiction);
         }
 
         foreach (var fault in faults)
@@ -76,7 +102,8 @@ internal sealed class KafkaRiderSpecification(ClientConfig clientConfig, IReadOn
 
     public void Configure(IBusInstance busInstance)
     {
-        var rider = new KafkaRider(busInstance.HostConfiguration, clientConfig, producerTopics);
+        var rider = new KafkaRider(busInstance.HostConfiguration, clientConfig, producerTopics, sendPipe);
+        sendObservers.ForEach(observer => rider.ConnectSendObserver(observer));
         endpoints.ForEach(add => add(rider, busInstance));
         busInstance.Connect<IKafkaRider>(rider);
     }

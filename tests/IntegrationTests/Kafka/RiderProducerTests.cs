@@ -83,6 +83,24 @@ public sealed class RiderProducerTests
     }
 
     [Test]
+    public async Task WhatIsProducedPassesThroughTheConfiguredPipe()
+    {
+        await StartAsync(
+            rider => rider.AddProducer<Order>(topic),
+            (context, k) =>
+            {
+                k.ConfigureSend(pipe => pipe.UseExecute(send => send.Headers.Set("tenant", "acme")));
+                k.UseSendFilter(typeof(Stamp<>), context);
+            });
+
+        await ProducerAsync<ITopicProducer<Order>>(producer => producer.Produce(new Order { OrderId = "1" }));
+
+        var headers = (await ReceivedAsync()).Headers;
+        Assert.That(headers.Get<string>("tenant"), Is.EqualTo("acme"));
+        Assert.That(headers.Get<string>("stamp"), Is.EqualTo("Order"));
+    }
+
+    [Test]
     public async Task ATraceGoesOnInTheConsumer()
     {
         Activity? consuming = null;
@@ -144,7 +162,8 @@ public sealed class RiderProducerTests
     }
 
     // A group of its own at each start, so that all records are delivered again.
-    private async Task StartAsync(Action<IRiderRegistrationConfigurator> addProducers)
+    private async Task StartAsync(
+        Action<IRiderRegistrationConfigurator> addProducers, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator>? configure = null)
     {
         var collection = RiderApplication.NewServices();
         collection.AddMassTransit(x =>
@@ -154,9 +173,10 @@ public sealed class RiderProducerTests
             x.AddRider(rider =>
             {
                 addProducers(rider);
-                rider.UsingKafka((_, k) =>
+                rider.UsingKafka((context, k) =>
                 {
                     k.Host(kafka.Bootstrap);
+                    configure?.Invoke(context, k);
                     k.TopicEndpoint<Order>(topic, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint => endpoint.Handler<Order>(context =>
                     {
                         received.Enqueue(context);
@@ -199,4 +219,17 @@ public sealed class RiderProducerTests
 
     private static string? Header(ConsumeResult<byte[]?, byte[]?> record, string name) =>
         record.Message.Headers.TryGetLastBytes(name, out var bytes) ? Encoding.UTF8.GetString(bytes) : null;
+
+    /// <summary>Says of every message what it is.</summary>
+    private sealed class Stamp<T> : IFilter<SendContext<T>>
+        where T : class
+    {
+        public Task Send(SendContext<T> context, IPipe<SendContext<T>> next)
+        {
+            context.Headers.Set("stamp", typeof(T).Name);
+            return next.Send(context);
+        }
+
+        public void Probe(ProbeContext context) => context.CreateFilterScope("stamp");
+    }
 }

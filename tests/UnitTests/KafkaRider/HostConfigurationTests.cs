@@ -1,0 +1,90 @@
+using Confluent.Kafka;
+using MassTransit;
+using MassTransit.KafkaIntegration;
+
+namespace ProductCache.UnitTests.KafkaRider;
+
+/// <summary>What is said of the brokers, in the settings that the clients get.</summary>
+public sealed class HostConfigurationTests
+{
+    private ClientConfig config = null!;
+    private KafkaRiderSpecification rider = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        config = new ClientConfig();
+        rider = new KafkaRiderSpecification(config, []);
+    }
+
+    [Test]
+    public void EncryptionAndALoginAreSaslSsl()
+    {
+        rider.ClientId = "me";
+        rider.Host("a:1, b:2", host =>
+        {
+            host.UseSsl(ssl =>
+            {
+                ssl.CaLocation = "/ca.pem";
+                ssl.CertificatePem = "certificate";
+                ssl.KeyPem = "key";
+            });
+            host.UseSasl(sasl =>
+            {
+                sasl.Mechanism = SaslMechanism.ScramSha512;
+                sasl.Username = "user";
+                sasl.Password = "password";
+            });
+        });
+
+        Assert.That(Faults(), Is.Empty);
+        Assert.That(config.ToDictionary(setting => setting.Key, setting => setting.Value), Is.EquivalentTo(new Dictionary<string, string>
+        {
+            ["client.id"] = "me",
+            ["bootstrap.servers"] = "a:1,b:2",
+            ["ssl.ca.location"] = "/ca.pem",
+            ["ssl.certificate.pem"] = "certificate",
+            ["ssl.key.pem"] = "key",
+            ["sasl.mechanism"] = "SCRAM-SHA-512",
+            ["sasl.username"] = "user",
+            ["sasl.password"] = "password",
+            ["security.protocol"] = "sasl_ssl",
+        }));
+    }
+
+    [Test]
+    public void EncryptionAloneIsSsl()
+    {
+        rider.Host("a:1", host => host.UseSsl());
+
+        Assert.That(Faults(), Is.Empty);
+        Assert.That(config.SecurityProtocol, Is.EqualTo(SecurityProtocol.Ssl));
+    }
+
+    [Test]
+    public void ALoginInTheClearMustBeMeant()
+    {
+        rider.Host("a:1", host => host.UseSasl(sasl => sasl.Mechanism = SaslMechanism.Plain));
+        Assert.That(Faults(), Has.One.Contains("UseSasl without UseSsl needs a SecurityProtocol"));
+
+        rider.SecurityProtocol = SecurityProtocol.SaslPlaintext;
+        Assert.That(Faults(), Is.Empty);
+    }
+
+    [TestCase(SecurityProtocol.Plaintext, "UseSsl contradicts")]
+    [TestCase(SecurityProtocol.SaslPlaintext, "UseSsl contradicts")]
+    [TestCase(SecurityProtocol.Ssl, "UseSasl contradicts")]
+    public void AProtocolThatLeavesOutWhatWasAskedForIsRefused(SecurityProtocol protocol, string sentence)
+    {
+        rider.SecurityProtocol = protocol;
+        rider.Host("a:1", host =>
+        {
+            host.UseSsl();
+            host.UseSasl(sasl => sasl.Mechanism = SaslMechanism.Plain);
+        });
+
+        Assert.That(Faults(), Has.One.Contains(sentence));
+    }
+
+    private List<string> Faults() => [.. rider.Validate().Select(result => result.Message)];
+}
