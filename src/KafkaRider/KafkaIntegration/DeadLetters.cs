@@ -26,6 +26,14 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
     /// <summary>Between two tries to produce a dead letter.</summary>
     public static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>How much of a record a dead letter leaves out, where all of it would be too large. The names stand in a header.</summary>
+    private enum Omitted
+    {
+        Nothing,
+        Value,
+        All,
+    }
+
     /// <summary>
     /// Returns once the dead letter is acknowledged; until then the record stays uncommitted. Gives up only when
     /// cancelled, at the end of the endpoint.
@@ -34,16 +42,23 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
         ConsumeResult<byte[]?, byte[]?> record, DeadLetterStage stage, Exception exception, CancellationToken cancellationToken)
     {
         var stageName = stage.ToString().ToLowerInvariant();
-        var letter = Letter(record, stageName, exception);
+        var omitted = Omitted.Nothing;
         while (true)
         {
             try
             {
-                await producer.ProduceAsync(new TopicPartition(settings.DeadLetterTopic, Partition.Any), letter, cancellationToken)
+                await producer
+                    .ProduceAsync(new TopicPartition(settings.DeadLetterTopic, Partition.Any), Letter(record, stageName, exception, omitted), cancellationToken)
                     .ConfigureAwait(false);
                 KafkaMetrics.CountDeadLettered(settings.Topic, settings.GroupId, stageName);
                 KafkaLog.DeadLettered(logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.GetType().Name);
                 return;
+            }
+            catch (KafkaException tooLarge) when (tooLarge.Error.Code == ErrorCode.MsgSizeTooLarge && omitted != Omitted.All)
+            {
+                // It will never fit: with its headers it is larger than the record was. The record itself stays in its topic for as
+                // long as that keeps it.
+                omitted++;
             }
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
@@ -54,10 +69,10 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
         }
     }
 
-    private Message<byte[]?, byte[]?> Letter(ConsumeResult<byte[]?, byte[]?> record, string stage, Exception exception)
+    private Message<byte[]?, byte[]?> Letter(ConsumeResult<byte[]?, byte[]?> record, string stage, Exception exception, Omitted omitted)
     {
         var headers = new KafkaHeaders();
-        foreach (var header in record.Message.Headers)
+        foreach (var header in omitted == Omitted.All ? [] : record.Message.Headers)
         {
             headers.Add(header.Key, header.GetValueBytes());
         }
@@ -70,10 +85,11 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
         WireFormat.Set(headers, "dead-letter-partition", record.Partition.Value.ToString(CultureInfo.InvariantCulture));
         WireFormat.Set(headers, "dead-letter-offset", record.Offset.Value.ToString(CultureInfo.InvariantCulture));
         WireFormat.Set(headers, "dead-letter-group", settings.GroupId);
+        WireFormat.Set(headers, "dead-letter-omitted", omitted == Omitted.Nothing ? null : omitted.ToString().ToLowerInvariant());
         return new Message<byte[]?, byte[]?>
         {
-            Key = record.Message.Key,
-            Value = record.Message.Value,
+            Key = omitted == Omitted.All ? null : record.Message.Key,
+            Value = omitted == Omitted.Nothing ? record.Message.Value : null,
             Headers = headers,
             Timestamp = record.Message.Timestamp,
         };

@@ -198,6 +198,35 @@ public sealed class RiderTests
         });
     }
 
+    [TestCase(false, "value")]
+    [TestCase(true, "all")]
+    public async Task OfARecordThatIsTooLargeTheDeadLetterLeavesOutWhatItMust(bool inHeaders, string omitted)
+    {
+        await using var application = await RiderApplication.StartAsync(kafka, topic, group);
+        var large = new byte[1_000_500];
+        var poison = new Message<byte[]?, byte[]?>
+        {
+            Key = "poison"u8.ToArray(),
+            Value = inHeaders ? "no json"u8.ToArray() : large,
+            Headers = [new Header("tenant", inHeaders ? large : "acme"u8.ToArray())],
+        };
+        await TestTopics.ProduceAsync(kafka, topic, poison);
+        await application.ProduceAsync("after");
+
+        await Eventually.TrueAsync(() => application.Handled.Contains("after"));
+        var letter = (await TestTopics.ReadAsync(kafka, $"{topic}.dead-letter", 1))[0];
+        await TestTopics.CommittedReachesAsync(kafka, topic, group, 2);
+        Assert.Multiple(() =>
+        {
+            Assert.That(letter.Message.Value, Is.Null);
+            Assert.That(letter.Message.Key, inHeaders ? Is.Null : Is.EqualTo(poison.Key));
+            Assert.That(letter.Message.Headers.TryGetLastBytes("tenant", out _), Is.Not.EqualTo(inHeaders));
+            Assert.That(Header(letter, "dead-letter-omitted"), Is.EqualTo(omitted));
+            Assert.That(Header(letter, "dead-letter-topic"), Is.EqualTo(topic));
+            Assert.That(Header(letter, "dead-letter-offset"), Is.EqualTo("0"));
+        });
+    }
+
     [Test]
     public async Task ARecordThatFailsAfterItsRetriesIsDeadLetteredAndCounted()
     {

@@ -8,6 +8,9 @@ namespace ProductCache.IntegrationTests.Kafka;
 /// <summary>Topics of their own for tests, and what a plain Kafka client sees of them.</summary>
 internal static class TestTopics
 {
+    /// <summary>What a broker takes unless told otherwise; the rider's own producer takes 1,000,000.</summary>
+    public const int MaxMessageBytes = 1_048_588;
+
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
 
     /// <summary>A topic and its dead-letter topic. (The mock cluster gives four partitions, whatever is asked.)</summary>
@@ -41,7 +44,7 @@ internal static class TestTopics
     }
 
     public static IProducer<byte[]?, byte[]?> Producer(KafkaServer kafka) =>
-        new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 0 })
+        new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 0, MessageMaxBytes = MaxMessageBytes })
             .SetKeySerializer(Serializers.ByteArray!)
             .SetValueSerializer(Serializers.ByteArray!)
             .Build();
