@@ -129,7 +129,7 @@ public sealed class AsyncApiTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(MembersOf(headers["properties"]).Select(header => header.Name), Is.EquivalentTo(written));
-            
+
             // Only where something was left out.
             Assert.That(TextsOf(headers["required"]), Is.EquivalentTo(written.Except(["dead-letter-omitted"])));
             Assert.That(
