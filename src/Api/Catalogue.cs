@@ -23,14 +23,13 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
     private const byte CursorFormat = 1;
     private const int CursorLength = 1 + sizeof(long);
 
-
     public async Task<IResult> ListAsync(HttpContext http, CancellationToken cancellationToken)
     {
         var query = http.Request.Query;
         ProductId? after = null;
         var limit = ListProductsHandler.DefaultLimit;
         string? name = null;
-        if (query.Keys.FirstOrDefault(key => !Parameters.Contains(key)) is not null || query.Any(parameter => parameter.Value.Count > 1))
+        if (query.Keys.Any(key => !Parameters.Contains(key)) || query.Any(parameter => parameter.Value.Count > 1))
         {
             return NotAPage("The parameters of a list are after, limit and q, each at most once. Products by their ids are read with ids alone.");
         }

@@ -6,7 +6,7 @@ using ProductCache.Api.Description;
 namespace ProductCache.Api;
 
 /// <summary>
-/// One sort of problem (RFC 9457): what it is over HTTP, and the outcome that productcache.reads or productcache.refused counts. Each
+/// One sort of problem (RFC 9457): what it is over HTTP, and the outcome that productcache.reads, .writes or .refused counts. Each
 /// has a page docs/problems/{Name}.md, which the service shows at its type.
 /// </summary>
 internal sealed record Problem(string Name, int Status, string Title, string Outcome)

@@ -122,16 +122,9 @@ internal static class ApiDescription
             target.Responses.Add(Text(answer.Status), ResponseOf(answer, document, isHead));
         }
 
-        // Whatever route it is: what the server cannot tell from another request.
-        var problems = source.Problems.Concat(source.Policy == Access.Read ? [Problems.NoCredential, Problems.WrongCredential, Problems.MissingScope, Problems.AuthorityUnavailable] : []);
-        foreach (var alike in problems.Distinct().GroupBy(problem => problem.Status))
+        foreach (var alike in source.Problems.GroupBy(problem => problem.Status))
         {
-            target.Responses.Add(Text(alike.Key), ResponseOf([.. alike], document, isHead));
-        }
-
-        if (!target.Responses.ContainsKey("400"))
-        {
-            target.Responses.Add("400", ResponseOf([], document, isHead));
+            target.Responses.Add(Text(alike.Key), ResponseOf(alike.Key, [.. alike], document, isHead));
         }
 
         if (source.Policy is { } policy)
@@ -158,28 +151,24 @@ internal static class ApiDescription
         _ => new OpenApiSchema { AnyOf = [.. names.Select(name => (IOpenApiSchema)new OpenApiSchemaReference(name, document))] },
     };
 
-    private static OpenApiResponse ResponseOf(Problem[] problems, OpenApiDocument document, bool isHead)
+    private static OpenApiResponse ResponseOf(int status, Problem[] problems, OpenApiDocument document, bool isHead) => new()
     {
-        var status = problems.Select(problem => problem.Status).FirstOrDefault(StatusCodes.Status400BadRequest);
-        return new()
+        Description = $"{string.Join("; ", problems.Select(problem => problem.Title).Distinct())}.",
+        Headers = HeadersOf(status switch
         {
-            Description = problems.Length == 0 ? "The request is not clear HTTP." : $"{string.Join("; ", problems.Select(problem => problem.Title).Distinct())}.",
-            Headers = HeadersOf(status switch
+            StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden => ["WWW-Authenticate"],
+            StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable => ["Retry-After", "Cache-Status"],
+            _ => [],
+        }),
+        Content = isHead ? null : new Dictionary<string, OpenApiMediaType>
+        {
+            [Answer.Problem] = new()
             {
-                StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden => ["WWW-Authenticate"],
-                StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable => ["Retry-After", "Cache-Status"],
-                _ => [],
-            }),
-            Content = isHead ? null : new Dictionary<string, OpenApiMediaType>
-            {
-                ["application/problem+json"] = new()
-                {
-                    Schema = SchemaOf([.. problems.Select(problem => problem == Problems.InvalidProduct ? Schemas.InvalidProduct : Schemas.Problem).DefaultIfEmpty(Schemas.Problem).Distinct()], document),
-                    Examples = problems.Length == 0 ? null : problems.ToDictionary(problem => problem.Name, problem => (IOpenApiExample)new OpenApiExample { Value = ExampleOf(problem) }),
-                },
+                Schema = SchemaOf([.. problems.Select(problem => problem == Problems.InvalidProduct ? Schemas.InvalidProduct : Schemas.Problem).Distinct()], document),
+                Examples = problems.ToDictionary(problem => problem.Name, problem => (IOpenApiExample)new OpenApiExample { Value = ExampleOf(problem) }),
             },
-        };
-    }
+        },
+    };
 
     private static JsonObject ExampleOf(Problem problem)
     {

@@ -22,10 +22,12 @@ internal sealed record Operation(string Id, string Summary, string Text)
 /// <param name="In">Of the path, the query, or a header.</param>
 internal sealed record Parameter(string Name, ParameterLocation In, string Text, IOpenApiSchema Schema, bool Required = false, string? Example = null);
 
-internal sealed record Body(string MediaType, string Schema, JsonNode Example, string? Text = null);
+internal sealed record Body(string MediaType, string Schema, JsonNode Example);
 
 /// <param name="Schema">None: no body.</param>
 internal sealed record Answer(int Status, string Text, string? Schema = null, JsonNode? Example = null, params string[] Headers)
 {
-    public string MediaType { get; init; } = "application/json";
+    public const string Problem = "application/problem+json";
+
+    public string MediaType { get; init; } = RequestBody.Json;
 }

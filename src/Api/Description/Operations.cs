@@ -7,7 +7,7 @@ namespace ProductCache.Api.Description;
 /// <summary>All operations of the API, beside the routes that have them.</summary>
 internal static class Operations
 {
-    private const string CacheHeadersText = "Cache-Control Age Cache-Status ETag Preference-Applied";
+    private static readonly string[] OfEntry = ["Cache-Control", "Age", "Cache-Status", "ETag", "Preference-Applied"];
 
     private static readonly Parameter Id = new("id", ParameterLocation.Path, "The product.", Schemas.Id, Required: true, Example: "1");
 
@@ -23,7 +23,12 @@ internal static class Operations
 
     private static readonly Parameter IfNoneMatch = Header("If-None-Match", "Versions that the reader has: 304 if the product has one of them.", "\"5\"");
 
-    private static readonly Problem[] Reads = [NotAVersion, TooManyMisses, TooManyRequests, CacheUnavailable, BrokerUnavailable, NotCached];
+    // The last four where reads are protected.
+    private static readonly Problem[] Reads =
+    [
+        NotAVersion, TooManyMisses, TooManyRequests, CacheUnavailable, BrokerUnavailable, NotCached, NoCredential, WrongCredential, MissingScope,
+        AuthorityUnavailable,
+    ];
 
     private static readonly Problem[] Writes = [NoCredential, WrongCredential, MissingScope, TooManyRequests, StoreUnavailable, AuthorityUnavailable];
 
@@ -38,9 +43,9 @@ internal static class Operations
         Parameters = [Id, .. Freshness, IfNoneMatch],
         Answers =
         [
-            new(200, "The product.", Schemas.Product, Schemas.ProductExample, CacheHeadersText.Split(' ')),
+            new(200, "The product.", Schemas.Product, Schemas.ProductExample, OfEntry),
             new(202, "Requested, and not there yet.", Schemas.Requested, Schemas.RequestedExample, "Location", "Retry-After", "Cache-Control", "Cache-Status", "Preference-Applied"),
-            new(304, "The reader has it.", null, null, CacheHeadersText.Split(' ')),
+            new(304, "The reader has it.", null, null, OfEntry),
         ],
         Problems = [NotAProductId, NoSuchProduct, OlderThanDemanded, .. Reads],
     };
@@ -141,7 +146,12 @@ internal static class Operations
     public static readonly Operation GetProblem = new("GetProblem", "Read about a problem", "The page that the type of a problem leads to, in Markdown.")
     {
         Parameters = [new("name", ParameterLocation.Path, "The last part of the type.", Text(), Required: true, Example: "not-cached")],
-        Answers = [new(200, "The page.", string.Empty) { MediaType = "text/markdown" }, new(404, "There is no such problem.", Schemas.Problem) { MediaType = "application/problem+json" }],
+        Answers =
+        [
+            new(200, "The page.", string.Empty) { MediaType = "text/markdown" },
+            new(404, "There is no such problem.", Schemas.Problem) { MediaType = Answer.Problem },
+            new(400, "The request is not clear HTTP.", Schemas.Problem) { MediaType = Answer.Problem },
+        ],
     };
 
     private static Parameter Header(string name, string text, string example) => new(name, ParameterLocation.Header, text, Text(), Example: example);

@@ -30,9 +30,6 @@ internal static class Schemas
     public static readonly JsonNode ListExample = JsonNode.Parse(
         """{"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{"id":1,"name":"Tea","price":3.50,"description":"Green"}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}""")!;
 
-    public static readonly JsonNode PageExample = JsonNode.Parse(
-        """{"items":[{"id":1,"name":"Tea","price":3.50,"description":"Green","version":5}],"next":"AQAAAAAAAAAB"}""")!;
-
     public static IOpenApiSchema Id => new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "1", Maximum = Text(long.MaxValue) };
 
     public static IOpenApiSchema Version => new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "1", Maximum = Text(ProductVersion.Max) };

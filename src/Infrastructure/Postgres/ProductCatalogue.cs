@@ -7,39 +7,30 @@ namespace ProductCache.Infrastructure.Postgres;
 /// <summary>Pages for people, by EF: nothing here is as hot as <see cref="ProductStore"/>.</summary>
 internal sealed class ProductCatalogue(IDbContextFactory<ProductsDbContext> contexts) : IProductCatalogue
 {
-    /// <summary>For a whole page, with the connection.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4.5);
-
     private const string Escape = @"\";
 
-    public async Task<IReadOnlyList<Product>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken)
-    {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(Deadline);
-        try
-        {
-            await using var context = await contexts.CreateDbContextAsync(deadline.Token);
-            IQueryable<ProductRow> rows = context.Products.AsNoTracking().OrderBy(row => row.Id);
-            if (after is { Value: var last })
+    public Task<IReadOnlyList<Product>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken) =>
+        PostgresDeadline.WithinAsync<IReadOnlyList<Product>>(
+            async token =>
             {
-                rows = rows.Where(row => row.Id > last);
-            }
+                await using var context = await contexts.CreateDbContextAsync(token);
+                IQueryable<ProductRow> rows = context.Products.AsNoTracking().OrderBy(row => row.Id);
+                if (after is { Value: var last })
+                {
+                    rows = rows.Where(row => row.Id > last);
+                }
 
-            if (name is not null)
-            {
-                var pattern = $"%{EscapePattern(name)}%";
-                rows = rows.Where(row => EF.Functions.ILike(row.Name, pattern, Escape));
-            }
+                if (name is not null)
+                {
+                    var pattern = $"%{EscapePattern(name)}%";
+                    rows = rows.Where(row => EF.Functions.ILike(row.Name, pattern, Escape));
+                }
 
-            var page = await rows.Take(limit).ToListAsync(deadline.Token);
-            return [.. page.Select(row =>
-                new Product(new ProductId(row.Id), row.Name, new Price(row.Price), row.Description, new ProductVersion(row.Version)))];
-        }
-        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
-        {
-            throw new UnavailableException(Dependency.Store, exception);
-        }
-    }
+                var page = await rows.Take(limit).ToListAsync(token);
+                return [.. page.Select(row =>
+                    new Product(new ProductId(row.Id), row.Name, new Price(row.Price), row.Description, new ProductVersion(row.Version)))];
+            },
+            cancellationToken);
 
     private static string EscapePattern(string text) => text
         .Replace(Escape, Escape + Escape, StringComparison.Ordinal)

@@ -11,7 +11,7 @@ namespace ProductCache.Infrastructure.Postgres;
 /// </summary>
 internal sealed class ProductStore(NpgsqlDataSource dataSource) : IProductStore
 {
-    private const string Sql = "SELECT id, name, price, description, version FROM products WHERE id = ANY($1)";
+    private const string Sql = $"SELECT {ProductColumns.All} FROM products WHERE id = ANY($1)";
 
     public async Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(
         IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
@@ -28,12 +28,7 @@ internal sealed class ProductStore(NpgsqlDataSource dataSource) : IProductStore
             Dictionary<ProductId, Product> products = new(ids.Count);
             while (await reader.ReadAsync(cancellationToken))
             {
-                var product = new Product(
-                    new ProductId(reader.GetInt64(0)),
-                    reader.GetString(1),
-                    new Price(reader.GetDecimal(2)),
-                    reader.GetString(3),
-                    new ProductVersion(reader.GetInt64(4)));
+                var product = ProductColumns.Read(reader);
                 products.Add(product.Id, product);
             }
 

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Npgsql;
 using NpgsqlTypes;
 using ProductCache.Application;
@@ -9,9 +8,6 @@ namespace ProductCache.Infrastructure.Postgres;
 /// <summary>Writes by Npgsql alone: each is one statement, or one batch, which commits when it ends.</summary>
 internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWriter
 {
-    /// <summary>For a whole write, with the connection: it is answered within 5 s.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4.5);
-
     /// <summary>Old idempotency keys that a creation takes away with it, so that the table stays as large as a day is busy.</summary>
     private const int MaxExpiredKeys = 100;
 
@@ -20,13 +16,13 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
 
     private const string KeyTaken = "pk_idempotency_keys";
 
-    private const string Insert = "INSERT INTO products (name, price, description) VALUES ($1, $2, $3) RETURNING id, name, price, description, version";
+    private const string Insert = $"INSERT INTO products (name, price, description) VALUES ($1, $2, $3) RETURNING {ProductColumns.All}";
 
     private const string InsertWithKey =
         $"""
         WITH product AS ({Insert}),
         key AS (INSERT INTO idempotency_keys (client, key, fingerprint, product_id, version) SELECT $4, $5, $6, id, version FROM product)
-        SELECT id, name, price, description, version FROM product
+        SELECT {ProductColumns.All} FROM product
         """;
 
     private static readonly string DeleteExpiredKeys =
@@ -45,9 +41,9 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         """;
 
     private const string Update =
-        """
+        $"""
         UPDATE products SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description)
-        WHERE id = $1 AND ($5::bigint[] IS NULL OR version = ANY($5)) RETURNING id, name, price, description, version
+        WHERE id = $1 AND ($5::bigint[] IS NULL OR version = ANY($5)) RETURNING {ProductColumns.All}
         """;
 
     private const string Delete = "DELETE FROM products WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY($2))";
@@ -107,20 +103,19 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
 
     private static async Task<WriteResult> WithinDeadlineAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(Deadline);
-        try
-        {
-            return await writeAsync(deadline.Token);
-        }
-        catch (PostgresException refused) when (IsRule(refused.SqlState))
-        {
-            return WriteResult.Refused.Instance;
-        }
-        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
-        {
-            throw new UnavailableException(Dependency.Store, exception);
-        }
+        return await PostgresDeadline.WithinAsync(
+            async token =>
+            {
+                try
+                {
+                    return await writeAsync(token);
+                }
+                catch (PostgresException refused) when (IsRule(refused.SqlState))
+                {
+                    return WriteResult.Refused.Instance;
+                }
+            },
+            cancellationToken);
     }
 
     // Constraints, and what triggers raise: ours are met by every valid draft, so somebody added this one.
@@ -138,7 +133,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         batch.BatchCommands.Add(insert);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        var product = Read(reader);
+        var product = ProductColumns.Read(reader);
 
         // The commit is the end of the batch: an error of it is told here.
         await reader.NextResultAsync(cancellationToken);
@@ -175,17 +170,10 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
     private static async Task<Product?> ReadProductAsync(NpgsqlCommand command, CancellationToken cancellationToken)
     {
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var product = await reader.ReadAsync(cancellationToken) ? Read(reader) : null;
+        var product = await reader.ReadAsync(cancellationToken) ? ProductColumns.Read(reader) : null;
         await reader.NextResultAsync(cancellationToken);
         return product;
     }
-
-    private static Product Read(DbDataReader reader) => new(
-        new ProductId(reader.GetInt64(0)),
-        reader.GetString(1),
-        new Price(reader.GetDecimal(2)),
-        reader.GetString(3),
-        new ProductVersion(reader.GetInt64(4)));
 
     private static void AddDraft(NpgsqlParameterCollection parameters, ProductDraft draft)
     {

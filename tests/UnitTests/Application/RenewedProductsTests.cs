@@ -118,18 +118,12 @@ public sealed class RenewedProductsTests
     private Task<(CachedProduct? Entry, bool Collapsed)> WaitAsync(Func<CachedProduct, bool>? suffices = null) =>
         renewed.WaitAsync(Some.Id, suffices ?? (_ => false), Wait, CancellationToken.None);
 
-    private async Task LookAgainUntilAnsweredAsync(Task read)
+    // Each look is made on another thread, some time after the one before has come to its wait.
+    private Task LookAgainUntilAnsweredAsync(Task read) => Eventually.TrueAsync(() =>
     {
-        for (var steps = 2 * (Wait / MissingProducts.LookAgainInterval); steps > 0 && !read.IsCompleted; steps--)
-        {
-            time.Advance(MissingProducts.LookAgainInterval);
-
-            // Whatever the step has set going runs on other threads.
-            await Task.WhenAny(read, Task.Delay(TimeSpan.FromMilliseconds(5)));
-        }
-
-        await read.WaitAsync(Held.Patience);
-    }
+        time.Advance(MissingProducts.LookAgainInterval);
+        return read.IsCompleted;
+    });
 
     private async Task FillAsync(long version)
     {
