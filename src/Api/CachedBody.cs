@@ -53,7 +53,7 @@ internal static class CacheHeaders
     public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now)
     {
         // Beyond the lifetime the answer is stale, which its negative ttl says (RFC 9211, 2.4).
-        var age = (long)entry.AgeAt(now).TotalSeconds;
+        var age = AgeOf(entry, now);
         var words = source == EntrySource.NearCache ? Remember(entry, age) : Words.Of(entry, source, forward, age);
         headers.Age = words.Age;
         headers.CacheControl = words.CacheControl;
@@ -79,6 +79,8 @@ internal static class CacheHeaders
         };
         return $"{reason}{(stored ? "; stored" : string.Empty)}{(forward.Collapsed ? "; collapsed" : string.Empty)}";
     }
+
+    public static long AgeOf(CachedProduct entry, DateTimeOffset now) => (long)entry.AgeAt(now).TotalSeconds;
 
     public static long LifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
 

@@ -41,7 +41,7 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
         switch (result)
         {
             case GetProductResult.Found found:
-                var age = (long)found.Entry.AgeAt(now).TotalSeconds;
+                var age = CacheHeaders.AgeOf(found.Entry, now);
                 json.WriteString("status"u8, age > CacheHeaders.LifetimeOf(found.Entry) ? Stale : "hit");
                 json.WriteNumber("version"u8, found.Entry.Version);
                 json.WriteNumber("age"u8, age);
@@ -80,7 +80,7 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
         }
 
         // The whole is as fresh as its oldest part.
-        var fresh = entries.Min(entry => CacheHeaders.LifetimeOf(entry) - (long)entry.AgeAt(now).TotalSeconds);
+        var fresh = entries.Min(entry => CacheHeaders.LifetimeOf(entry) - CacheHeaders.AgeOf(entry, now));
         headers.CacheControl = string.Create(CultureInfo.InvariantCulture, $"{CacheHeaders.Public}, max-age={Math.Max(fresh, 0)}");
         headers[CacheHeaders.CacheStatus] = string.Create(
             CultureInfo.InvariantCulture, $"ProductCache; {(forwards.Count > 0 ? WordsOf(forwards, stored: true) : "hit")}; ttl={fresh}");

@@ -20,7 +20,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        var writes = routes.MapGroup(string.Empty).AddEndpointFilter(metrics).RequireWrite();
+        var writes = routes.MapGroup(string.Empty).AddEndpointFilter(metrics).AddEndpointFilter(LimitAsync).RequireWrite();
         writes.MapPost(Collection, CreateAsync).Describe(Operations.CreateProduct);
         writes.MapPut(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: false, token))
             .Describe(Operations.ReplaceProduct);
@@ -29,14 +29,15 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
         writes.MapDelete(Item, DeleteAsync).Describe(Operations.DeleteProduct);
     }
 
+    // Held until the handler is done with PostgreSQL.
+    private async ValueTask<object?> LimitAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        using var leave = limits.Write(context.HttpContext);
+        return leave.IsAcquired ? await next(context) : Problems.TooManyRequestsOf(context.HttpContext);
+    }
+
     private async Task<IResult> CreateAsync(HttpContext http, CancellationToken cancellationToken)
     {
-        using var leave = limits.Write(http);
-        if (!leave.IsAcquired)
-        {
-            return Problems.TooManyRequestsOf(http);
-        }
-
         if (!TryReadKey(http, out var key))
         {
             return Problems.Of(
@@ -55,12 +56,6 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
     private async Task<IResult> UpdateAsync(string id, HttpContext http, bool isPatch, CancellationToken cancellationToken)
     {
-        using var leave = limits.Write(http);
-        if (!leave.IsAcquired)
-        {
-            return Problems.TooManyRequestsOf(http);
-        }
-
         if (!ProductId.TryParse(id, out var productId))
         {
             return Products.NotAnId();
@@ -89,12 +84,6 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
     private async Task<IResult> DeleteAsync(string id, HttpContext http, CancellationToken cancellationToken)
     {
-        using var leave = limits.Write(http);
-        if (!leave.IsAcquired)
-        {
-            return Problems.TooManyRequestsOf(http);
-        }
-
         if (!ProductId.TryParse(id, out var productId))
         {
             return Products.NotAnId();
