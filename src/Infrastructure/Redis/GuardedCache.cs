@@ -47,8 +47,7 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
 
     public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
-        var tokens = await RunAsync(
-            ids, scripts.Claim, BothKeys, _ => [ClaimMark + Guid.NewGuid().ToString("N"), LeaseMilliseconds, (int)CachedProduct.Format], cancellationToken);
+        var tokens = await RunAsync(ids, scripts.Claim, BothKeys, _ => NewLease(ClaimMark), cancellationToken);
         return [.. ids.Zip(tokens, LeaseOf)];
     }
 
@@ -120,9 +119,9 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
 
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), LeaseKey(id)];
 
-    private static RedisValue[] NewLease() => [Nonce(), LeaseMilliseconds, (int)CachedProduct.Format];
+    private static RedisValue[] NewLease(string mark = "") => [mark + Nonce(), LeaseMilliseconds, (int)CachedProduct.Format];
 
-    private static RedisValue Nonce() => Guid.NewGuid().ToString("N");
+    private static string Nonce() => Guid.NewGuid().ToString("N");
 
     private static Lease? LeaseOf(ProductId id, RedisResult token) => token.IsNull ? null : new Lease(id, (string)token!);
 

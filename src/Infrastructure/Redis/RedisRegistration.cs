@@ -31,7 +31,6 @@ public static class RedisRegistration
         services.AddSingleton<MissingProducts>();
         services.AddSingleton<RenewedProducts>();
         services.AddSingleton<EarlyRefresh>();
-        services.AddSingleton<ICacheNotifications>(provider => provider.GetRequiredService<CacheNotifications>());
         services.AddHostedService<NotificationListener>();
         return services;
     }
@@ -40,7 +39,6 @@ public static class RedisRegistration
     public static IServiceCollection AddRedisForWorkers(this IServiceCollection services, RedisOptions options)
     {
         services.AddRedis(options, RedisOptions.BatchDeadline);
-        services.AddSingleton<ICacheNotifications>(provider => provider.GetRequiredService<CacheNotifications>());
         return services;
     }
 
@@ -58,6 +56,7 @@ public static class RedisRegistration
         services.AddSingleton(RedisScripts.Default);
         services.AddSingleton<IGuardedCache, GuardedCache>();
         services.AddSingleton<CacheNotifications>();
+        services.AddSingleton<ICacheNotifications>(provider => provider.GetRequiredService<CacheNotifications>());
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: ["ready"]);
     }
 
