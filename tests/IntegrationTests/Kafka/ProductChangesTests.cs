@@ -7,6 +7,7 @@ using ProductCache.Contracts;
 using ProductCache.Infrastructure.Kafka;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.IntegrationTests.Postgres;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.IntegrationTests.Kafka;
@@ -120,7 +121,7 @@ public sealed class ProductChangesTests
 
         public static async Task<Publisher> StartAsync(string bootstrap, string topic)
         {
-            var collection = RiderApplication.NewServices();
+            var collection = TestServices.New();
             collection.AddMassTransit(bus =>
             {
                 bus.DisableUsageTelemetry();

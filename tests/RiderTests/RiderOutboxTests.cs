@@ -1,10 +1,12 @@
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
-namespace ProductCache.IntegrationTests.Kafka;
+namespace ProductCache.RiderTests;
 
 /// <summary>What a consumer produces to a topic.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class RiderOutboxTests
 {
     private const string Fails = "fails";
@@ -70,7 +72,7 @@ public sealed class RiderOutboxTests
 
     private async Task StartAsync(bool outbox)
     {
-        var collection = RiderApplication.NewServices();
+        var collection = TestServices.New();
         collection.AddMassTransit(x =>
         {
             x.DisableUsageTelemetry();

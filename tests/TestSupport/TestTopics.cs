@@ -1,12 +1,11 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
-using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
-namespace ProductCache.IntegrationTests.Kafka;
+namespace ProductCache.TestSupport;
 
 /// <summary>Topics of their own for tests, and what a plain Kafka client sees of them.</summary>
-internal static class TestTopics
+public static class TestTopics
 {
     /// <summary>What a broker takes unless told otherwise; the rider's own producer takes 1,000,000.</summary>
     public const int MaxMessageBytes = 1_048_588;

@@ -7,9 +7,10 @@ using Microsoft.Extensions.DependencyInjection;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
-namespace ProductCache.IntegrationTests.Kafka;
+namespace ProductCache.RiderTests;
 
 /// <summary>What the rider guarantees, on a broker.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class RiderTests
 {
     private KafkaServer kafka = null!;
@@ -463,7 +464,7 @@ public sealed class RiderTests
     [Test]
     public async Task AProduceThatNoBrokerAcknowledgesFails()
     {
-        var collection = RiderApplication.NewServices();
+        var collection = TestServices.New();
         collection.AddMassTransit(x =>
         {
             x.DisableUsageTelemetry();
@@ -522,7 +523,7 @@ public sealed class RiderTests
     private ServiceProvider BatchApplication<TConsumer>(ConcurrentQueue<string[]> consumed)
         where TConsumer : class, IConsumer<Batch<Order>>
     {
-        var collection = RiderApplication.NewServices();
+        var collection = TestServices.New();
         collection.AddSingleton(consumed);
         collection.AddMassTransit(x =>
         {

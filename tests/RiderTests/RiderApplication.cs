@@ -2,11 +2,10 @@ using System.Collections.Concurrent;
 using Confluent.Kafka;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
-namespace ProductCache.IntegrationTests.Kafka;
+namespace ProductCache.RiderTests;
 
 public sealed record Order
 {
@@ -40,7 +39,7 @@ internal sealed class RiderApplication : IAsyncDisposable
         Action<IKafkaTopicReceiveEndpointConfigurator<string, Order>>? configure = null)
     {
         RiderApplication? application = null;
-        var collection = NewServices();
+        var collection = TestServices.New();
         collection.AddMassTransit(x =>
         {
             x.DisableUsageTelemetry();
@@ -70,16 +69,6 @@ internal sealed class RiderApplication : IAsyncDisposable
         application = new RiderApplication(collection.BuildServiceProvider());
         await application.StartAsync();
         return application;
-    }
-
-    public static ServiceCollection NewServices()
-    {
-        var collection = new ServiceCollection();
-
-        // MassTransit's log context outlives the container that it was made from.
-        collection.AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance);
-        collection.AddLogging();
-        return collection;
     }
 
     public static ConsumerConfig Config(string group) => new()
