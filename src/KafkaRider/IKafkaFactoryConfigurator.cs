@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using MassTransit.KafkaIntegration.Serializers;
 
 namespace MassTransit;
 
@@ -16,6 +17,21 @@ public interface IKafkaFactoryConfigurator : IRiderFactoryConfigurator, ISendObs
 
     /// <summary>How brokers are talked to; <c>UseSsl</c> and <c>UseSasl</c> choose it by themselves.</summary>
     SecurityProtocol? SecurityProtocol { set; }
+
+    /// <summary>Acknowledgements that a record needs; default: of all replicas in sync. With fewer, records can be lost and are not idempotent.</summary>
+    Acks? Acks { set; }
+
+    /// <summary>How headers are written, where a producer says nothing else.</summary>
+    void SetHeadersSerializer(IHeadersSerializer serializer);
+
+    /// <summary>How headers are read, where an endpoint says nothing else.</summary>
+    void SetHeadersDeserializer(IHeadersDeserializer deserializer);
+
+    /// <summary>How keys and values are written and read, where a producer or an endpoint says nothing else.</summary>
+    void SetSerializationFactory(IKafkaSerializerFactory factory);
+
+    /// <summary>Gets a token for SASL OAUTHBEARER when a client asks for one; it answers with the client's <c>OAuthBearerSetToken</c>.</summary>
+    void OAuthBearerTokenRefreshHandler(Action<IClient, string> handler);
 
     /// <summary>Names the brokers to ask first, each as <c>host:port</c>, and how to talk to them; at most once.</summary>
     void Host(IReadOnlyList<string> servers, Action<IKafkaHostConfigurator>? configure = null);
@@ -57,27 +73,3 @@ public static class KafkaFactoryConfiguratorExtensions
         Action<IKafkaTopicReceiveEndpointConfigurator<Ignore, TValue>> configure)
         where TValue : class => configurator.TopicEndpoint<Ignore, TValue>(topicName, consumerConfig, configure);
 }
-
-/// <summary>
-/// Configures a topic endpoint. Records of one key are handled in order; records of different keys side by side, up to
-/// <see cref="IReceiveEndpointConfigurator.ConcurrentMessageLimit"/> (default 1). Polling pauses while
-/// <see cref="IReceiveEndpointConfigurator.PrefetchCount"/> (default 1,000) records are in flight.
-/// </summary>
-public interface IKafkaTopicReceiveEndpointConfigurator : IReceiveEndpointConfigurator
-{
-    /// <summary>Where to start in a partition without a committed offset; librdkafka's default is the end.</summary>
-    AutoOffsetReset? AutoOffsetReset { set; }
-
-    /// <summary>How late a commit may be after the record it is for: 10 ms to 1 hour, default 1 s.</summary>
-    TimeSpan CheckpointInterval { set; }
-
-    /// <summary>After how many finished records a commit is made even earlier: 1 to 65,535, default 100.</summary>
-    ushort CheckpointMessageCount { set; }
-
-    /// <summary>After how long without a heartbeat the group takes the partitions away; librdkafka's default is 45 s.</summary>
-    TimeSpan? SessionTimeout { set; }
-}
-
-/// <inheritdoc cref="IKafkaTopicReceiveEndpointConfigurator"/>
-public interface IKafkaTopicReceiveEndpointConfigurator<TKey, TValue> : IKafkaTopicReceiveEndpointConfigurator
-    where TValue : class;

@@ -49,7 +49,7 @@ public interface ITopicProducer<TValue> : ISendObserverConnector
 /// <summary>Makes producers for topics that are named at run time.</summary>
 public interface ITopicProducerProvider : ISendObserverConnector
 {
-    /// <param name="address"><c>topic:{name}</c></param>
+    /// <param name="address"><c>topic:{name}</c>, or the address of the bus and <c>/kafka/{name}</c>.</param>
     ITopicProducer<TKey, TValue> GetProducer<TKey, TValue>(Uri address)
         where TValue : class;
 }
@@ -82,13 +82,20 @@ public interface KafkaSendContext : SendContext
 }
 
 /// <inheritdoc cref="KafkaSendContext"/>
-public interface KafkaSendContext<out T> : KafkaSendContext, SendContext<T>
-    where T : class;
+public interface KafkaSendContext<T> : KafkaSendContext, SendContext<T>
+    where T : class
+{
+    /// <summary>Writes the value; one that returns <see langword="null"/> or nothing makes the record a tombstone.</summary>
+    IAsyncSerializer<T> ValueSerializer { get; set; }
+}
 
 /// <inheritdoc cref="KafkaSendContext"/>
-public interface KafkaSendContext<TKey, out T> : KafkaSendContext<T>
+public interface KafkaSendContext<TKey, T> : KafkaSendContext<T>
     where T : class
 {
     /// <summary>The key of the record.</summary>
     TKey Key { get; set; }
+
+    /// <summary>Writes the key.</summary>
+    IAsyncSerializer<TKey> KeySerializer { get; set; }
 }

@@ -15,6 +15,9 @@ public interface KafkaConsumeContext
     /// <summary>The offset of the record.</summary>
     long Offset { get; }
 
+    /// <summary>Never: the end of a partition is no record.</summary>
+    bool IsPartitionEof { get; }
+
     /// <summary>The timestamp of the record.</summary>
     DateTime CheckpointUtcDateTime { get; }
 }
@@ -36,6 +39,10 @@ public static class KafkaConsumeContextExtensions
     /// <summary>The offset; <see langword="null"/> if the message did not come from Kafka.</summary>
     public static long? Offset(this ConsumeContext context) =>
         context.TryGetPayload(out KafkaConsumeContext? record) ? record.Offset : null;
+
+    /// <summary>Never: the end of a partition is no record.</summary>
+    public static bool IsPartitionEof(this ConsumeContext context) =>
+        context.TryGetPayload(out KafkaConsumeContext? record) && record.IsPartitionEof;
 
     /// <summary>The key; the default of <typeparamref name="TKey"/> if the message did not come from Kafka.</summary>
     public static TKey? GetKey<TKey>(this ConsumeContext context) =>

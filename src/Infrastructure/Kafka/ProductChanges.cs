@@ -32,10 +32,9 @@ internal sealed class ProductChanges(IServiceScopeFactory scopes) : IChangePubli
 
             return refusedAlone;
         }
-        catch (Exception exception) when (exception is KafkaException or ConfigurationException
+        catch (Exception exception) when (exception is KafkaException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            // A ConfigurationException: the bus has not started yet.
             throw new UnavailableException(Dependency.Broker, exception);
         }
     }

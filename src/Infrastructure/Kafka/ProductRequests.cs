@@ -20,9 +20,8 @@ internal sealed class ProductRequests(IServiceScopeFactory scopes, TimeProvider 
         {
             await deadline.WithinAsync(ProduceAsync(id, abandoned.Token), cancellationToken);
         }
-        catch (Exception exception) when (exception is KafkaException or TimeoutException or ConfigurationException)
+        catch (Exception exception) when (exception is KafkaException or TimeoutException)
         {
-            // A ConfigurationException: the bus has not started yet.
             await abandoned.CancelAsync();
             throw new UnavailableException(Dependency.Broker, exception);
         }

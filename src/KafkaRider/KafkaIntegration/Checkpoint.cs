@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
@@ -14,6 +16,7 @@ internal sealed class Checkpoint
     private long next = -1;
     private long committed = -1;
     private long abandoned = long.MaxValue;
+    private long? doneAt;
     private int doneSinceCommit;
     private bool revoked;
 
@@ -31,14 +34,55 @@ internal sealed class Checkpoint
         }
     }
 
+    /// <summary>How far reading is ahead of what may be committed.</summary>
+    public long Ahead
+    {
+        get
+        {
+            lock (gate)
+            {
+                return next - Lowest;
+            }
+        }
+    }
+
+    /// <summary>What everything before is done.</summary>
+    public long Position
+    {
+        get
+        {
+            lock (gate)
+            {
+                return Lowest;
+            }
+        }
+    }
+
+    /// <summary>How long the oldest record that is done waits for its commit.</summary>
+    public TimeSpan CommitAge
+    {
+        get
+        {
+            lock (gate)
+            {
+                return doneAt is { } since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
+            }
+        }
+    }
+
+    // Only under the gate.
+    private long Lowest => Math.Min(inFlight.Count > 0 ? inFlight.Min : next, abandoned);
+
     public void Revoke() => Volatile.Write(ref revoked, true);
 
-    public void Begin(long offset)
+    /// <summary>Returns how far reading is ahead now.</summary>
+    public long Begin(long offset)
     {
         lock (gate)
         {
             inFlight.Add(offset);
             next = Math.Max(next, offset + 1);
+            return next - Lowest;
         }
     }
 
@@ -48,6 +92,7 @@ internal sealed class Checkpoint
         lock (gate)
         {
             inFlight.Remove(offset);
+            doneAt ??= Stopwatch.GetTimestamp();
             return ++doneSinceCommit;
         }
     }
@@ -67,7 +112,7 @@ internal sealed class Checkpoint
     {
         lock (gate)
         {
-            offset = Math.Min(inFlight.Count > 0 ? inFlight.Min : next, abandoned);
+            offset = Lowest;
             return offset > committed && offset > 0;
         }
     }
@@ -78,6 +123,7 @@ internal sealed class Checkpoint
         {
             committed = Math.Max(committed, offset);
             doneSinceCommit = 0;
+            doneAt = null;
         }
     }
 }

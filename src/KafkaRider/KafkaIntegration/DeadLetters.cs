@@ -16,10 +16,19 @@ internal enum DeadLetterStage
 }
 
 /// <summary>
-/// Puts aside what cannot be processed: key, value, headers and timestamp as they came, plus why and from where.
+/// Puts aside what cannot be processed: key, value, headers and timestamp as they came, plus why and from where. Without a dead-letter topic
+/// the record's partition stops.
 /// </summary>
-internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer producer, ILogger logger)
+internal sealed class DeadLetters(
+    TopicEndpointSettings settings, ProducerClient producer, Action<TopicPartitionOffset, Exception> stopPartition, ILogger logger)
 {
+    /// <summary>What the names of all headers begin with that a dead letter has and its record had not.</summary>
+    public const string HeaderPrefix = "dead-letter-";
+
+    public const string TopicHeader = "dead-letter-topic";
+
+    public const string OmittedHeader = "dead-letter-omitted";
+
     /// <summary>Longest reason, in characters: an exception's text has no limit, a record has.</summary>
     public const int MaxReasonLength = 1_000;
 
@@ -39,8 +48,14 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
     /// cancelled, at the end of the endpoint.
     /// </summary>
     public async Task PutAsync(
-        ConsumeResult<byte[]?, byte[]?> record, DeadLetterStage stage, Exception exception, CancellationToken cancellationToken)
+        ConsumeResult<byte[]?, byte[]?> record, DeadLetterStage stage, int attempts, Exception exception, CancellationToken cancellationToken)
     {
+        if (settings.DeadLetterTopicOf(record.Topic) is not { } topic)
+        {
+            stopPartition(record.TopicPartitionOffset, exception);
+            return;
+        }
+
         var stageName = stage.ToString().ToLowerInvariant();
         var omitted = Omitted.Nothing;
         while (true)
@@ -48,9 +63,9 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
             try
             {
                 await producer
-                    .ProduceAsync(new TopicPartition(settings.DeadLetterTopic, Partition.Any), Letter(record, stageName, exception, omitted), cancellationToken)
+                    .ProduceAsync(new TopicPartition(topic, Partition.Any), Letter(record, stageName, attempts, exception, omitted), cancellationToken)
                     .ConfigureAwait(false);
-                KafkaMetrics.CountDeadLettered(settings.Topic, settings.GroupId, stageName);
+                KafkaMetrics.CountDeadLettered(settings, stageName);
                 KafkaLog.DeadLettered(logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.GetType().Name);
                 return;
             }
@@ -63,13 +78,13 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
                 KafkaLog.DeadLetterFailed(
-                    logger, record.Topic, record.Partition.Value, record.Offset.Value, settings.DeadLetterTopic, failure.Message);
+                    logger, record.Topic, record.Partition.Value, record.Offset.Value, topic, failure.Message);
                 await Task.Delay(RetryInterval, cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
-    private Message<byte[]?, byte[]?> Letter(ConsumeResult<byte[]?, byte[]?> record, string stage, Exception exception, Omitted omitted)
+    private Message<byte[]?, byte[]?> Letter(ConsumeResult<byte[]?, byte[]?> record, string stage, int attempts, Exception exception, Omitted omitted)
     {
         var headers = new KafkaHeaders();
         foreach (var header in omitted == Omitted.All ? [] : record.Message.Headers)
@@ -78,14 +93,15 @@ internal sealed class DeadLetters(TopicEndpointSettings settings, SharedProducer
         }
 
         var reason = exception.Message.Length > MaxReasonLength ? exception.Message[..MaxReasonLength] : exception.Message;
-        WireFormat.Set(headers, "dead-letter-stage", stage);
-        WireFormat.Set(headers, "dead-letter-reason", reason);
-        WireFormat.Set(headers, "dead-letter-exception", exception.GetType().FullName);
-        WireFormat.Set(headers, "dead-letter-topic", record.Topic);
-        WireFormat.Set(headers, "dead-letter-partition", record.Partition.Value.ToString(CultureInfo.InvariantCulture));
-        WireFormat.Set(headers, "dead-letter-offset", record.Offset.Value.ToString(CultureInfo.InvariantCulture));
-        WireFormat.Set(headers, "dead-letter-group", settings.GroupId);
-        WireFormat.Set(headers, "dead-letter-omitted", omitted == Omitted.Nothing ? null : omitted.ToString().ToLowerInvariant());
+        WireHeaders.Set(headers, "dead-letter-stage", stage);
+        WireHeaders.Set(headers, "dead-letter-reason", reason);
+        WireHeaders.Set(headers, "dead-letter-exception", exception.GetType().FullName);
+        WireHeaders.Set(headers, TopicHeader, record.Topic);
+        WireHeaders.Set(headers, "dead-letter-partition", record.Partition.Value.ToString(CultureInfo.InvariantCulture));
+        WireHeaders.Set(headers, "dead-letter-offset", record.Offset.Value.ToString(CultureInfo.InvariantCulture));
+        WireHeaders.Set(headers, "dead-letter-group", settings.GroupId);
+        WireHeaders.Set(headers, "dead-letter-attempts", attempts.ToString(CultureInfo.InvariantCulture));
+        WireHeaders.Set(headers, OmittedHeader, omitted == Omitted.Nothing ? null : omitted.ToString().ToLowerInvariant());
         return new Message<byte[]?, byte[]?>
         {
             Key = omitted == Omitted.All ? null : record.Message.Key,

@@ -58,6 +58,15 @@ internal static partial class KafkaLog
     [LoggerMessage(12, LogLevel.Warning, "{Topic}/{Group}: a batch of {Count} failed and is tried again in halves: {Reason}")]
     public static partial void BatchSplit(ILogger logger, string topic, string group, int count, string reason);
 
+    [LoggerMessage(13, LogLevel.Error, "{Topic}[{Partition}]@{Offset} could not be handled, and group {Group} has no dead-letter topic: the partition stands still: {Reason}")]
+    public static partial void PartitionStopped(ILogger logger, string topic, int partition, long offset, string group, string reason);
+
+    [LoggerMessage(14, LogLevel.Information, "Created topic {Topic}")]
+    public static partial void TopicCreated(ILogger logger, string topic);
+
+    [LoggerMessage(15, LogLevel.Warning, "Topic {Topic} could not be created, trying again: {Reason}")]
+    public static partial void TopicNotCreated(ILogger logger, string topic, string reason);
+
     [LoggerMessage(10, LogLevel.Warning, "{Topic}/{Group}: stopping with {Count} records unfinished; they will be delivered again")]
     public static partial void StoppedUnfinished(ILogger logger, string topic, string group, int count);
 }

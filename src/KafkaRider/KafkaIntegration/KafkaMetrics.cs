@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
@@ -11,12 +12,68 @@ internal static class KafkaMetrics
     private static readonly Counter<long> Handled = Meter.CreateCounter<long>(
         "kafka_rider.records.handled", "{record}", "Records whose consumers succeeded.");
 
+    private static readonly Counter<long> Retried = Meter.CreateCounter<long>(
+        "kafka_rider.records.retried", "{attempt}", "Attempts of consumers after the first one, of records or of batches.");
+
     private static readonly Counter<long> DeadLettered = Meter.CreateCounter<long>(
         "kafka_rider.records.dead_lettered", "{record}", "Records that went to a dead-letter topic.");
 
-    public static void CountHandled(string topic, string group, int count) =>
-        Handled.Add(count, new TagList { { "topic", topic }, { "group", group } });
+    private static readonly Counter<long> Rebalances = Meter.CreateCounter<long>(
+        "kafka_rider.rebalances", "{rebalance}", "Times that partitions were assigned, given up, or lost.");
 
-    public static void CountDeadLettered(string topic, string group, string stage) =>
-        DeadLettered.Add(1, new TagList { { "topic", topic }, { "group", group }, { "stage", stage } });
+    private static readonly ConcurrentDictionary<Func<IEnumerable<PartitionProgress>>, TopicEndpointSettings> Consumers = new();
+
+    static KafkaMetrics()
+    {
+        Meter.CreateObservableGauge(
+            "kafka_rider.lag", () => Observe(partition => partition.Lag), "{record}", "Records of a partition that are not done.");
+        Meter.CreateObservableGauge(
+            "kafka_rider.commit.age", () => Observe(partition => partition.CommitAge.TotalSeconds), "s", "How long the oldest record that is done waits for its commit.");
+    }
+
+    public static void CountHandled(TopicEndpointSettings endpoint, int records, int attempts)
+    {
+        Handled.Add(records, TagsOf(endpoint));
+        if (attempts > 1)
+        {
+            Retried.Add(attempts - 1, TagsOf(endpoint));
+        }
+    }
+
+    public static void CountDeadLettered(TopicEndpointSettings endpoint, string stage)
+    {
+        var tags = TagsOf(endpoint);
+        tags.Add("stage", stage);
+        DeadLettered.Add(1, tags);
+    }
+
+    public static void CountRebalance(TopicEndpointSettings endpoint, string what)
+    {
+        var tags = TagsOf(endpoint);
+        tags.Add("what", what);
+        Rebalances.Add(1, tags);
+    }
+
+    public static void Add(TopicEndpointSettings endpoint, Func<IEnumerable<PartitionProgress>> progress) => Consumers[progress] = endpoint;
+
+    public static void Remove(Func<IEnumerable<PartitionProgress>> progress) => Consumers.TryRemove(progress, out _);
+
+    private static IEnumerable<Measurement<T>> Observe<T>(Func<PartitionProgress, T> value)
+        where T : struct
+    {
+        foreach (var (progress, endpoint) in Consumers)
+        {
+            foreach (var partition in progress())
+            {
+                var tags = TagsOf(endpoint);
+                tags.Add("partition", partition.Partition);
+                yield return new Measurement<T>(value(partition), tags);
+            }
+        }
+    }
+
+    private static TagList TagsOf(TopicEndpointSettings endpoint) => new() { { "topic", endpoint.Topic }, { "group", endpoint.GroupId } };
 }
+
+/// <summary>How far a partition is.</summary>
+internal readonly record struct PartitionProgress(string Partition, long Lag, TimeSpan CommitAge);

@@ -1,62 +1,128 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 using MassTransit.Configuration;
+using MassTransit.KafkaIntegration.Serializers;
 using MassTransit.Observables;
 using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>The running rider: its endpoints and the one producer that they and the application share.</summary>
+/// <summary>What was said of all endpoints and producers of a rider.</summary>
+internal sealed class RiderSettings(ClientSettings client)
+{
+    public ClientSettings Client => client;
+
+    public List<Action<ISendPipeConfigurator>> SendPipe { get; } = [];
+
+    public IKafkaSerializerFactory Serializers { get; set; } = WireSerializers.Instance;
+
+    public IHeadersSerializer HeadersSerializer { get; set; } = WireHeaders.Instance;
+
+    public IHeadersDeserializer HeadersDeserializer { get; set; } = WireHeaders.Instance;
+}
+
+/// <summary>The running rider: its endpoints and the one native producer that they and the application share.</summary>
 internal sealed class KafkaRider : IKafkaRider
 {
     private readonly ReceiveEndpointCollection endpoints = new();
-    private readonly IHostConfiguration host;
-    private readonly IReadOnlyCollection<string> producerTopics;
-    private readonly ISendPipe sendPipe;
-    private readonly SendObservable sendObservers = new();
+    private readonly ConcurrentDictionary<Uri, EndpointHealth> health = new();
+    private readonly List<ProducerClient> clients = [];
+    private readonly IBusInstance bus;
+    private readonly IRiderRegistrationContext context;
+    private readonly RiderReference reference;
+    private readonly TopicProducerProvider producers;
+    private readonly List<string> producerTopics = [];
 
-    public KafkaRider(
-        IHostConfiguration host,
-        ClientConfig clientConfig,
-        IReadOnlyCollection<string> producerTopics,
-        IEnumerable<Action<ISendPipeConfigurator>> configureSend)
+    public KafkaRider(IBusInstance bus, IRiderRegistrationContext context, RiderReference reference, RiderSettings settings)
     {
-        this.host = host;
-        this.producerTopics = producerTopics;
-        ClientConfig = clientConfig;
-        Producer = new SharedProducer(clientConfig, host);
-        var pipe = new SendPipeConfiguration(host.Topology.SendTopology);
-        foreach (var configure in configureSend)
+        this.bus = bus;
+        this.context = context;
+        this.reference = reference;
+        Settings = settings;
+        producers = new TopicProducerProvider(reference, scope: null);
+        Producer = AddClient(new ProducerConfig(), statistics: null);
+        reference.SendObservers.Connect(bus.HostConfiguration.SendObservers);
+        foreach (var producer in context.GetRegistrations<TopicProducerRegistration>())
+        {
+            producerTopics.Add(producer.Topic);
+            producer.Configure(this, context);
+        }
+    }
+
+    public RiderSettings Settings { get; }
+
+    public ProducerClient Producer { get; }
+
+    public TopicSender<TKey, TValue> CreateSender<TKey, TValue>(string topic, ProducerSettings<TKey, TValue> own)
+        where TValue : class
+    {
+        var pipe = new SendPipeConfiguration(bus.HostConfiguration.Topology.SendTopology);
+        foreach (var configure in Settings.SendPipe.Concat(own.SendPipe))
         {
             configure(pipe.Configurator);
         }
 
-        sendPipe = pipe.CreatePipe();
-        sendObservers.Connect(host.SendObservers);
+        var observers = reference.SendObservers;
+        if (own.SendObservers.Count > 0)
+        {
+            observers = new SendObservable();
+            observers.Connect(reference.SendObservers);
+            own.SendObservers.ForEach(observer => observers.Connect(observer));
+        }
+
+        var client = own.NeedsItsOwnClient ? AddClient(own.Config, own.StatisticsHandler) : Producer;
+        var writer = new RecordWriter<TKey, TValue>(
+            own.KeySerializer ?? Settings.Serializers.GetSerializer<TKey>(),
+            own.ValueSerializer ?? Settings.Serializers.GetSerializer<TValue>(),
+            own.HeadersSerializer ?? Settings.HeadersSerializer);
+        return new TopicSender<TKey, TValue>(topic, bus.HostConfiguration, client, pipe.CreatePipe(), observers, writer);
     }
 
-    public ClientConfig ClientConfig { get; }
-
-    public SharedProducer Producer { get; }
-
-    public void Add(ReceiveEndpoint endpoint, IEnumerable<IReceiveEndpointObserver> observers)
+    public void AddEndpoint<TKey, TValue>(
+        string topic,
+        ConsumerConfig consumerConfig,
+        Action<IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>> configure,
+        IEnumerable<IReceiveEndpointObserver> observers)
+        where TValue : class
     {
+        var configuration = new TopicEndpointConfiguration<TKey, TValue>(bus, topic, consumerConfig, this);
+        configure(configuration);
+        var endpoint = configuration.Build();
         foreach (var observer in observers)
         {
             endpoint.ConnectReceiveEndpointObserver(observer);
         }
 
-        endpoints.Add(endpoint.InputAddress.AbsolutePath, endpoint);
+        health[endpoint.InputAddress] = configuration.Health;
+        endpoints.Add(NameOf(endpoint.InputAddress), endpoint);
+    }
+
+    public HostReceiveEndpointHandle ConnectTopicEndpoint<TKey, TValue>(
+        string topicName, string groupId, Action<IRiderRegistrationContext, IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>> configure)
+        where TValue : class =>
+        ConnectTopicEndpoint(topicName, new ConsumerConfig { GroupId = groupId }, configure);
+
+    public HostReceiveEndpointHandle ConnectTopicEndpoint<TKey, TValue>(
+        string topicName, ConsumerConfig consumerConfig, Action<IRiderRegistrationContext, IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>> configure)
+        where TValue : class
+    {
+        var address = TopicEndpointConfiguration<TKey, TValue>.AddressOf(bus, topicName, consumerConfig);
+        AddEndpoint<TKey, TValue>(topicName, consumerConfig, endpoint => configure(context, endpoint), []);
+        return endpoints.Start(NameOf(address), CancellationToken.None);
     }
 
     public ITopicProducer<TKey, TValue> GetProducer<TKey, TValue>(Uri address)
-        where TValue : class =>
-        address.Scheme == "topic"
-            ? new TopicProducer<TKey, TValue>(address.AbsolutePath, host, Producer, sendPipe, sendObservers)
-            : throw new ArgumentException($"A topic is addressed as topic:name, not as {address}.", nameof(address));
+        where TValue : class => producers.GetProducer<TKey, TValue>(address);
 
-    public ConnectHandle ConnectSendObserver(ISendObserver observer) => sendObservers.Connect(observer);
+    public ConnectHandle ConnectSendObserver(ISendObserver observer) => producers.ConnectSendObserver(observer);
 
-    public IEnumerable<EndpointHealthResult> CheckEndpointHealth() => endpoints.CheckEndpointHealth();
+    public Task<DeadLetterReplay> ReplayDeadLetters(
+        string deadLetterTopic, DeadLetterReplayOptions? options = null, CancellationToken cancellationToken = default) =>
+        new DeadLetterReplayer(Settings.Client, Producer).ReplayAsync(deadLetterTopic, options ?? new DeadLetterReplayOptions(), cancellationToken);
+
+    // What core knows, that an endpoint is ready or has failed for good, and what the endpoint knows of its brokers.
+    public IEnumerable<EndpointHealthResult> CheckEndpointHealth() => endpoints.CheckEndpointHealth().Select(result =>
+        health.TryGetValue(result.InputAddress, out var own) ? own.Judge(result) : result);
 
     public RiderHandle Start(CancellationToken cancellationToken = default)
     {
@@ -65,7 +131,17 @@ internal sealed class KafkaRider : IKafkaRider
             _ = Task.Run(() => Producer.WarmUp(producerTopics), cancellationToken);
         }
 
+        reference.Started(this);
         return new Handle(this, endpoints.StartEndpoints(cancellationToken));
+    }
+
+    private static string NameOf(Uri inputAddress) => inputAddress.AbsolutePath;
+
+    private ProducerClient AddClient(ProducerConfig own, Action<string>? statistics)
+    {
+        var client = new ProducerClient(Settings.Client, own, statistics, bus.HostConfiguration);
+        clients.Add(client);
+        return client;
     }
 
     private sealed class Handle(KafkaRider rider, HostReceiveEndpointHandle[] started) : RiderHandle
@@ -75,7 +151,8 @@ internal sealed class KafkaRider : IKafkaRider
         public async Task StopAsync(CancellationToken cancellationToken)
         {
             await rider.endpoints.StopEndpoints(cancellationToken).ConfigureAwait(false);
-            rider.Producer.Close();
+            rider.reference.Stopped();
+            rider.clients.ForEach(client => client.Close());
         }
     }
 }

@@ -1,33 +1,35 @@
 using Confluent.Kafka;
 using MassTransit.Configuration;
 using MassTransit.DependencyInjection;
+using MassTransit.KafkaIntegration.Serializers;
 using MassTransit.Transports;
+using MassTransit.Util;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace MassTransit.KafkaIntegration;
 
 internal sealed class KafkaRiderFactory(
-    ClientConfig clientConfig, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure) : IRegistrationRiderFactory<IKafkaRider>
+    ClientConfig? clientConfig, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure, RiderReference reference)
+    : IRegistrationRiderFactory<IKafkaRider>
 {
     public IBusInstanceSpecification CreateRider(IRiderRegistrationContext context)
     {
-        var specification = new KafkaRiderSpecification(
-            new ClientConfig(new Dictionary<string, string>(clientConfig)),
-            [.. context.GetRegistrations<TopicProducerRegistration>().Select(producer => producer.TopicName)]);
+        var config = clientConfig ?? context.GetService<ClientConfig>() ?? new ClientConfig();
+        var specification = new KafkaRiderSpecification(context, new ClientConfig(new Dictionary<string, string>(config)), reference);
         configure(context, specification);
         return specification;
     }
 }
 
 /// <summary>What the user configured; becomes a rider once the bus and its host are built.</summary>
-internal sealed class KafkaRiderSpecification(ClientConfig clientConfig, IReadOnlyCollection<string> producerTopics)
+internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context, ClientConfig clientConfig, RiderReference reference)
     : IKafkaFactoryConfigurator, IBusInstanceSpecification
 {
-    private readonly List<Action<KafkaRider, IBusInstance>> endpoints = [];
+    private readonly RiderSettings settings = new(new ClientSettings(clientConfig));
+    private readonly List<Action<KafkaRider>> endpoints = [];
     private readonly HashSet<(string Topic, string? Group)> names = [];
     private readonly List<ValidationResult> faults = [];
     private readonly List<IReceiveEndpointObserver> observers = [];
-    private readonly List<Action<ISendPipeConfigurator>> sendPipe = [];
-    private readonly List<ISendObserver> sendObservers = [];
     private readonly HostConfiguration host = new(clientConfig);
 
     public string ClientId { set => clientConfig.ClientId = value; }
@@ -35,6 +37,16 @@ internal sealed class KafkaRiderSpecification(ClientConfig clientConfig, IReadOn
     public string ClientRack { set => clientConfig.ClientRack = value; }
 
     public SecurityProtocol? SecurityProtocol { set => clientConfig.SecurityProtocol = value; }
+
+    public Acks? Acks { set => clientConfig.Acks = value; }
+
+    public void SetHeadersSerializer(IHeadersSerializer serializer) => settings.HeadersSerializer = serializer;
+
+    public void SetHeadersDeserializer(IHeadersDeserializer deserializer) => settings.HeadersDeserializer = deserializer;
+
+    public void SetSerializationFactory(IKafkaSerializerFactory factory) => settings.Serializers = factory;
+
+    public void OAuthBearerTokenRefreshHandler(Action<IClient, string> handler) => settings.Client.RefreshToken = handler;
 
     public void Host(IReadOnlyList<string> servers, Action<IKafkaHostConfigurator>? configure = null)
     {
@@ -60,27 +72,19 @@ internal sealed class KafkaRiderSpecification(ClientConfig clientConfig, IReadOn
             faults.Add(this.Failure("TopicEndpoint", $"{topicName} is consumed by group {consumerConfig.GroupId} already"));
         }
 
-        endpoints.Add((rider, bus) =>
-        {
-            var configuration = new TopicEndpointConfiguration<TKey, TValue>(bus, topicName, consumerConfig, rider);
-            configure(configuration);
-            rider.Add(configuration.Build(), observers);
-        });
+        endpoints.Add(rider => rider.AddEndpoint(topicName, consumerConfig, configure, observers));
     }
 
+    // Observers are handed to the endpoints when the bus is built; there is nothing to take back before.
     public ConnectHandle ConnectReceiveEndpointObserver(IReceiveEndpointObserver observer)
     {
         observers.Add(observer);
-        return new NotDisconnectable();
+        return new EmptyConnectHandle();
     }
 
-    public ConnectHandle ConnectSendObserver(ISendObserver observer)
-    {
-        sendObservers.Add(observer);
-        return new NotDisconnectable();
-    }
+    public ConnectHandle ConnectSendObserver(ISendObserver observer) => reference.SendObservers.Connect(observer);
 
-    public void ConfigureSend(Action<ISendPipeConfigurator> callback) => sendPipe.Add(callback);
+    public void ConfigureSend(Action<ISendPipeConfigurator> callback) => settings.SendPipe.Add(callback);
 
     public IEnumerable<ValidationResult> Validate()
     {
@@ -102,31 +106,8 @@ internal sealed class KafkaRiderSpecification(ClientConfig clientConfig, IReadOn
 
     public void Configure(IBusInstance busInstance)
     {
-        var rider = new KafkaRider(busInstance.HostConfiguration, clientConfig, producerTopics, sendPipe);
-        sendObservers.ForEach(observer => rider.ConnectSendObserver(observer));
-        endpoints.ForEach(add => add(rider, busInstance));
+        var rider = new KafkaRider(busInstance, context, reference, settings);
+        endpoints.ForEach(add => add(rider));
         busInstance.Connect<IKafkaRider>(rider);
     }
-
-    // Observers are handed to the endpoints when the bus is built; there is nothing to take back before.
-    private sealed class NotDisconnectable : ConnectHandle
-    {
-        public void Dispose()
-        {
-        }
-
-        public void Disconnect()
-        {
-        }
-    }
-}
-
-/// <summary>Remembers that a topic is produced to.</summary>
-internal sealed class TopicProducerRegistration(Type producer, string topicName) : IRegistration
-{
-    public Type Type => producer;
-
-    public string TopicName => topicName;
-
-    public bool IncludeInConfigureEndpoints { get; set; }
 }

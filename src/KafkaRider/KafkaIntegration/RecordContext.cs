@@ -3,12 +3,38 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Confluent.Kafka;
+using MassTransit.KafkaIntegration.Serializers;
 using MassTransit.Logging;
 using MassTransit.Metadata;
 using MassTransit.Serialization;
 using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
+
+/// <summary>How the records of an endpoint are read.</summary>
+internal sealed class RecordReader<TKey, TValue>(IDeserializer<TKey> key, IDeserializer<TValue> value, IHeadersDeserializer headers)
+    where TValue : class
+{
+    private static readonly Tombstone<TValue> Tombstone = new();
+
+    /// <summary>Whether a consumer asks for them.</summary>
+    public bool Tombstones { get; set; }
+
+    public IHeaderProvider HeadersOf(ConsumeResult<byte[]?, byte[]?> record) =>
+        new RecordHeaders(record.Message.Timestamp.UtcDateTime, headers.Deserialize(record.Message.Headers));
+
+    public TKey KeyOf(ConsumeResult<byte[]?, byte[]?> record) =>
+        key.Deserialize(record.Message.Key, record.Message.Key is null, ContextOf(MessageComponentType.Key, record));
+
+    /// <returns>A <typeparamref name="TValue"/>, or a <see cref="Tombstone{T}"/> of it.</returns>
+    public object MessageOf(ConsumeResult<byte[]?, byte[]?> record) => record.Message.Value is null or [] && Tombstones
+        ? Tombstone
+        : value.Deserialize(record.Message.Value, record.Message.Value is null, ContextOf(MessageComponentType.Value, record))
+            ?? throw new InvalidDataException($"The record has no value, and there is no consumer of Tombstone<{typeof(TValue).Name}>.");
+
+    private static SerializationContext ContextOf(MessageComponentType component, ConsumeResult<byte[]?, byte[]?> record) =>
+        new(component, record.Topic, record.Message.Headers);
+}
 
 /// <summary>One consumed record on its way through the receive pipe.</summary>
 internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaConsumeContext<TKey>
@@ -17,16 +43,15 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
     private readonly ConsumeResult<byte[]?, byte[]?> record;
 
     /// <exception cref="Exception">The key, the value or a header cannot be read.</exception>
-    public RecordContext(ConsumeResult<byte[]?, byte[]?> record, string groupId, ReceiveEndpointContext endpoint)
-        : base(false, endpoint)
+    public RecordContext(ConsumeResult<byte[]?, byte[]?> record, string groupId, RecordReader<TKey, TValue> reader, ReceiveEndpointContext endpoint)
+        : base(false, endpoint, new Attempts())
     {
         this.record = record;
         GroupId = groupId;
-        HeaderProvider = new RecordHeaders(record.Message);
+        HeaderProvider = reader.HeadersOf(record);
         Body = new BytesMessageBody(record.Message.Value ?? []);
-        Key = WireFormat.Deserialize<TKey>(record.Message.Key)!;
-        var message = WireFormat.Deserialize<TValue>(record.Message.Value)
-            ?? throw new InvalidDataException("The record has no value.");
+        Key = reader.KeyOf(record);
+        var message = reader.MessageOf(record);
 
         // With a ready-made consume context the pipe chooses no deserializer by content type: there is no envelope.
         AddOrUpdatePayload<ConsumeContext>(
@@ -44,7 +69,12 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
 
     public DateTime CheckpointUtcDateTime => record.Message.Timestamp.UtcDateTime;
 
+    public bool IsPartitionEof => false;
+
     public TKey Key { get; }
+
+    /// <summary>How often a consumer was given the record, or the batch that goes by it, since this was last asked.</summary>
+    public int TakeAttempts() => TryGetPayload<Attempts>(out var attempts) ? attempts.Take() : 0;
 
     /// <summary>For those who do not come through the receive pipe.</summary>
     public ConsumeContext<TValue> Message =>
@@ -56,8 +86,11 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
 
     protected override IHeaderProvider HeaderProvider { get; }
 
-    private sealed class RecordSerializerContext(TValue value, MessageContext context)
-        : BaseSerializerContext(SystemTextJsonMessageSerializer.Instance, context, MessageTypeCache<TValue>.MessageTypeNames)
+    private sealed class RecordSerializerContext(object value, MessageContext context)
+        : BaseSerializerContext(
+            SystemTextJsonMessageSerializer.Instance,
+            context,
+            value is TValue ? MessageTypeCache<TValue>.MessageTypeNames : MessageTypeCache<Tombstone<TValue>>.MessageTypeNames)
     {
         public override bool TryGetMessage<T>([NotNullWhen(true)] out T? message)
             where T : class
@@ -143,34 +176,21 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
     }
 }
 
-internal sealed class RecordHeaders(Message<byte[]?, byte[]?> message) : IHeaderProvider
+/// <summary>What core asks of all headers, and what it knows by another name.</summary>
+internal sealed class RecordHeaders(DateTime timestamp, IHeaderProvider headers) : IHeaderProvider
 {
-    public IEnumerable<KeyValuePair<string, object>> GetAll()
-    {
-        yield return new KeyValuePair<string, object>(MessageHeaders.TransportSentTime, message.Timestamp.UtcDateTime);
-        HashSet<string> seen = [];
-        foreach (var header in message.Headers)
-        {
-            if (header.GetValueBytes() is { } bytes && seen.Add(header.Key))
-            {
-                yield return new KeyValuePair<string, object>(header.Key, Encoding.UTF8.GetString(bytes));
-            }
-        }
-    }
+    public IEnumerable<KeyValuePair<string, object>> GetAll() =>
+        headers.GetAll().Prepend(new KeyValuePair<string, object>(MessageHeaders.TransportSentTime, timestamp));
 
     public bool TryGetHeader(string key, [NotNullWhen(true)] out object? value)
     {
-        value = key switch
+        if (key == MessageHeaders.TransportSentTime)
         {
-            MessageHeaders.TransportSentTime => message.Timestamp.UtcDateTime,
+            value = timestamp;
+            return true;
+        }
 
-            // Of a producer that is not MassTransit; both are written alike.
-            DiagnosticHeaders.ActivityId => TextOf(key) ?? TextOf(WireFormat.TraceParent),
-            _ => TextOf(key),
-        };
-        return value is not null;
+        // The other one is of a producer that is not MassTransit; both are written alike.
+        return headers.TryGetHeader(key, out value) || (key == DiagnosticHeaders.ActivityId && headers.TryGetHeader(WireHeaders.TraceParent, out value));
     }
-
-    private string? TextOf(string key) =>
-        message.Headers.FirstOrDefault(header => header.Key == key)?.GetValueBytes() is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
 }

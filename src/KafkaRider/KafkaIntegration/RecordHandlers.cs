@@ -11,23 +11,29 @@ internal interface IRecordHandler
     /// <summary>The most records of one call.</summary>
     int Limit { get; }
 
+    /// <summary>How long they are collected at most; what has been polled when nothing more is there does not wait for it.</summary>
+    TimeSpan TimeLimit { get; }
+
     DeliveryMetrics Metrics { get; }
 
     /// <summary>
-    /// Returns true when every record is done: its consumers succeeded, or its dead letter is acknowledged. False: it was
-    /// aborted, and the records will be delivered again.
+    /// Returns true when every record is done: its consumers succeeded, or its dead letter is acknowledged, or its partition was stopped.
+    /// False: it was aborted, and the records will be delivered again.
     /// </summary>
     Task<bool> HandleAsync(IReadOnlyList<KafkaRecord> records, CancellationToken abort);
 }
 
 /// <summary>One record, one pass through the receive pipe.</summary>
-internal sealed class SingleRecordHandler<TKey, TValue>(ReceiveEndpointContext context, TopicEndpointSettings settings, DeadLetters deadLetters)
+internal sealed class SingleRecordHandler<TKey, TValue>(
+    ReceiveEndpointContext context, TopicEndpointSettings settings, RecordReader<TKey, TValue> reader, DeadLetters deadLetters)
     : IRecordHandler
     where TValue : class
 {
     private readonly IReceivePipeDispatcher dispatcher = context.CreateReceivePipeDispatcher();
 
     public int Limit => 1;
+
+    public TimeSpan TimeLimit => Timeout.InfiniteTimeSpan;
 
     public DeliveryMetrics Metrics => dispatcher.GetMetrics();
 
@@ -39,11 +45,11 @@ internal sealed class SingleRecordHandler<TKey, TValue>(ReceiveEndpointContext c
             RecordContext<TKey, TValue> recordContext;
             try
             {
-                recordContext = new RecordContext<TKey, TValue>(record, settings.GroupId, context);
+                recordContext = new RecordContext<TKey, TValue>(record, settings.GroupId, reader, context);
             }
             catch (Exception exception)
             {
-                await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, exception, abort).ConfigureAwait(false);
+                await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, attempts: 0, exception, abort).ConfigureAwait(false);
                 return true;
             }
 
@@ -53,11 +59,13 @@ internal sealed class SingleRecordHandler<TKey, TValue>(ReceiveEndpointContext c
                 try
                 {
                     await dispatcher.Dispatch(recordContext, NoLock.Instance).ConfigureAwait(false);
-                    KafkaMetrics.CountHandled(settings.Topic, settings.GroupId, 1);
+                    KafkaMetrics.CountHandled(settings, records: 1, recordContext.TakeAttempts());
                 }
                 catch (Exception exception) when (!abort.IsCancellationRequested)
                 {
-                    await deadLetters.PutAsync(record, DeadLetterStage.Consume, exception, abort).ConfigureAwait(false);
+                    var attempts = recordContext.TakeAttempts();
+                    KafkaMetrics.CountHandled(settings, records: 0, attempts);
+                    await deadLetters.PutAsync(record, DeadLetterStage.Consume, attempts, exception, abort).ConfigureAwait(false);
                 }
             }
 
@@ -87,13 +95,20 @@ internal sealed class SingleRecordHandler<TKey, TValue>(ReceiveEndpointContext c
 /// at fault stands alone.
 /// </summary>
 internal sealed class BatchRecordHandler<TKey, TValue>(
-    ReceiveEndpointContext context, TopicEndpointSettings settings, DeadLetters deadLetters, int limit, IPipe<ConsumeContext<Batch<TValue>>> pipe)
+    ReceiveEndpointContext context,
+    TopicEndpointSettings settings,
+    RecordReader<TKey, TValue> reader,
+    DeadLetters deadLetters,
+    BatchOptions options,
+    IPipe<ConsumeContext<Batch<TValue>>> pipe)
     : IRecordHandler
     where TValue : class
 {
     private long handled;
 
-    public int Limit => limit;
+    public int Limit => options.MessageLimit;
+
+    public TimeSpan TimeLimit => options.TimeLimit;
 
     public DeliveryMetrics Metrics => new Count(Interlocked.Read(ref handled));
 
@@ -107,15 +122,15 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
             {
                 try
                 {
-                    readable.Add((record, new RecordContext<TKey, TValue>(record, settings.GroupId, context)));
+                    readable.Add((record, new RecordContext<TKey, TValue>(record, settings.GroupId, reader, context)));
                 }
                 catch (Exception exception)
                 {
-                    await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, exception, abort).ConfigureAwait(false);
+                    await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, attempts: 0, exception, abort).ConfigureAwait(false);
                 }
             }
 
-            await ConsumeAsync(readable, abort).ConfigureAwait(false);
+            await ConsumeAsync(readable, attemptsBefore: 0, abort).ConfigureAwait(false);
             return true;
         }
         catch (Exception) when (abort.IsCancellationRequested)
@@ -128,29 +143,33 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         }
     }
 
-    private async Task ConsumeAsync(List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> records, CancellationToken abort)
+    private async Task ConsumeAsync(List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> records, int attemptsBefore, CancellationToken abort)
     {
         if (records.Count == 0)
         {
             return;
         }
 
+        // The batch goes by the context of its last record, as in core.
+        var last = records[^1].Context;
+        int attempts;
         try
         {
-            // The batch goes by the context of its last record, as in core.
-            var last = records[^1].Context;
             using var registration = abort.UnsafeRegister(state => ((BaseReceiveContext)state!).Cancel(), last);
             await pipe.Send(BatchOf(records, last)).ConfigureAwait(false);
             await last.ReceiveCompleted.ConfigureAwait(false);
             Interlocked.Add(ref handled, records.Count);
-            KafkaMetrics.CountHandled(settings.Topic, settings.GroupId, records.Count);
+            KafkaMetrics.CountHandled(settings, records.Count, last.TakeAttempts());
             return;
         }
         catch (Exception exception) when (!abort.IsCancellationRequested)
         {
+            attempts = last.TakeAttempts();
+            KafkaMetrics.CountHandled(settings, records: 0, attempts);
+            attempts += attemptsBefore;
             if (records.Count == 1)
             {
-                await deadLetters.PutAsync(records[0].Record, DeadLetterStage.Consume, exception, abort).ConfigureAwait(false);
+                await deadLetters.PutAsync(records[0].Record, DeadLetterStage.Consume, attempts, exception, abort).ConfigureAwait(false);
                 return;
             }
 
@@ -158,8 +177,8 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         }
 
         var half = records.Count / 2;
-        await ConsumeAsync(records[..half], abort).ConfigureAwait(false);
-        await ConsumeAsync(records[half..], abort).ConfigureAwait(false);
+        await ConsumeAsync(records[..half], attempts, abort).ConfigureAwait(false);
+        await ConsumeAsync(records[half..], attempts, abort).ConfigureAwait(false);
     }
 
     private static MessageConsumeContext<Batch<TValue>> BatchOf(

@@ -40,8 +40,14 @@ internal sealed class TopicConsumer
     /// <summary>How long closing a client may take: it leaves the group.</summary>
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long after a lost session partitions must be assigned again, brokers away included.</summary>
+    /// <summary>How long after a lost session partitions must be assigned again, while the brokers answer.</summary>
     private static readonly TimeSpan RejoinTimeout = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often the brokers are asked how it stands with the topic.</summary>
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(2);
+
+    /// <summary>How often the client looks for a topic that is not there yet, where the endpoint does not say.</summary>
+    private static readonly TimeSpan MetadataRefresh = TimeSpan.FromSeconds(10);
 
     /// <summary>Before a consumer that failed for good is made anew.</summary>
     private static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(1);
@@ -49,6 +55,7 @@ internal sealed class TopicConsumer
     private readonly ReceiveEndpointContext context;
     private readonly TopicEndpointSettings settings;
     private readonly KafkaRider rider;
+    private readonly EndpointHealth health;
     private readonly IRecordHandler handler;
     private readonly ILogger logger;
 
@@ -62,13 +69,17 @@ internal sealed class TopicConsumer
 
     // Any thread.
     private readonly ConcurrentDictionary<TopicPartition, Checkpoint> checkpoints = new();
+    private readonly ConcurrentDictionary<TopicPartition, long> ends = new();
     private readonly ConcurrentDictionary<RecordKey, Task> lanes = new(RecordKey.Comparer);
     private readonly SemaphoreSlim slots;
     private readonly SemaphoreSlim commitDue = new(0, 1);
     private readonly ManualResetEventSlim room = new();
     private int inFlight;
+    private bool stopsDue;
 
     // Only the poll thread.
+    private readonly HashSet<TopicPartition> begun = [];
+    private Checkpoint? farAhead;
     private readonly List<KafkaRecord> polled = [];
     private bool paused;
     private bool reassigned;
@@ -81,13 +92,19 @@ internal sealed class TopicConsumer
 
     private Task running = Task.CompletedTask;
 
-    public TopicConsumer(ReceiveEndpointContext context, TopicEndpointSettings settings, KafkaRider rider, IRecordHandler handler)
+    public TopicConsumer(
+        ReceiveEndpointContext context,
+        TopicEndpointSettings settings,
+        KafkaRider rider,
+        EndpointHealth health,
+        Func<DeadLetters, IRecordHandler> createHandler)
     {
         this.context = context;
         this.settings = settings;
         this.rider = rider;
-        this.handler = handler;
+        this.health = health;
         logger = context.LogContext.Logger;
+        handler = createHandler(new DeadLetters(settings, rider.Producer, StopPartition, logger));
         (capacity, roomy) = handler.Limit == 1
             ? (settings.PrefetchCount, settings.PrefetchCount / 2)
             : (settings.ConcurrentMessageLimit, settings.ConcurrentMessageLimit - 1);
@@ -136,11 +153,17 @@ internal sealed class TopicConsumer
         paused = false;
         reassigned = false;
         polled.Clear();
+        farAhead = null;
         aborting = new CancellationTokenSource();
         lostAt = null;
+        health.Begin();
         var consumer = Build();
+        var probe = new TopicProbe(consumer.Handle, settings, logger);
         using var ending = new CancellationTokenSource();
         var committing = Task.Run(() => CommitLoopAsync(consumer, ending.Token), CancellationToken.None);
+        var probing = Task.Run(() => ProbeLoopAsync(consumer, probe, ending.Token), CancellationToken.None);
+        Func<IEnumerable<PartitionProgress>> progress = Progress;
+        KafkaMetrics.Add(settings, progress);
         try
         {
             consumer.Subscribe(settings.Topic);
@@ -164,7 +187,10 @@ internal sealed class TopicConsumer
             ending.Cancel();
             committing.Wait(CommitTimeout);
             Commit(consumer, checkpoints);
+            KafkaMetrics.Remove(progress);
             checkpoints.Clear();
+            probing.Wait(TopicProbe.Timeout);
+            probe.Dispose();
             Close(consumer);
         }
 
@@ -176,24 +202,31 @@ internal sealed class TopicConsumer
 
     private IConsumer<byte[]?, byte[]?> Build()
     {
-        var config = new ConsumerConfig(new Dictionary<string, string>(rider.ClientConfig));
-        foreach (var (key, value) in settings.ConsumerConfig)
-        {
-            config.Set(key, value);
-        }
-
+        var config = rider.Settings.Client.With(settings.ConsumerConfig);
         config.EnableAutoCommit = false;
         config.EnableAutoOffsetStore = false;
+        config.EnablePartitionEof = false;
         config.PartitionAssignmentStrategy ??= PartitionAssignmentStrategy.CooperativeSticky;
-        return new ConsumerBuilder<byte[]?, byte[]?>(config)
+        config.TopicMetadataRefreshIntervalMs ??= (int)MetadataRefresh.TotalMilliseconds;
+        var builder = new ConsumerBuilder<byte[]?, byte[]?>(config)
             .SetKeyDeserializer(RawBytes.Instance)
             .SetValueDeserializer(RawBytes.Instance)
             .SetPartitionsAssignedHandler((_, partitions) => OnAssigned(partitions))
             .SetPartitionsRevokedHandler((consumer, partitions) => { OnRevoked(consumer, partitions, lost: false); })
             .SetPartitionsLostHandler((consumer, partitions) => { OnRevoked(consumer, partitions, lost: true); })
             .SetErrorHandler((_, error) => OnError(error))
-            .SetLogHandler((_, message) => KafkaLog.Client(context.LogContext, message))
-            .Build();
+            .SetLogHandler((_, message) => KafkaLog.Client(context.LogContext, message));
+        if (rider.Settings.Client.RefreshToken is { } refresh)
+        {
+            builder.SetOAuthBearerTokenRefreshHandler(refresh);
+        }
+
+        if (settings.Statistics is { } statistics)
+        {
+            builder.SetStatisticsHandler((_, text) => statistics(text));
+        }
+
+        return builder.Build();
     }
 
     private void Poll(IConsumer<byte[]?, byte[]?> consumer)
@@ -202,8 +235,12 @@ internal sealed class TopicConsumer
         try
         {
             var wait = paused ? PausedPollInterval : PollInterval;
-            while (polled.Count < handler.Limit && consumer.Consume(wait) is { Message: not null } record)
+            var first = 0L;
+            while (polled.Count < handler.Limit
+                && (polled.Count == 0 || Stopwatch.GetElapsedTime(first) < handler.TimeLimit)
+                && consumer.Consume(wait) is { Message: not null } record)
             {
+                first = polled.Count == 0 ? Stopwatch.GetTimestamp() : first;
                 polled.Add(record);
                 wait = TimeSpan.Zero;
             }
@@ -215,6 +252,7 @@ internal sealed class TopicConsumer
                 throw;
             }
 
+            health.Failed(exception.Error.Reason);
             KafkaLog.ConsumeFailed(logger, settings.Topic, settings.GroupId, exception.Error.Code, exception.Error.Reason);
         }
 
@@ -229,7 +267,7 @@ internal sealed class TopicConsumer
     // the coordinator went): then only a new client helps.
     private void RequireRejoin()
     {
-        if (lostAt is { } since && Stopwatch.GetElapsedTime(since) > RejoinTimeout)
+        if (lostAt is { } since && Stopwatch.GetElapsedTime(since) > RejoinTimeout && health.AnsweringFor > RejoinTimeout)
         {
             throw new TimeoutException($"no partitions were assigned within {RejoinTimeout.TotalSeconds} s after the session was lost");
         }
@@ -238,11 +276,15 @@ internal sealed class TopicConsumer
     // Polling goes on while paused, so a slow consumer keeps its partitions.
     private void ApplyBackPressure(IConsumer<byte[]?, byte[]?> consumer)
     {
+        if (Interlocked.Exchange(ref stopsDue, false))
+        {
+            consumer.Pause(consumer.Assignment.Where(health.IsStopped));
+        }
+
         if (paused && reassigned)
         {
             // New partitions come unpaused, those that stayed are paused as before: all begin anew.
-            consumer.Resume(consumer.Assignment);
-            paused = false;
+            Resume(consumer);
         }
 
         reassigned = false;
@@ -253,14 +295,23 @@ internal sealed class TopicConsumer
         }
         else if (paused && HasRoom)
         {
-            consumer.Resume(consumer.Assignment);
-            paused = false;
+            Resume(consumer);
         }
     }
 
-    private bool IsFull => Volatile.Read(ref inFlight) >= capacity;
+    private void Resume(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        consumer.Resume(consumer.Assignment.Where(partition => !health.IsStopped(partition)));
+        paused = false;
+        farAhead = null;
+    }
 
-    private bool HasRoom => Volatile.Read(ref inFlight) <= roomy;
+    private bool IsFull => Volatile.Read(ref inFlight) >= capacity || IsFarAhead;
+
+    private bool HasRoom => Volatile.Read(ref inFlight) <= roomy && !IsFarAhead;
+
+    // Of a partition that was stopped or taken away nothing more is read.
+    private bool IsFarAhead => farAhead is { IsRevoked: false } && farAhead.Ahead >= settings.MessageLimit;
 
     private bool WaitForRoom()
     {
@@ -273,12 +324,16 @@ internal sealed class TopicConsumer
         Interlocked.Increment(ref inFlight);
         List<RecordKey> keys = new(records.Length);
         List<Task> before = [];
-        List<(KafkaRecord Record, Checkpoint Checkpoint)> begun = new(records.Length);
+        List<(KafkaRecord Record, Checkpoint Checkpoint)> accepted = new(records.Length);
         foreach (var record in records)
         {
             var checkpoint = checkpoints.GetOrAdd(record.TopicPartition, _ => new Checkpoint());
-            checkpoint.Begin(record.Offset.Value);
-            begun.Add((record, checkpoint));
+            if (checkpoint.Begin(record.Offset.Value) >= settings.MessageLimit)
+            {
+                farAhead = checkpoint;
+            }
+
+            accepted.Add((record, checkpoint));
             if (record.Message.Key is { } bytes)
             {
                 var key = new RecordKey(record.Partition.Value, bytes);
@@ -290,7 +345,7 @@ internal sealed class TopicConsumer
             }
         }
 
-        var current = Task.Run(() => ProcessAsync(begun, before.Count == 0 ? Task.CompletedTask : Task.WhenAll(before)));
+        var current = Task.Run(() => ProcessAsync(accepted, before.Count == 0 ? Task.CompletedTask : Task.WhenAll(before)));
         keys.ForEach(key => lanes[key] = current);
         _ = current.ContinueWith(
             ended => keys.ForEach(key => lanes.TryRemove(KeyValuePair.Create(key, ended))),
@@ -334,10 +389,25 @@ internal sealed class TopicConsumer
             }
         }
     }
-    private void OnAssigned(List<TopicPartition> partitions)
+
+    // A record could not be handled and must not be passed over.
+    private void StopPartition(TopicPartitionOffset at, Exception reason)
+    {
+        if (checkpoints.TryGetValue(at.TopicPartition, out var checkpoint))
+        {
+            checkpoint.Abandon(at.Offset.Value);
+            checkpoint.Revoke();
+            health.Stopped(at, reason);
+            Volatile.Write(ref stopsDue, true);
+            KafkaLog.PartitionStopped(logger, at.Topic, at.Partition.Value, at.Offset.Value, settings.GroupId, reason.Message);
+        }
+    }
+
+    private IEnumerable<TopicPartitionOffset> OnAssigned(List<TopicPartition> partitions)
     {
         KafkaLog.Assigned(logger, settings.Topic, settings.GroupId, Names(partitions));
-
+        KafkaMetrics.CountRebalance(settings, "assigned");
+        health.Assigned();
         reassigned = true;
         lostAt = null;
         if (!ready)
@@ -345,6 +415,9 @@ internal sealed class TopicConsumer
             ready = true;
             _ = Task.Run(() => context.TransportObservers.NotifyReady(context.InputAddress));
         }
+
+        // Unset: where the group is.
+        return [.. partitions.Select(partition => new TopicPartitionOffset(partition, begun.Add(partition) ? settings.Offset : Offset.Unset))];
     }
 
     // Called by Consume, on the poll thread. Lost partitions have another owner already: nothing to wait for, nothing to commit.
@@ -353,7 +426,11 @@ internal sealed class TopicConsumer
         if (lost)
         {
             lostAt = Stopwatch.GetTimestamp();
+            health.Lost();
         }
+
+        KafkaMetrics.CountRebalance(settings, lost ? "lost" : "revoked");
+        partitions.ForEach(partition => health.Released(partition.TopicPartition));
 
         polled.RemoveAll(record => partitions.Exists(partition => partition.TopicPartition == record.TopicPartition));
         var revoked = checkpoints.Where(entry => partitions.Any(partition => partition.TopicPartition == entry.Key)).ToList();
@@ -376,6 +453,7 @@ internal sealed class TopicConsumer
     private void OnError(Error error)
     {
         KafkaLog.ClientError(context.LogContext, error);
+        health.Failed(error.Reason);
         if (error.IsFatal)
         {
             fatal = new KafkaException(error);
@@ -425,6 +503,39 @@ internal sealed class TopicConsumer
         }
     }
 
+    private async Task ProbeLoopAsync(IConsumer<byte[]?, byte[]?> consumer, TopicProbe probe, CancellationToken ending)
+    {
+        using var timer = new PeriodicTimer(ProbeInterval);
+        try
+        {
+            do
+            {
+                try
+                {
+                    health.Answered(await probe.AskAsync().ConfigureAwait(false));
+                    foreach (var partition in checkpoints.Keys)
+                    {
+                        ends[partition] = consumer.GetWatermarkOffsets(partition).High.Value;
+                    }
+                }
+                catch (KafkaException exception)
+                {
+                    health.Failed(exception.Error.Reason);
+                }
+            }
+            while (await timer.WaitForNextTickAsync(ending).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            // The client is about to be closed.
+        }
+    }
+
+    private IEnumerable<PartitionProgress> Progress() => checkpoints.Select(entry => new PartitionProgress(
+        settings.IsPattern ? $"{entry.Key.Topic}[{entry.Key.Partition.Value}]" : $"{entry.Key.Partition.Value}",
+        Math.Max(0, ends.GetValueOrDefault(entry.Key) - entry.Value.Position),
+        entry.Value.CommitAge));
+
     private void Commit(IConsumer<byte[]?, byte[]?> consumer, IEnumerable<KeyValuePair<TopicPartition, Checkpoint>> progress)
     {
         List<(Checkpoint Checkpoint, TopicPartitionOffset Offset)> due = [];
@@ -451,6 +562,8 @@ internal sealed class TopicConsumer
             }
 
             due.ForEach(commit => commit.Checkpoint.Committed(commit.Offset.Offset.Value));
+            settings.OffsetsCommitted?.Invoke(new CommittedOffsets(
+                [.. due.Select(commit => new TopicPartitionOffsetError(commit.Offset, new Error(ErrorCode.NoError)))], new Error(ErrorCode.NoError)));
         }
         catch (AggregateException exception)
         {
@@ -486,12 +599,5 @@ internal sealed class TopicConsumer
                 hash.AddBytes(record.Key);
                 return hash.ToHashCode();
             });
-    }
-
-    private sealed class RawBytes : IDeserializer<byte[]?>
-    {
-        public static readonly RawBytes Instance = new();
-
-        public byte[]? Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context) => isNull ? null : data.ToArray();
     }
 }

@@ -1,18 +1,23 @@
-using System.Diagnostics.CodeAnalysis;
 using Confluent.Kafka;
 using MassTransit.Configuration;
+using MassTransit.KafkaIntegration.Serializers;
 using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
 internal sealed class TopicEndpointConfiguration<TKey, TValue>
-    : ReceiveEndpointConfiguration, IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>
+    : ReceiveEndpointConfiguration, IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>, IKafkaFetchConfigurator
     where TValue : class
 {
     private readonly IBusInstance bus;
     private readonly KafkaRider rider;
     private readonly TopicEndpointSettings settings;
     private readonly BatchConsumers<TValue> batchConsumers = new();
+    private readonly TombstoneConsumers<TValue> tombstoneConsumers = new();
+    private readonly List<(string Setting, string Reason)> refused = [];
+    private IDeserializer<TKey>? keyDeserializer;
+    private IDeserializer<TValue>? valueDeserializer;
+    private IHeadersDeserializer? headersDeserializer;
 
     public TopicEndpointConfiguration(IBusInstance bus, string topic, ConsumerConfig consumerConfig, KafkaRider rider)
         : base(bus.HostConfiguration, bus.HostConfiguration.CreateReceiveEndpointConfiguration($"kafka/{topic}/{consumerConfig.GroupId}"))
@@ -20,40 +25,111 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         this.bus = bus;
         this.rider = rider;
         settings = new TopicEndpointSettings(topic, consumerConfig);
-        InputAddress = new Uri(HostAddress, $"kafka/{topic}/{consumerConfig.GroupId}");
+        Health = new EndpointHealth(settings);
+        InputAddress = AddressOf(bus, topic, consumerConfig);
         PrefetchCount = 1_000;
         ConcurrentMessageLimit = 1;
         PublishFaults = false;
         ConnectConsumerConfigurationObserver(batchConsumers);
         ConnectHandlerConfigurationObserver(batchConsumers);
+        ConnectConsumerConfigurationObserver(tombstoneConsumers);
+        ConnectHandlerConfigurationObserver(tombstoneConsumers);
 
         // The dispatcher then throws for every record that was not handled, and the transport decides its fate.
         this.RethrowFaultedMessages();
         this.ThrowOnSkippedMessages();
     }
 
+    public EndpointHealth Health { get; }
+
     public override Uri HostAddress => bus.HostConfiguration.HostAddress;
 
     public override Uri InputAddress { get; }
 
-    public AutoOffsetReset? AutoOffsetReset
+    public AutoOffsetReset? AutoOffsetReset { set => settings.ConsumerConfig.AutoOffsetReset = value; }
+
+    public long Offset { set => settings.Offset = value; }
+
+    public TimeSpan CheckpointInterval { set => settings.CheckpointInterval = value; }
+
+    public ushort CheckpointMessageCount { set => settings.CheckpointMessageCount = value; }
+
+    public ushort MessageLimit { set => settings.MessageLimit = value; }
+
+    public ushort ConcurrentConsumerLimit
     {
-        set => settings.ConsumerConfig.AutoOffsetReset = value;
+        set => Refuse(value != 1, nameof(ConcurrentConsumerLimit), "must be 1: one client polls all partitions; raise ConcurrentMessageLimit");
     }
 
-    public TimeSpan CheckpointInterval
+    public int ConcurrentDeliveryLimit
     {
-        set => settings.CheckpointInterval = value;
+        set => Refuse(value != 1, nameof(ConcurrentDeliveryLimit), "must be 1, or records of one key would overtake each other; raise ConcurrentMessageLimit");
     }
 
-    public ushort CheckpointMessageCount
+    public string? DeadLetterTopic { set => settings.DeadLetterTopic = value; }
+
+    public string GroupInstanceId { set => settings.ConsumerConfig.GroupInstanceId = value; }
+
+    public PartitionAssignmentStrategy? PartitionAssignmentStrategy { set => settings.ConsumerConfig.PartitionAssignmentStrategy = value; }
+
+    public TimeSpan? SessionTimeout { set => settings.ConsumerConfig.SessionTimeoutMs = Milliseconds(value); }
+
+    public TimeSpan? HeartbeatInterval { set => settings.ConsumerConfig.HeartbeatIntervalMs = Milliseconds(value); }
+
+    public TimeSpan? MaxPollInterval { set => settings.ConsumerConfig.MaxPollIntervalMs = Milliseconds(value); }
+
+    public TimeSpan? CoordinatorQueryInterval { set => settings.ConsumerConfig.CoordinatorQueryIntervalMs = Milliseconds(value); }
+
+    public string GroupProtocolType { set => settings.ConsumerConfig.GroupProtocolType = value; }
+
+    public int? QueuedMinMessages { set => settings.ConsumerConfig.QueuedMinMessages = value; }
+
+    public int? QueuedMaxMessagesKbytes { set => settings.ConsumerConfig.QueuedMaxMessagesKbytes = value; }
+
+    public bool? CheckCrcs { set => settings.ConsumerConfig.CheckCrcs = value; }
+
+    public bool? EnableAutoOffsetStore
     {
-        set => settings.CheckpointMessageCount = value;
+        set => Refuse(value == true, nameof(EnableAutoOffsetStore), "must not be set: offsets of records in flight would be stored");
     }
 
-    public TimeSpan? SessionTimeout
+    public bool? EnablePartitionEof
     {
-        set => settings.ConsumerConfig.SessionTimeoutMs = value is { } timeout ? (int)timeout.TotalMilliseconds : null;
+        set => Refuse(value == true, nameof(EnablePartitionEof), "must not be set: the end of a partition is no record that a consumer could be told of");
+    }
+
+    public TimeSpan? WaitMaxInterval { set => settings.ConsumerConfig.FetchWaitMaxMs = Milliseconds(value); }
+
+    public int? MaxPartitionBytes { set => settings.ConsumerConfig.MaxPartitionFetchBytes = value; }
+
+    public int? MaxBytes { set => settings.ConsumerConfig.FetchMaxBytes = value; }
+
+    public int? MinBytes { set => settings.ConsumerConfig.FetchMinBytes = value; }
+
+    public TimeSpan? ErrorBackoffInterval { set => settings.ConsumerConfig.FetchErrorBackoffMs = Milliseconds(value); }
+
+    /// <summary>Of the endpoint of a group on a topic.</summary>
+    public static Uri AddressOf(IBusInstance bus, string topic, ConsumerConfig consumerConfig) =>
+        new(bus.HostConfiguration.HostAddress, $"kafka/{topic}/{consumerConfig.GroupId}");
+
+    public void ConfigureFetch(Action<IKafkaFetchConfigurator> configure) => configure(this);
+
+    public void UseIsolationLevel(IsolationLevel isolationLevel) => settings.ConsumerConfig.IsolationLevel = isolationLevel;
+
+    public void SetHeadersDeserializer(IHeadersDeserializer deserializer) => headersDeserializer = deserializer;
+
+    public void SetKeyDeserializer(IDeserializer<TKey> deserializer) => keyDeserializer = deserializer;
+
+    public void SetValueDeserializer(IDeserializer<TValue> deserializer) => valueDeserializer = deserializer;
+
+    public void SetOffsetsCommittedHandler(Action<CommittedOffsets> offsetsCommittedHandler) => settings.OffsetsCommitted = offsetsCommittedHandler;
+
+    public void SetStatisticsHandler(Action<string> statisticsHandler) => settings.Statistics = statisticsHandler;
+
+    public void CreateIfMissing(Action<KafkaTopicOptions>? configure = null)
+    {
+        settings.CreateTopic = new KafkaTopicOptions();
+        configure?.Invoke(settings.CreateTopic);
     }
 
     public override ReceiveEndpointContext CreateReceiveEndpointContext() => new TopicEndpointContext(bus, this);
@@ -70,6 +146,26 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
             yield return this.Failure(nameof(CheckpointMessageCount), "must be at least 1");
         }
 
+        if (settings.MessageLimit == 0)
+        {
+            yield return this.Failure(nameof(MessageLimit), "must be at least 1");
+        }
+
+        if (string.Equals(settings.DeadLetterTopicOf(settings.Topic), settings.Topic, StringComparison.Ordinal))
+        {
+            yield return this.Failure(nameof(DeadLetterTopic), "must be another topic");
+        }
+
+        if (settings is { IsPattern: true, CreateTopic: not null })
+        {
+            yield return this.Failure(nameof(CreateIfMissing), "needs the name of a topic, not a pattern");
+        }
+
+        foreach (var (setting, reason) in refused)
+        {
+            yield return this.Failure(setting, reason);
+        }
+
         foreach (var result in base.Validate())
         {
             yield return result;
@@ -78,6 +174,12 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public ReceiveEndpoint Build()
     {
+        // Last, so that the attempts are counted inside of all retries.
+        var attempts = new AttemptCounter();
+        ConnectConsumerConfigurationObserver(attempts);
+        ConnectHandlerConfigurationObserver(attempts);
+        ConnectSagaConfigurationObserver(attempts);
+
         // Middleware such as UseMessageRetry is attached while the results are enumerated: to the end, and before the specifications are applied.
         var faults = Validate().Where(result => result.Disposition == ValidationResultDisposition.Failure).ToList();
         if (faults.Count > 0)
@@ -89,99 +191,59 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         settings.ConcurrentMessageLimit = ConcurrentMessageLimit ?? 1;
         ApplySpecifications(new ReceiveEndpointBuilder(this));
         var context = CreateReceiveEndpointContext();
-        var endpoint = new ReceiveEndpoint(new TopicReceiveTransport(context, settings, rider, CreateHandler(context)), context);
+        var reader = new RecordReader<TKey, TValue>(
+            keyDeserializer ?? KeyDeserializer(),
+            valueDeserializer ?? rider.Settings.Serializers.GetDeserializer<TValue>(),
+            headersDeserializer ?? rider.Settings.HeadersDeserializer)
+        {
+            Tombstones = tombstoneConsumers.Any,
+        };
+        var endpoint = new ReceiveEndpoint(new TopicReceiveTransport(context, settings, rider, Health, HandlerFactory(context, reader)), context);
         ReceiveEndpoint = endpoint;
         return endpoint;
     }
 
-    private IRecordHandler CreateHandler(ReceiveEndpointContext context)
+    private static int? Milliseconds(TimeSpan? time) => (int?)time?.TotalMilliseconds;
+
+    // What is ignored is not for a factory of serializers to read.
+    private IDeserializer<TKey> KeyDeserializer() =>
+        typeof(TKey) == typeof(Ignore) ? WireSerializer<TKey>.Instance : rider.Settings.Serializers.GetDeserializer<TKey>();
+
+    private void Refuse(bool isRefused, string setting, string reason)
     {
-        var deadLetters = new DeadLetters(settings, rider.Producer, context.LogContext.Logger);
+        if (isRefused)
+        {
+            refused.Add((setting, reason));
+        }
+    }
+
+    private Func<DeadLetters, IRecordHandler> HandlerFactory(ReceiveEndpointContext context, RecordReader<TKey, TValue> reader)
+    {
         if (!batchConsumers.TryBuild(out var pipe, out var options))
         {
-            return new SingleRecordHandler<TKey, TValue>(context, settings, deadLetters);
+            return deadLetters => new SingleRecordHandler<TKey, TValue>(context, settings, reader, deadLetters);
         }
 
         settings.ConcurrentMessageLimit = options.ConcurrencyLimit;
-        return new BatchRecordHandler<TKey, TValue>(context, settings, deadLetters, options.MessageLimit, pipe);
+        return deadLetters => new BatchRecordHandler<TKey, TValue>(context, settings, reader, deadLetters, options, pipe);
     }
 }
 
-/// <summary>
-/// Finds out whether all that an endpoint has is one consumer of batches. It then gets batches of what was polled, in one
-/// pass through its pipe, where core would pass each record through and collect them again.
-/// </summary>
-internal sealed class BatchConsumers<TValue> : IConsumerConfigurationObserver, IHandlerConfigurationObserver
+/// <summary>Finds out whether an endpoint has a consumer of tombstones.</summary>
+internal sealed class TombstoneConsumers<TValue> : IConsumerConfigurationObserver, IHandlerConfigurationObserver
     where TValue : class
 {
-    private BatchOptions options = new();
-    private Func<IPipe<ConsumeContext<Batch<TValue>>>>? buildPipe;
-    private int others;
-
-    /// <summary>Once the endpoint's specifications are applied.</summary>
-    public bool TryBuild([NotNullWhen(true)] out IPipe<ConsumeContext<Batch<TValue>>>? pipe, out BatchOptions batchOptions)
-    {
-        batchOptions = options;
-        pipe = others == 0 && options.GroupKeyProvider is null ? buildPipe?.Invoke() : null;
-        return pipe is not null;
-    }
+    public bool Any { get; private set; }
 
     public void ConsumerConfigured<TConsumer>(IConsumerConfigurator<TConsumer> configurator)
-        where TConsumer : class => options = configurator.Options<BatchOptions>();
+        where TConsumer : class
+    {
+    }
 
     public void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator)
         where TConsumer : class
-        where TMessage : class
-    {
-        if (buildPipe is null && configurator is IConsumerMessageSpecification<TConsumer, Batch<TValue>> batches)
-        {
-            // What core has built once with the consumer at its end is built again.
-            buildPipe = () => batches.BuildMessagePipe(_ => { });
-        }
-        else
-        {
-            others++;
-        }
-    }
+        where TMessage : class => Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
 
     public void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator)
-        where TMessage : class => others++;
-}
-
-internal sealed class TopicEndpointSettings(string topic, ConsumerConfig consumerConfig)
-{
-    public string Topic => topic;
-
-    public ConsumerConfig ConsumerConfig { get; } = new(new Dictionary<string, string>(consumerConfig));
-
-    public string GroupId => ConsumerConfig.GroupId;
-
-    public string DeadLetterTopic => $"{topic}.dead-letter";
-
-    public TimeSpan CheckpointInterval { get; set; } = TimeSpan.FromSeconds(1);
-
-    public int CheckpointMessageCount { get; set; } = 100;
-
-    public int PrefetchCount { get; set; }
-
-    public int ConcurrentMessageLimit { get; set; }
-}
-
-/// <summary>What is sent or published inside a consumer goes to the bus; topics are produced to with <see cref="ITopicProducer{TKey, TValue}"/>.</summary>
-internal sealed class TopicEndpointContext(IBusInstance bus, IReceiveEndpointConfiguration configuration)
-    : BaseReceiveEndpointContext(bus.HostConfiguration, configuration)
-{
-    public override void AddSendAgent(IAgent agent) => throw new NotSupportedException();
-
-    public override void AddConsumeAgent(IAgent agent) => throw new NotSupportedException();
-
-    public override Exception ConvertException(Exception exception, string message) => new ConnectionException(message, exception);
-
-    protected override ISendEndpointProvider CreateSendEndpointProvider() => bus.Bus;
-
-    protected override IPublishEndpointProvider CreatePublishEndpointProvider() => bus.Bus;
-
-    protected override ISendTransportProvider CreateSendTransportProvider() => throw new NotSupportedException();
-
-    protected override IPublishTransportProvider CreatePublishTransportProvider() => throw new NotSupportedException();
+        where TMessage : class => Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
 }

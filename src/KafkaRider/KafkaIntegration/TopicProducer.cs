@@ -1,127 +1,112 @@
-using Confluent.Kafka;
 using MassTransit.Configuration;
-using MassTransit.Context;
-using MassTransit.Initializers;
-using MassTransit.Logging;
+using MassTransit.DependencyInjection;
+using MassTransit.Middleware.InMemoryOutbox;
 using MassTransit.Observables;
-using MassTransit.Transports;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace MassTransit.KafkaIntegration;
 
-internal sealed class TopicProducer<TKey, TValue> : ITopicProducer<TKey, TValue>
+/// <summary>
+/// A producer that may be made before the bus has started, and that knows whether it is used inside a consumer. What it produces there
+/// belongs to the consumed message's conversation; where the consumer has an in-memory outbox it is held until the consumer has succeeded.
+/// </summary>
+internal sealed class TopicProducer<TKey, TValue>(
+    Func<CancellationToken, ValueTask<TopicSender<TKey, TValue>>> startedSender, SendObservable observers, IServiceProvider? scope)
+    : ITopicProducer<TKey, TValue>
     where TValue : class
 {
-    private readonly string topic;
-    private readonly SharedProducer producer;
-    private readonly ISendPipe sendPipe;
-    private readonly SendObservable observers;
-    private readonly TopicSendTransportContext transport;
-    private readonly Uri source;
-    private readonly Uri destination;
-
-    public TopicProducer(string topic, IHostConfiguration host, SharedProducer producer, ISendPipe sendPipe, SendObservable observers)
-    {
-        this.topic = topic;
-        this.producer = producer;
-        this.sendPipe = sendPipe;
-        this.observers = observers;
-        transport = new TopicSendTransportContext(host, topic);
-        source = host.HostAddress;
-        destination = new Uri(host.HostAddress, $"kafka/{topic}");
-    }
-
     public ConnectHandle ConnectSendObserver(ISendObserver observer) => observers.Connect(observer);
 
     public Task Produce(TKey key, TValue value, CancellationToken cancellationToken = default) =>
         Produce(key, value, Pipe.Empty<KafkaSendContext<TKey, TValue>>(), cancellationToken);
 
-    public Task Produce(
-        TKey key, TValue value, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default)
+    public Task Produce(TKey key, TValue value, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(value);
-        return ProduceAsync(key, value, Pipe.Empty<SendContext<TValue>>(), pipe, cancellationToken);
+        return ProduceAsync((sender, origin) => sender.SendAsync(key, value, pipe, origin, cancellationToken), cancellationToken);
     }
 
     public Task Produce(TKey key, object values, CancellationToken cancellationToken = default) =>
         Produce(key, values, Pipe.Empty<KafkaSendContext<TKey, TValue>>(), cancellationToken);
 
-    public async Task Produce(
-        TKey key, object values, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default)
+    public Task Produce(TKey key, object values, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(values);
-
-        // The initializer's pipe sets what the values say of the context (headers, ids).
-        var (message, initializer) = await MessageInitializerCache<TValue>.InitializeMessage(values, cancellationToken).ConfigureAwait(false);
-        await ProduceAsync(key, message, initializer, pipe, cancellationToken).ConfigureAwait(false);
+        return ProduceAsync((sender, origin) => sender.SendObjectAsync(key, values, pipe, origin, cancellationToken), cancellationToken);
     }
 
     private async Task ProduceAsync(
-        TKey key, TValue value, IPipe<SendContext<TValue>> initializer, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken)
+        Func<TopicSender<TKey, TValue>, TopicSender<TKey, TValue>.Origin, Task> produce, CancellationToken cancellationToken)
     {
-        // Whoever produces, and from wherever: what is logged of it is of this transport.
-        LogContext.Current = transport.LogContext;
-        var context = new TopicSendContext(key, value, cancellationToken) { SourceAddress = source, DestinationAddress = destination };
-        await sendPipe.Send(context).ConfigureAwait(false);
-        if (initializer.IsNotEmpty())
-        {
-            await initializer.Send(context).ConfigureAwait(false);
-        }
-
-        if (pipe.IsNotEmpty())
-        {
-            await pipe.Send(context).ConfigureAwait(false);
-        }
-
-        context.ConversationId ??= NewId.NextGuid();
-        var activity = LogContext.Current?.StartSendActivity(transport, context);
-        var instrument = LogContext.Current?.StartSendInstrument(transport, context);
-        try
-        {
-            await observers.PreSend(context).ConfigureAwait(false);
-            var message = new Message<byte[]?, byte[]?>
-            {
-                Key = WireFormat.Serialize(context.Key),
-                Value = WireFormat.Serialize(context.Message),
-                Headers = WireFormat.HeadersOf(context),
-                Timestamp = new Timestamp(context.SentTime ?? DateTime.UnixEpoch),
-            };
-            await producer.ProduceAsync(new TopicPartition(topic, context.Partition), message, cancellationToken).ConfigureAwait(false);
-            context.LogSent();
-            await observers.PostSend(context).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            activity?.AddExceptionEvent(exception);
-            instrument?.AddException(exception);
-            context.LogFaulted(exception);
-            await observers.SendFault(context, exception).ConfigureAwait(false);
-            throw;
-        }
-        finally
-        {
-            activity?.Stop();
-            instrument?.Stop();
-        }
-    }
-
-    private sealed class TopicSendContext(TKey key, TValue value, CancellationToken cancellationToken)
-        : MessageSendContext<TValue>(value, cancellationToken), KafkaSendContext<TKey, TValue>
-    {
-        public TKey Key { get; set; } = key;
-
-        public Partition Partition { get; set; } = Partition.Any;
+        var sender = await startedSender(cancellationToken).ConfigureAwait(false);
+        var consumed = scope?.GetService<IScopedConsumeContextProvider>() is { HasContext: true } consuming ? consuming.GetContext() : null;
+        var origin = new TopicSender<TKey, TValue>.Origin(scope, consumed);
+        await (consumed is not null && consumed.TryGetPayload<OutboxContext>(out var outbox)
+            ? outbox.Add(() => produce(sender, origin))
+            : produce(sender, origin)).ConfigureAwait(false);
     }
 }
 
-/// <summary>What core's spans and metrics want to know of the place a message is sent to.</summary>
-internal sealed class TopicSendTransportContext(IHostConfiguration host, string topic)
-    : BaseSendTransportContext(host, host.BusConfiguration.BusEndpointConfiguration.Serialization.CreateSerializerCollection())
+internal sealed class TopicProducerProvider(RiderReference reference, IServiceProvider? scope) : ITopicProducerProvider
 {
-    public override string EntityName => topic;
+    public ITopicProducer<TKey, TValue> GetProducer<TKey, TValue>(Uri address)
+        where TValue : class
+    {
+        var topic = TopicOf(address);
+        TopicSender<TKey, TValue>? sender = null;
+        return new TopicProducer<TKey, TValue>(
+            async cancellationToken =>
+                sender ??= (await reference.StartedAsync(cancellationToken).ConfigureAwait(false)).CreateSender(topic, new ProducerSettings<TKey, TValue>(new())),
+            reference.SendObservers,
+            scope);
+    }
 
-    public override string ActivitySystem => "kafka";
+    public ConnectHandle ConnectSendObserver(ISendObserver observer) => reference.SendObservers.Connect(observer);
 
-    // Only outboxes call this; the topic producer makes its own context, which has a key.
-    public override Task<SendContext<T>> CreateSendContext<T>(T message, IPipe<SendContext<T>> pipe, CancellationToken cancellationToken) =>
-        throw new NotSupportedException("A topic is produced to with ITopicProducer, not through an outbox.");
+    private static string TopicOf(Uri address) => address switch
+    {
+        { Scheme: "topic" } => address.AbsolutePath,
+        { Segments: ["/", "kafka/", var topic] } => topic,
+        _ => throw new ArgumentException($"A topic is addressed as topic:name, not as {address}.", nameof(address)),
+    };
+}
+
+/// <summary>Remembers that a topic is produced to, and how.</summary>
+internal abstract class TopicProducerRegistration(Type producer, string topic) : IRegistration
+{
+    public Type Type => producer;
+
+    public string Topic => topic;
+
+    public bool IncludeInConfigureEndpoints { get; set; }
+
+    /// <summary>When the rider is made.</summary>
+    public abstract void Configure(KafkaRider rider, IRiderRegistrationContext context);
+}
+
+internal sealed class TopicProducerRegistration<TKey, TValue>(
+    string topic,
+    Confluent.Kafka.ProducerConfig config,
+    Action<IRiderRegistrationContext, IKafkaProducerConfigurator<TKey, TValue>>? configure,
+    RiderReference reference)
+    : TopicProducerRegistration(typeof(ITopicProducer<TKey, TValue>), topic)
+    where TValue : class
+{
+    private TopicSender<TKey, TValue>? sender;
+
+    public override void Configure(KafkaRider rider, IRiderRegistrationContext context)
+    {
+        var settings = new ProducerSettings<TKey, TValue>(config);
+        configure?.Invoke(context, settings);
+        sender = rider.CreateSender(Topic, settings);
+    }
+
+    public ITopicProducer<TKey, TValue> ProducerIn(IServiceProvider scope) =>
+        new TopicProducer<TKey, TValue>(StartedSenderAsync, reference.SendObservers, scope);
+
+    private async ValueTask<TopicSender<TKey, TValue>> StartedSenderAsync(CancellationToken cancellationToken)
+    {
+        await reference.StartedAsync(cancellationToken).ConfigureAwait(false);
+        return sender!;
+    }
 }

@@ -4,11 +4,15 @@ namespace MassTransit.KafkaIntegration;
 
 /// <summary>The rider's side of core's receive endpoint: one consumer from start to stop.</summary>
 internal sealed class TopicReceiveTransport(
-    ReceiveEndpointContext context, TopicEndpointSettings settings, KafkaRider rider, IRecordHandler handler) : IReceiveTransport
+    ReceiveEndpointContext context,
+    TopicEndpointSettings settings,
+    KafkaRider rider,
+    EndpointHealth health,
+    Func<DeadLetters, IRecordHandler> createHandler) : IReceiveTransport
 {
     public ReceiveTransportHandle Start()
     {
-        var consumer = new TopicConsumer(context, settings, rider, handler);
+        var consumer = new TopicConsumer(context, settings, rider, health, createHandler);
         consumer.Start();
         return new Handle(consumer);
     }

@@ -1,39 +1,82 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Mime;
 using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
+using MassTransit.KafkaIntegration.Serializers;
 using MassTransit.Serialization;
+using MassTransit.Transports;
+using ConfluentDeserializers = Confluent.Kafka.Deserializers;
+using ConfluentSerializers = Confluent.Kafka.Serializers;
 using KafkaHeaders = Confluent.Kafka.Headers;
+using Null = Confluent.Kafka.Null;
 
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// Keys, values and headers as MassTransit.Kafka writes them: no envelope; simple types in Kafka's own encodings, all
-/// else as JSON with MassTransit's options; ids as text headers.
+/// Keys and values as MassTransit.Kafka writes them: no envelope; simple types in Kafka's own encodings, all else as JSON with MassTransit's
+/// options.
 /// </summary>
-internal static class WireFormat
+internal sealed class WireSerializer<T> : IAsyncSerializer<T>, IDeserializer<T>
 {
-    public static byte[]? Serialize<T>(T value) => value switch
+    public static readonly WireSerializer<T> Instance = new();
+
+    public Task<byte[]> SerializeAsync(T data, SerializationContext context) => Task.FromResult(Serialize(data)!);
+
+    public static byte[]? Serialize(T value) => value switch
     {
         null or Null => null,
         byte[] bytes => bytes,
         string text => Encoding.UTF8.GetBytes(text),
-        int number => Serializers.Int32.Serialize(number, SerializationContext.Empty),
-        long number => Serializers.Int64.Serialize(number, SerializationContext.Empty),
-        float number => Serializers.Single.Serialize(number, SerializationContext.Empty),
-        double number => Serializers.Double.Serialize(number, SerializationContext.Empty),
+        int number => ConfluentSerializers.Int32.Serialize(number, SerializationContext.Empty),
+        long number => ConfluentSerializers.Int64.Serialize(number, SerializationContext.Empty),
+        float number => ConfluentSerializers.Single.Serialize(number, SerializationContext.Empty),
+        double number => ConfluentSerializers.Double.Serialize(number, SerializationContext.Empty),
         _ => JsonSerializer.SerializeToUtf8Bytes(value, SystemTextJsonMessageSerializer.Options),
     };
 
-    public static T? Deserialize<T>(byte[]? data) => (T?)Deserialize(typeof(T), data);
+    public T Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context)
+    {
+        var none = SerializationContext.Empty;
+        object? value = typeof(T) switch
+        {
+            var type when type == typeof(Null) || type == typeof(Ignore) => null,
+            var type when type == typeof(byte[]) => isNull ? null : data.ToArray(),
+            var type when type == typeof(string) => isNull ? null : Encoding.UTF8.GetString(data),
+            var type when type == typeof(int) => ConfluentDeserializers.Int32.Deserialize(data, isNull, none),
+            var type when type == typeof(long) => ConfluentDeserializers.Int64.Deserialize(data, isNull, none),
+            var type when type == typeof(float) => ConfluentDeserializers.Single.Deserialize(data, isNull, none),
+            var type when type == typeof(double) => ConfluentDeserializers.Double.Deserialize(data, isNull, none),
+            _ => data.IsEmpty ? null : JsonSerializer.Deserialize<T>(data, SystemTextJsonMessageSerializer.Options),
+        };
+        return (T)value!;
+    }
+}
+
+/// <summary><see cref="WireSerializer{T}"/> of every type.</summary>
+internal sealed class WireSerializers : IKafkaSerializerFactory
+{
+    public static readonly WireSerializers Instance = new();
+
+    public ContentType ContentType => SystemTextJsonMessageSerializer.JsonContentType;
+
+    public IDeserializer<T> GetDeserializer<T>() => WireSerializer<T>.Instance;
+
+    public IAsyncSerializer<T> GetSerializer<T>() => WireSerializer<T>.Instance;
+}
+
+/// <summary>Headers as MassTransit.Kafka writes them: ids and all else as UTF-8 text.</summary>
+internal sealed class WireHeaders : IHeadersSerializer, IHeadersDeserializer
+{
+    public static readonly WireHeaders Instance = new();
 
     /// <summary>W3C Trace Context, for those who do not know MassTransit's own header.</summary>
     public const string TraceParent = "traceparent";
 
-    private const string TraceState = "tracestate";
+    public const string TraceState = "tracestate";
 
-    public static KafkaHeaders HeadersOf(SendContext context)
+    public KafkaHeaders Serialize(SendContext context)
     {
         var headers = new KafkaHeaders();
         foreach (var (key, value) in context.Headers.GetAll())
@@ -60,6 +103,8 @@ internal static class WireFormat
         return headers;
     }
 
+    public IHeaderProvider Deserialize(KafkaHeaders headers) => new TextHeaders(headers);
+
     public static void Set(KafkaHeaders headers, string key, string? text)
     {
         if (text is not null)
@@ -68,18 +113,6 @@ internal static class WireFormat
             headers.Add(key, Encoding.UTF8.GetBytes(text));
         }
     }
-
-    private static object? Deserialize(Type type, byte[]? data) => type switch
-    {
-        _ when type == typeof(Null) || type == typeof(Ignore) => null,
-        _ when type == typeof(byte[]) => data,
-        _ when type == typeof(string) => data is null ? null : Encoding.UTF8.GetString(data),
-        _ when type == typeof(int) => Deserializers.Int32.Deserialize(data, data is null, SerializationContext.Empty),
-        _ when type == typeof(long) => Deserializers.Int64.Deserialize(data, data is null, SerializationContext.Empty),
-        _ when type == typeof(float) => Deserializers.Single.Deserialize(data, data is null, SerializationContext.Empty),
-        _ when type == typeof(double) => Deserializers.Double.Deserialize(data, data is null, SerializationContext.Empty),
-        _ => data is null or [] ? null : JsonSerializer.Deserialize(data, type, SystemTextJsonMessageSerializer.Options),
-    };
 
     private static bool IsWritten(string key) =>
         !key.StartsWith("MT-Host-", StringComparison.Ordinal)
@@ -93,4 +126,26 @@ internal static class WireFormat
         ValueType => Convert.ToString(value, CultureInfo.InvariantCulture) ?? string.Empty,
         _ => JsonSerializer.Serialize(value, SystemTextJsonMessageSerializer.Options),
     };
+
+    private sealed class TextHeaders(KafkaHeaders headers) : IHeaderProvider
+    {
+        // Of a key that is there twice the first one counts.
+        public IEnumerable<KeyValuePair<string, object>> GetAll()
+        {
+            HashSet<string> seen = [];
+            foreach (var header in headers)
+            {
+                if (header.GetValueBytes() is { } bytes && seen.Add(header.Key))
+                {
+                    yield return new KeyValuePair<string, object>(header.Key, Encoding.UTF8.GetString(bytes));
+                }
+            }
+        }
+
+        public bool TryGetHeader(string key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out object? value)
+        {
+            value = headers.FirstOrDefault(header => header.Key == key)?.GetValueBytes() is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
+            return value is not null;
+        }
+    }
 }

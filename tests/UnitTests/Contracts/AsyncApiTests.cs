@@ -12,6 +12,7 @@ using ProductCache.Contracts;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Kafka;
 using ProductCache.TestSupport;
+using ProductCache.UnitTests.KafkaRider;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -114,7 +115,7 @@ public sealed class AsyncApiTests
 
         Assert.That(
             MembersOf(Resolve(MessageOf(topic)["headers"])["properties"]).Select(header => header.Name),
-            Is.EquivalentTo(WireFormat.HeadersOf(context).Select(header => header.Key)));
+            Is.EquivalentTo(WireHeaders.Instance.Serialize(context).Select(header => header.Key)));
     }
 
     [TestCase(Topics.ProductRequests + Topics.DeadLetterSuffix)]
@@ -149,8 +150,8 @@ public sealed class AsyncApiTests
         Assert.That(examples, Is.Not.Empty);
         foreach (var example in examples)
         {
-            var message = WireFormat.Deserialize<T>(Encoding.UTF8.GetBytes(example.ToJsonString()));
-            var written = JsonNode.Parse(WireFormat.Serialize(message));
+            var message = Wire.Deserialize<T>(Encoding.UTF8.GetBytes(example.ToJsonString()));
+            var written = JsonNode.Parse(Wire.Serialize(message));
             Assert.That(JsonNode.DeepEquals(written, example), Is.True, $"{written} is not {example}");
         }
     }

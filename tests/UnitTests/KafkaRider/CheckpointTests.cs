@@ -179,7 +179,7 @@ public sealed class CheckpointTests
         Assert.That(Committable(), Is.EqualTo(records));
     }
 
-    private void Begin(params long[] offsets) => Array.ForEach(offsets, checkpoint.Begin);
+    private void Begin(params long[] offsets) => Array.ForEach(offsets, offset => checkpoint.Begin(offset));
 
     private void Done(params long[] offsets) => Array.ForEach(offsets, offset => checkpoint.Done(offset));
 

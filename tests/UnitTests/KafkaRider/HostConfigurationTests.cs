@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using MassTransit;
 using MassTransit.KafkaIntegration;
+using NSubstitute;
 
 namespace ProductCache.UnitTests.KafkaRider;
 
@@ -14,7 +15,7 @@ public sealed class HostConfigurationTests
     public void SetUp()
     {
         config = new ClientConfig();
-        rider = new KafkaRiderSpecification(config, []);
+        rider = new KafkaRiderSpecification(Substitute.For<IRiderRegistrationContext>(), config, new RiderReference());
     }
 
     [Test]

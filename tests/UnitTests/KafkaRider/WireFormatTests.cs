@@ -15,10 +15,10 @@ public sealed class WireFormatTests
     [Test]
     public void ATextIsUtf8()
     {
-        var data = WireFormat.Serialize("é1");
+        var data = Wire.Serialize("é1");
 
         Assert.That(Convert.ToHexString(data!), Is.EqualTo("C3A931"));
-        Assert.That(WireFormat.Deserialize<string>(data), Is.EqualTo("é1"));
+        Assert.That(Wire.Deserialize<string>(data), Is.EqualTo("é1"));
     }
 
     [TestCase(1, "0000000000000001")]
@@ -26,33 +26,33 @@ public sealed class WireFormatTests
     [TestCase(long.MaxValue, "7FFFFFFFFFFFFFFF")]
     public void ALongIsEightBytesBigEndian(long number, string expected)
     {
-        var data = WireFormat.Serialize(number);
+        var data = Wire.Serialize(number);
 
         Assert.That(Convert.ToHexString(data!), Is.EqualTo(expected));
-        Assert.That(WireFormat.Deserialize<long>(data), Is.EqualTo(number));
+        Assert.That(Wire.Deserialize<long>(data), Is.EqualTo(number));
     }
 
     [Test]
     public void AnIntIsFourBytesBigEndian()
     {
-        var data = WireFormat.Serialize(258);
+        var data = Wire.Serialize(258);
 
         Assert.That(Convert.ToHexString(data!), Is.EqualTo("00000102"));
-        Assert.That(WireFormat.Deserialize<int>(data), Is.EqualTo(258));
+        Assert.That(Wire.Deserialize<int>(data), Is.EqualTo(258));
     }
 
     [Test]
     public void FloatingPointNumbersAreBigEndian()
     {
-        var single = WireFormat.Serialize(1.5f);
-        var twice = WireFormat.Serialize(1.5);
+        var single = Wire.Serialize(1.5f);
+        var twice = Wire.Serialize(1.5);
 
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Convert.ToHexString(single!), Is.EqualTo("3FC00000"));
             Assert.That(Convert.ToHexString(twice!), Is.EqualTo("3FF8000000000000"));
-            Assert.That(WireFormat.Deserialize<float>(single), Is.EqualTo(1.5f));
-            Assert.That(WireFormat.Deserialize<double>(twice), Is.EqualTo(1.5));
+            Assert.That(Wire.Deserialize<float>(single), Is.EqualTo(1.5f));
+            Assert.That(Wire.Deserialize<double>(twice), Is.EqualTo(1.5));
         }
     }
 
@@ -61,8 +61,8 @@ public sealed class WireFormatTests
     {
         byte[] bytes = [0, 1, 255];
 
-        Assert.That(WireFormat.Serialize(bytes), Is.EqualTo(bytes));
-        Assert.That(WireFormat.Deserialize<byte[]>(bytes), Is.EqualTo(bytes));
+        Assert.That(Wire.Serialize(bytes), Is.EqualTo(bytes));
+        Assert.That(Wire.Deserialize<byte[]>(bytes), Is.EqualTo(bytes));
     }
 
     [Test]
@@ -70,32 +70,32 @@ public sealed class WireFormatTests
     {
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(WireFormat.Serialize<Null?>(null), Is.Null);
-            Assert.That(WireFormat.Serialize<string?>(null), Is.Null);
-            Assert.That(WireFormat.Deserialize<Null>(null), Is.Null);
-            Assert.That(WireFormat.Deserialize<string>(null), Is.Null);
-            Assert.That(WireFormat.Deserialize<byte[]>(null), Is.Null);
+            Assert.That(Wire.Serialize<Null?>(null), Is.Null);
+            Assert.That(Wire.Serialize<string?>(null), Is.Null);
+            Assert.That(Wire.Deserialize<Null>(null), Is.Null);
+            Assert.That(Wire.Deserialize<string>(null), Is.Null);
+            Assert.That(Wire.Deserialize<byte[]>(null), Is.Null);
         }
     }
 
     [Test]
-    public void AKeyThatNobodyReadsIsDropped() => Assert.That(WireFormat.Deserialize<Ignore>([1, 2, 3]), Is.Null);
+    public void AKeyThatNobodyReadsIsDropped() => Assert.That(Wire.Deserialize<Ignore>([1, 2, 3]), Is.Null);
 
     [Test]
     public void AnyOtherKeyIsJson()
     {
         var id = Guid.Parse("00112233-4455-6677-8899-aabbccddeeff");
 
-        var data = WireFormat.Serialize(id);
+        var data = Wire.Serialize(id);
 
         Assert.That(Encoding.UTF8.GetString(data!), Is.EqualTo("\"00112233-4455-6677-8899-aabbccddeeff\""));
-        Assert.That(WireFormat.Deserialize<Guid>(data), Is.EqualTo(id));
+        Assert.That(Wire.Deserialize<Guid>(data), Is.EqualTo(id));
     }
 
     [Test]
     public void AMessageIsIndentedJsonWithoutAnEnvelope()
     {
-        var data = WireFormat.Serialize(new ProductRequested { ProductId = 42 });
+        var data = Wire.Serialize(new ProductRequested { ProductId = 42 });
 
         Assert.That(Encoding.UTF8.GetString(data!), Is.EqualTo(Approved.Read("ProductRequested.approved.json")));
     }
@@ -106,15 +106,15 @@ public sealed class WireFormatTests
     [TestCase("""{ /* of the shop */ "productId": 42 }""")]
     [TestCase("""{"productId":42,"reason":"unknown to this version"}""")]
     public void AMessageIsReadAsAnybodyMayWriteIt(string json) =>
-        Assert.That(WireFormat.Deserialize<ProductRequested>(Encoding.UTF8.GetBytes(json)), Is.EqualTo(new ProductRequested { ProductId = 42 }));
+        Assert.That(Wire.Deserialize<ProductRequested>(Encoding.UTF8.GetBytes(json)), Is.EqualTo(new ProductRequested { ProductId = 42 }));
 
     [Test]
     public void AValueThatIsNullOrEmptyIsNoMessage()
     {
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(WireFormat.Deserialize<ProductRequested>(null), Is.Null);
-            Assert.That(WireFormat.Deserialize<ProductRequested>([]), Is.Null);
+            Assert.That(Wire.Deserialize<ProductRequested>(null), Is.Null);
+            Assert.That(Wire.Deserialize<ProductRequested>([]), Is.Null);
         }
     }
 
@@ -124,7 +124,7 @@ public sealed class WireFormatTests
     [TestCase("""{"productId":"many"}""")]
     [TestCase("\u0000\u0001")]
     public void AValueThatIsNotTheMessageIsRefused(string text) =>
-        Assert.That(() => WireFormat.Deserialize<ProductRequested>(Encoding.UTF8.GetBytes(text)), Throws.InstanceOf<JsonException>());
+        Assert.That(() => Wire.Deserialize<ProductRequested>(Encoding.UTF8.GetBytes(text)), Throws.InstanceOf<JsonException>());
 
     [Test]
     public void IdsAndAddressesAreTextHeaders()
@@ -173,13 +173,13 @@ public sealed class WireFormatTests
     {
         var headers = new Confluent.Kafka.Headers();
 
-        WireFormat.Set(headers, "key", "one");
-        WireFormat.Set(headers, "key", "two");
-        WireFormat.Set(headers, "none", null);
+        WireHeaders.Set(headers, "key", "one");
+        WireHeaders.Set(headers, "key", "two");
+        WireHeaders.Set(headers, "none", null);
 
         Assert.That(headers.Select(header => (header.Key, Encoding.UTF8.GetString(header.GetValueBytes()))), Is.EqualTo(new[] { ("key", "two") }));
     }
 
     private static Dictionary<string, string> TextsOf(SendContext context) =>
-        WireFormat.HeadersOf(context).ToDictionary(header => header.Key, header => Encoding.UTF8.GetString(header.GetValueBytes()));
+        WireHeaders.Instance.Serialize(context).ToDictionary(header => header.Key, header => Encoding.UTF8.GetString(header.GetValueBytes()));
 }

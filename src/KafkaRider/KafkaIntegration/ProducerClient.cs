@@ -4,10 +4,10 @@ using MassTransit.Configuration;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// One native, idempotent producer for all topics of a rider: made at the first produce, made anew only after a fatal
-/// error or after the rider was stopped.
+/// A native producer: made at the first produce, made anew only after a fatal error or after the rider was stopped. One serves all topics,
+/// save those whose producers have settings of their own.
 /// </summary>
-internal sealed class SharedProducer(ClientConfig clientConfig, IHostConfiguration host)
+internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, Action<string>? statistics, IHostConfiguration host)
 {
     /// <summary>How long librdkafka tries to get a record acknowledged.</summary>
     public static readonly TimeSpan MessageTimeout = TimeSpan.FromSeconds(10);
@@ -33,12 +33,12 @@ internal sealed class SharedProducer(ClientConfig clientConfig, IHostConfigurati
     /// </summary>
     public void WarmUp(IEnumerable<string> topics)
     {
-        using var client = new DependentAdminClientBuilder(GetOrBuild().Handle).Build();
+        using var admin = new DependentAdminClientBuilder(GetOrBuild().Handle).Build();
         foreach (var topic in topics)
         {
             try
             {
-                client.GetMetadata(topic, WarmUpTimeout);
+                admin.GetMetadata(topic, WarmUpTimeout);
             }
             catch (KafkaException exception)
             {
@@ -64,20 +64,28 @@ internal sealed class SharedProducer(ClientConfig clientConfig, IHostConfigurati
 
     private IProducer<byte[]?, byte[]?> Build()
     {
-        var config = new ProducerConfig(new Dictionary<string, string>(clientConfig))
-        {
-            EnableIdempotence = true,
-            Acks = Acks.All,
-            LingerMs = 0,
-            MessageTimeoutMs = (int)MessageTimeout.TotalMilliseconds,
-            Partitioner = Partitioner.Murmur2Random,
-        };
-        return new ProducerBuilder<byte[]?, byte[]?>(config)
+        var config = client.With(own);
+        config.Acks ??= Acks.All;
+        config.EnableIdempotence ??= config.Acks == Acks.All;
+        config.LingerMs ??= 0;
+        config.MessageTimeoutMs ??= (int)MessageTimeout.TotalMilliseconds;
+        config.Partitioner ??= Partitioner.Murmur2Random;
+        var builder = new ProducerBuilder<byte[]?, byte[]?>(config)
             .SetKeySerializer(RawBytes.Instance)
             .SetValueSerializer(RawBytes.Instance)
             .SetErrorHandler((producer, error) => OnError(producer, error))
-            .SetLogHandler((_, message) => KafkaLog.Client(host.SendLogContext, message))
-            .Build();
+            .SetLogHandler((_, message) => KafkaLog.Client(host.SendLogContext, message));
+        if (client.RefreshToken is { } refresh)
+        {
+            builder.SetOAuthBearerTokenRefreshHandler(refresh);
+        }
+
+        if (statistics is not null)
+        {
+            builder.SetStatisticsHandler((_, text) => statistics(text));
+        }
+
+        return builder.Build();
     }
 
     // Errors that are not fatal heal inside librdkafka.
@@ -105,11 +113,39 @@ internal sealed class SharedProducer(ClientConfig clientConfig, IHostConfigurati
             return taken;
         }
     }
+}
 
-    private sealed class RawBytes : ISerializer<byte[]?>
+/// <summary>What all clients of a rider have in common.</summary>
+internal sealed class ClientSettings(ClientConfig config)
+{
+    public ClientConfig Config { get; } = config;
+
+    public Action<IClient, string>? RefreshToken { get; set; }
+
+    /// <summary>A copy of all settings: those of one client win.</summary>
+    public ProducerConfig With(ProducerConfig own) => new(Merge(own));
+
+    /// <inheritdoc cref="With(ProducerConfig)"/>
+    public ConsumerConfig With(ConsumerConfig own) => new(Merge(own));
+
+    private Dictionary<string, string> Merge(ClientConfig own)
     {
-        public static readonly RawBytes Instance = new();
+        Dictionary<string, string> merged = new(Config);
+        foreach (var (key, value) in own)
+        {
+            merged[key] = value;
+        }
 
-        public byte[]? Serialize(byte[]? data, SerializationContext context) => data;
+        return merged;
     }
+}
+
+/// <summary>Keys and values of the native clients: writing and reading them is not theirs.</summary>
+internal sealed class RawBytes : ISerializer<byte[]?>, IDeserializer<byte[]?>
+{
+    public static readonly RawBytes Instance = new();
+
+    public byte[]? Serialize(byte[]? data, SerializationContext context) => data;
+
+    public byte[]? Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context) => isNull ? null : data.ToArray();
 }

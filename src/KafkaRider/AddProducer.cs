@@ -1,0 +1,120 @@
+using Confluent.Kafka;
+using MassTransit.KafkaIntegration;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Null = Confluent.Kafka.Null;
+
+namespace MassTransit;
+
+/// <summary>
+/// Registers producers inside <c>AddRider</c>: scoped services, which can be resolved before the bus has started; what they produce then waits
+/// up to 30 s for it.
+/// </summary>
+public static class KafkaProducerRegistrationExtensions
+{
+    /// <summary>Adds an <see cref="ITopicProducer{TKey, TValue}"/>.</summary>
+    /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
+    /// <param name="topicName">The topic; it is not created.</param>
+    /// <param name="configure">Settings of this producer; called once, when the bus is built.</param>
+    /// <exception cref="ConfigurationException">There is a producer of this key and value type already.</exception>
+    public static void AddProducer<TKey, TValue>(
+        this IRiderRegistrationConfigurator configurator,
+        string topicName,
+        Action<IRiderRegistrationContext, IKafkaProducerConfigurator<TKey, TValue>>? configure = null)
+        where TValue : class => configurator.AddProducer(topicName, new ProducerConfig(), configure);
+
+    /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
+    /// <param name="topicName">The topic; it is not created.</param>
+    /// <param name="producerConfig">Settings of this producer's client, in librdkafka's terms; they win over those of the rider.</param>
+    /// <param name="configure">Settings of this producer; called once, when the bus is built.</param>
+    /// <inheritdoc cref="AddProducer{TKey, TValue}(IRiderRegistrationConfigurator, string, Action{IRiderRegistrationContext, IKafkaProducerConfigurator{TKey, TValue}})"/>
+    public static void AddProducer<TKey, TValue>(
+        this IRiderRegistrationConfigurator configurator,
+        string topicName,
+        ProducerConfig producerConfig,
+        Action<IRiderRegistrationContext, IKafkaProducerConfigurator<TKey, TValue>>? configure = null)
+        where TValue : class => configurator.Add(topicName, producerConfig, configure);
+
+    /// <summary>Adds an <see cref="ITopicProducer{TValue}"/> of records without a key.</summary>
+    /// <exception cref="ConfigurationException">There is a producer of this value type already.</exception>
+    /// <inheritdoc cref="AddProducer{TKey, TValue}(IRiderRegistrationConfigurator, string, Action{IRiderRegistrationContext, IKafkaProducerConfigurator{TKey, TValue}})"/>
+    public static void AddProducer<TValue>(
+        this IRiderRegistrationConfigurator configurator,
+        string topicName,
+        Action<IRiderRegistrationContext, IKafkaProducerConfigurator<Null, TValue>>? configure = null)
+        where TValue : class => configurator.AddProducer(topicName, new ProducerConfig(), NoKey, configure);
+
+    /// <summary>Adds an <see cref="ITopicProducer{TValue}"/> of records without a key.</summary>
+    /// <exception cref="ConfigurationException">There is a producer of this value type already.</exception>
+    /// <inheritdoc cref="AddProducer{TKey, TValue}(IRiderRegistrationConfigurator, string, ProducerConfig, Action{IRiderRegistrationContext, IKafkaProducerConfigurator{TKey, TValue}})"/>
+    public static void AddProducer<TValue>(
+        this IRiderRegistrationConfigurator configurator,
+        string topicName,
+        ProducerConfig producerConfig,
+        Action<IRiderRegistrationContext, IKafkaProducerConfigurator<Null, TValue>>? configure = null)
+        where TValue : class => configurator.AddProducer(topicName, producerConfig, NoKey, configure);
+
+    /// <summary>
+    /// Adds an <see cref="ITopicProducer{TValue}"/>, which makes the key of each record from its message, and an
+    /// <see cref="ITopicProducer{TKey, TValue}"/>.
+    /// </summary>
+    /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
+    /// <param name="topicName">The topic; it is not created.</param>
+    /// <param name="keyResolver">Makes the key.</param>
+    /// <param name="configure">Settings of this producer; called once, when the bus is built.</param>
+    /// <exception cref="ConfigurationException">There is a producer of this value type, or of this key and value type, already.</exception>
+    public static void AddProducer<TKey, TValue>(
+        this IRiderRegistrationConfigurator configurator,
+        string topicName,
+        KafkaKeyResolver<TKey, TValue> keyResolver,
+        Action<IRiderRegistrationContext, IKafkaProducerConfigurator<TKey, TValue>>? configure = null)
+        where TValue : class => configurator.AddProducer(topicName, new ProducerConfig(), keyResolver, configure);
+
+    /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
+    /// <param name="topicName">The topic; it is not created.</param>
+    /// <param name="producerConfig">Settings of this producer's client, in librdkafka's terms; they win over those of the rider.</param>
+    /// <param name="keyResolver">Makes the key.</param>
+    /// <param name="configure">Settings of this producer; called once, when the bus is built.</param>
+    /// <inheritdoc cref="AddProducer{TKey, TValue}(IRiderRegistrationConfigurator, string, KafkaKeyResolver{TKey, TValue}, Action{IRiderRegistrationContext, IKafkaProducerConfigurator{TKey, TValue}})"/>
+    public static void AddProducer<TKey, TValue>(
+        this IRiderRegistrationConfigurator configurator,
+        string topicName,
+        ProducerConfig producerConfig,
+        KafkaKeyResolver<TKey, TValue> keyResolver,
+        Action<IRiderRegistrationContext, IKafkaProducerConfigurator<TKey, TValue>>? configure = null)
+        where TValue : class
+    {
+        ArgumentNullException.ThrowIfNull(keyResolver);
+        if (configurator.Any(service => service.ServiceType == typeof(ITopicProducer<TValue>)))
+        {
+            throw new ConfigurationException(
+                $"There is a producer of {typeof(TValue).Name} without a key already: use ITopicProducerProvider for topic {topicName}.");
+        }
+
+        var registration = configurator.Add(topicName, producerConfig, configure);
+        configurator.TryAddScoped<ITopicProducer<TValue>>(scope => new KeylessTopicProducer<TKey, TValue>(registration.ProducerIn(scope), keyResolver));
+    }
+
+    private static TopicProducerRegistration<TKey, TValue> Add<TKey, TValue>(
+        this IRiderRegistrationConfigurator configurator,
+        string topicName,
+        ProducerConfig producerConfig,
+        Action<IRiderRegistrationContext, IKafkaProducerConfigurator<TKey, TValue>>? configure)
+        where TValue : class
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(topicName);
+        ArgumentNullException.ThrowIfNull(producerConfig);
+        if (configurator.Any(service => service.ServiceType == typeof(ITopicProducer<TKey, TValue>)))
+        {
+            throw new ConfigurationException(
+                $"There is a producer of {typeof(TValue).Name} by {typeof(TKey).Name} already: use ITopicProducerProvider for topic {topicName}.");
+        }
+
+        var registration = new TopicProducerRegistration<TKey, TValue>(topicName, producerConfig, configure, configurator.Reference());
+        configurator.Registrar.GetOrAddRegistration<TopicProducerRegistration>(registration.Type, _ => registration);
+        configurator.TryAddScoped<ITopicProducer<TKey, TValue>>(scope => registration.ProducerIn(scope));
+        return registration;
+    }
+
+    private static Null NoKey<TValue>(KafkaSendContext<TValue> context)
+        where TValue : class => null!;
+}

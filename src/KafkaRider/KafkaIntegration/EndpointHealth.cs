@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Confluent.Kafka;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>
+/// What an endpoint knows of its brokers, its topic and its partitions. It is told by its consumer, and asked by the health check of the bus.
+/// </summary>
+internal sealed class EndpointHealth(TopicEndpointSettings settings)
+{
+    /// <summary>How long the brokers may be silent.</summary>
+    public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(6);
+
+    private readonly ConcurrentDictionary<TopicPartition, string> stopped = new();
+    private long answered;
+    private long answering;
+    private bool assigned;
+    private string? trouble;
+    private string? error;
+
+    /// <summary>How long the brokers have been answering without a pause.</summary>
+    public TimeSpan AnsweringFor => IsSilent ? TimeSpan.Zero : Stopwatch.GetElapsedTime(Interlocked.Read(ref answering));
+
+    private bool IsSilent => Stopwatch.GetElapsedTime(Interlocked.Read(ref answered)) > SilenceLimit;
+
+    /// <summary>A client begins.</summary>
+    public void Begin()
+    {
+        stopped.Clear();
+        Volatile.Write(ref assigned, false);
+        Volatile.Write(ref error, null);
+        Volatile.Write(ref trouble, null);
+        Answered(trouble: null);
+    }
+
+    /// <summary>The brokers have said how it stands with the topic.</summary>
+    /// <param name="trouble">What is wrong with it; none: nothing.</param>
+    public void Answered(string? trouble)
+    {
+        if (IsSilent)
+        {
+            Interlocked.Exchange(ref answering, Stopwatch.GetTimestamp());
+        }
+
+        Interlocked.Exchange(ref answered, Stopwatch.GetTimestamp());
+        Volatile.Write(ref this.trouble, trouble);
+    }
+
+    /// <summary>The client has told of an error.</summary>
+    public void Failed(string reason) => Volatile.Write(ref error, reason);
+
+    public void Assigned()
+    {
+        Volatile.Write(ref error, null);
+        Volatile.Write(ref assigned, true);
+    }
+
+    public void Lost() => Volatile.Write(ref assigned, false);
+
+    /// <summary>A partition stands still at a record that could not be handled.</summary>
+    public void Stopped(TopicPartitionOffset at, Exception reason) =>
+        stopped[at.TopicPartition] = $"{at.Topic}[{at.Partition.Value}] stands still at offset {at.Offset.Value}: {reason.Message}";
+
+    public bool IsStopped(TopicPartition partition) => stopped.ContainsKey(partition);
+
+    /// <summary>The partition has gone to another member, or is begun again.</summary>
+    public void Released(TopicPartition partition) => stopped.TryRemove(partition, out _);
+
+    public EndpointHealthResult Judge(EndpointHealthResult core)
+    {
+        var why = Volatile.Read(ref error) is { } last ? $" ({last})" : string.Empty;
+        if (IsSilent && Interlocked.Read(ref answered) > 0)
+        {
+            return EndpointHealthResult.Unhealthy(core.ReceiveEndpoint, $"no broker answers{why}", core.Exception);
+        }
+
+        if (Volatile.Read(ref trouble) is { } wrong)
+        {
+            return EndpointHealthResult.Unhealthy(core.ReceiveEndpoint, wrong, core.Exception);
+        }
+
+        if (!Volatile.Read(ref assigned))
+        {
+            return EndpointHealthResult.Unhealthy(core.ReceiveEndpoint, $"no partitions are assigned by group {settings.GroupId}{why}", core.Exception);
+        }
+
+        return core.Status == BusHealthStatus.Healthy && !stopped.IsEmpty
+            ? EndpointHealthResult.Degraded(core.ReceiveEndpoint, string.Join("; ", stopped.Values))
+            : core;
+    }
+}

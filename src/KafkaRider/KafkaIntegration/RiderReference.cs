@@ -1,0 +1,60 @@
+using Confluent.Kafka;
+using MassTransit.Configuration;
+using MassTransit.Observables;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>
+/// The rider of a bus, for those who are made before it: producers can be resolved before the bus has started, and what they produce waits
+/// for it.
+/// </summary>
+internal sealed class RiderReference : IRegistration
+{
+    /// <summary>How long a produce waits for the start of the bus.</summary>
+    public static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
+
+    private TaskCompletionSource<KafkaRider> rider = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Type Type => typeof(RiderReference);
+
+    public bool IncludeInConfigureEndpoints { get; set; }
+
+    public SendObservable SendObservers { get; } = new();
+
+    /// <exception cref="TimeoutException">The bus has not started in time.</exception>
+    /// <exception cref="KafkaException">The bus was stopped.</exception>
+    public ValueTask<KafkaRider> StartedAsync(CancellationToken cancellationToken)
+    {
+        var start = Volatile.Read(ref rider).Task;
+        return start.IsCompleted ? new ValueTask<KafkaRider>(start) : WaitAsync(start, cancellationToken);
+    }
+
+    public void Started(KafkaRider started)
+    {
+        if (!rider.TrySetResult(started))
+        {
+            var again = new TaskCompletionSource<KafkaRider>();
+            again.SetResult(started);
+            Volatile.Write(ref rider, again);
+        }
+    }
+
+    public void Stopped()
+    {
+        var stopped = new TaskCompletionSource<KafkaRider>();
+        stopped.SetException(new KafkaException(new Error(ErrorCode.Local_Destroy, "The bus was stopped: nothing can be produced.")));
+        Volatile.Write(ref rider, stopped);
+    }
+
+    private static async ValueTask<KafkaRider> WaitAsync(Task<KafkaRider> start, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await start.WaitAsync(StartTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"The bus has not started within {StartTimeout.TotalSeconds} s: nothing can be produced.");
+        }
+    }
+}

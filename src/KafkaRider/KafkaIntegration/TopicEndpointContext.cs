@@ -1,0 +1,23 @@
+using MassTransit.Configuration;
+using MassTransit.Transports;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>What is sent or published inside a consumer goes to the bus; topics are produced to with <see cref="ITopicProducer{TKey, TValue}"/>.</summary>
+internal sealed class TopicEndpointContext(IBusInstance bus, IReceiveEndpointConfiguration configuration)
+    : BaseReceiveEndpointContext(bus.HostConfiguration, configuration)
+{
+    public override void AddSendAgent(IAgent agent) => throw new NotSupportedException();
+
+    public override void AddConsumeAgent(IAgent agent) => throw new NotSupportedException();
+
+    public override Exception ConvertException(Exception exception, string message) => new ConnectionException(message, exception);
+
+    protected override ISendEndpointProvider CreateSendEndpointProvider() => bus.Bus;
+
+    protected override IPublishEndpointProvider CreatePublishEndpointProvider() => bus.Bus;
+
+    protected override ISendTransportProvider CreateSendTransportProvider() => throw new NotSupportedException();
+
+    protected override IPublishTransportProvider CreatePublishTransportProvider() => throw new NotSupportedException();
+}

@@ -1,0 +1,70 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Logging;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>Asks the brokers how it stands with an endpoint's topic, and creates it where it is missing and the endpoint wants that.</summary>
+internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, ILogger logger) : IDisposable
+{
+    /// <summary>How long the brokers may take to answer.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
+
+    private readonly IAdminClient admin = new DependentAdminClientBuilder(client).Build();
+
+    /// <returns>What is wrong with the topic; none: nothing.</returns>
+    /// <exception cref="KafkaException">No broker has answered.</exception>
+    public async Task<string?> AskAsync()
+    {
+        if (settings.IsPattern)
+        {
+            // Any topic will do to see that the brokers answer.
+            admin.GetMetadata(Timeout);
+            return null;
+        }
+
+        var topic = admin.GetMetadata(settings.Topic, Timeout).Topics.Single();
+        if (topic.Error.Code == ErrorCode.UnknownTopicOrPart)
+        {
+            if (settings.CreateTopic is not { } options)
+            {
+                return $"topic {settings.Topic} does not exist";
+            }
+
+            await CreateAsync(settings.Topic, options).ConfigureAwait(false);
+            if (settings.DeadLetterTopicOf(settings.Topic) is { } deadLetterTopic)
+            {
+                await CreateAsync(deadLetterTopic, options).ConfigureAwait(false);
+            }
+
+            return $"topic {settings.Topic} did not exist and is being created";
+        }
+
+        return topic.Error.IsError
+            ? $"topic {settings.Topic}: {topic.Error.Reason}"
+            : topic.Partitions.FirstOrDefault(partition => partition.Leader < 0) is { } leaderless
+                ? $"{settings.Topic}[{leaderless.PartitionId}] has no leader"
+                : null;
+    }
+
+    public void Dispose() => admin.Dispose();
+
+    private async Task CreateAsync(string name, KafkaTopicOptions options)
+    {
+        try
+        {
+            await admin.CreateTopicsAsync(
+                [new TopicSpecification { Name = name, NumPartitions = options.NumPartitions, ReplicationFactor = options.ReplicationFactor }],
+                new CreateTopicsOptions { RequestTimeout = options.RequestTimeout, OperationTimeout = options.RequestTimeout }).ConfigureAwait(false);
+            KafkaLog.TopicCreated(logger, name);
+        }
+        catch (CreateTopicsException exception) when (exception.Results.TrueForAll(result => result.Error.Code == ErrorCode.TopicAlreadyExists))
+        {
+            // By somebody else, meanwhile.
+        }
+        catch (KafkaException exception)
+        {
+            KafkaLog.TopicNotCreated(logger, name, exception is CreateTopicsException { Results: [var result, ..] } ? result.Error.Reason : exception.Error.Reason);
+        }
+    }
+}
