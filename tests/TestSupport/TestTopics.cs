@@ -14,25 +14,25 @@ public static class TestTopics
 
     /// <summary>A topic and its dead-letter topic. (The mock cluster gives four partitions, whatever is asked.)</summary>
     /// <param name="maxMessageBytes">Of a batch of records; not on the mock cluster.</param>
-    public static async Task<string> CreateAsync(KafkaServer kafka, int partitions = 1, int? maxMessageBytes = null)
+    public static async Task<string> CreateAsync(KafkaServer kafka, int partitions = 1, int? maxMessageBytes = null, string? name = null)
     {
-        var topic = $"test-{Guid.NewGuid():N}";
+        var topic = name ?? $"test-{Guid.NewGuid():N}";
         string[] names = [topic, $"{topic}.dead-letter"];
         if (kafka.ClientSettings.Count > 0)
         {
             using var producer = Producer(kafka);
             using var client = new DependentAdminClientBuilder(producer.Handle).Build();
-            foreach (var name in names)
+            foreach (var one in names)
             {
-                client.GetMetadata(name, Timeout);
+                client.GetMetadata(one, Timeout);
             }
         }
         else
         {
             using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
-            await admin.CreateTopicsAsync(names.Select(name => new TopicSpecification
+            await admin.CreateTopicsAsync(names.Select(one => new TopicSpecification
             {
-                Name = name,
+                Name = one,
                 NumPartitions = partitions,
                 ReplicationFactor = 1,
                 Configs = maxMessageBytes is { } bytes ? new Dictionary<string, string> { ["max.message.bytes"] = $"{bytes}" } : [],
@@ -71,7 +71,7 @@ public static class TestTopics
             EnableAutoCommit = false,
             FetchWaitMaxMs = 5,
         }).SetKeyDeserializer(Deserializers.ByteArray!).SetValueDeserializer(Deserializers.ByteArray!).Build();
-        consumer.Assign(Partitions(kafka, topic).Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
+        consumer.Assign(PartitionsOf(kafka, topic).Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
         List<ConsumeResult<byte[]?, byte[]?>> records = [];
         using var patience = new CancellationTokenSource(Timeout);
         while (records.Count < count)
@@ -87,13 +87,13 @@ public static class TestTopics
     public static Task<long> CommittedAsync(KafkaServer kafka, string topic, string group) => Task.Run(() =>
     {
         using var consumer = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig { BootstrapServers = kafka.Bootstrap, GroupId = group }).Build();
-        return consumer.Committed(Partitions(kafka, topic), Timeout).Sum(offset => Math.Max(0, offset.Offset.Value));
+        return consumer.Committed(PartitionsOf(kafka, topic), Timeout).Sum(offset => Math.Max(0, offset.Offset.Value));
     });
 
     public static Task CommittedReachesAsync(KafkaServer kafka, string topic, string group, long count) =>
         Eventually.TrueAsync(async () => await CommittedAsync(kafka, topic, group) >= count, $"{count} records of {topic} committed");
 
-    private static List<TopicPartition> Partitions(KafkaServer kafka, string topic)
+    public static IReadOnlyList<TopicPartition> PartitionsOf(KafkaServer kafka, string topic)
     {
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
         return [.. admin.GetMetadata(topic, Timeout).Topics[0].Partitions.Select(partition => new TopicPartition(topic, partition.PartitionId))];

@@ -178,7 +178,12 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
 
         var half = records.Count / 2;
         await ConsumeAsync(records[..half], attempts, abort).ConfigureAwait(false);
-        await ConsumeAsync(records[half..], attempts, abort).ConfigureAwait(false);
+
+        // What retries have left in the context of the last record would keep it from being retried again.
+        var rest = records[half..];
+        using var again = new RecordContext<TKey, TValue>(rest[^1].Record, settings.GroupId, reader, context);
+        rest[^1] = (rest[^1].Record, again);
+        await ConsumeAsync(rest, attempts, abort).ConfigureAwait(false);
     }
 
     private static MessageConsumeContext<Batch<TValue>> BatchOf(
