@@ -70,8 +70,7 @@ internal sealed class TopicConsumer
     // Any thread.
     private readonly ConcurrentDictionary<TopicPartition, Checkpoint> checkpoints = new();
     private readonly ConcurrentDictionary<TopicPartition, long> ends = new();
-    private readonly ConcurrentDictionary<RecordKey, Task> lanes = new(RecordKey.Comparer);
-    private readonly SemaphoreSlim slots;
+    private readonly Lanes lanes;
     private readonly SemaphoreSlim commitDue = new(0, 1);
     private readonly ManualResetEventSlim room = new();
     private int inFlight;
@@ -108,7 +107,7 @@ internal sealed class TopicConsumer
         (capacity, roomy) = handler.Limit == 1
             ? (settings.PrefetchCount, settings.PrefetchCount / 2)
             : (settings.ConcurrentMessageLimit, settings.ConcurrentMessageLimit - 1);
-        slots = new SemaphoreSlim(settings.ConcurrentMessageLimit);
+        lanes = new Lanes(settings.ConcurrentMessageLimit, ProcessAsync);
     }
 
     // A thread of its own: Confluent's Consume blocks.
@@ -322,10 +321,7 @@ internal sealed class TopicConsumer
     private void Accept(KafkaRecord[] records)
     {
         Interlocked.Increment(ref inFlight);
-        List<RecordKey> keys = new(records.Length);
-        List<Task> before = [];
-        List<(KafkaRecord Record, Checkpoint Checkpoint)> accepted = new(records.Length);
-        foreach (var record in records)
+        lanes.Add(Array.ConvertAll(records, record =>
         {
             var checkpoint = checkpoints.GetOrAdd(record.TopicPartition, _ => new Checkpoint());
             if (checkpoint.Begin(record.Offset.Value) >= settings.MessageLimit)
@@ -333,38 +329,26 @@ internal sealed class TopicConsumer
                 farAhead = checkpoint;
             }
 
-            accepted.Add((record, checkpoint));
-            if (record.Message.Key is { } bytes)
-            {
-                var key = new RecordKey(record.Partition.Value, bytes);
-                keys.Add(key);
-                if (lanes.TryGetValue(key, out var previous))
-                {
-                    before.Add(previous);
-                }
-            }
-        }
-
-        var current = Task.Run(() => ProcessAsync(accepted, before.Count == 0 ? Task.CompletedTask : Task.WhenAll(before)));
-        keys.ForEach(key => lanes[key] = current);
-        _ = current.ContinueWith(
-            ended => keys.ForEach(key => lanes.TryRemove(KeyValuePair.Create(key, ended))),
-            CancellationToken.None,
-            TaskContinuationOptions.ExecuteSynchronously,
-            TaskScheduler.Default);
+            return new AcceptedRecord(record, checkpoint);
+        }));
     }
 
-    private async Task ProcessAsync(List<(KafkaRecord Record, Checkpoint Checkpoint)> records, Task before)
+    private async Task ProcessAsync(IReadOnlyList<AcceptedRecord> records)
     {
-        await before.ConfigureAwait(false);
-        await slots.WaitAsync(CancellationToken.None).ConfigureAwait(false);
         try
         {
             // What has not started when its partition goes away is the next owner's.
-            var owned = records.FindAll(record => !record.Checkpoint.IsRevoked);
-            foreach (var (record, checkpoint) in records.Except(owned))
+            List<AcceptedRecord> owned = new(records.Count);
+            foreach (var accepted in records)
             {
-                checkpoint.Abandon(record.Offset.Value);
+                if (accepted.Checkpoint.IsRevoked)
+                {
+                    accepted.Checkpoint.Abandon(accepted.Record.Offset.Value);
+                }
+                else
+                {
+                    owned.Add(accepted);
+                }
             }
 
             var done = owned.Count > 0 && await handler.HandleAsync(owned.ConvertAll(record => record.Record), aborting.Token).ConfigureAwait(false);
@@ -382,7 +366,6 @@ internal sealed class TopicConsumer
         }
         finally
         {
-            slots.Release();
             if (Interlocked.Decrement(ref inFlight) == roomy)
             {
                 room.Set();
@@ -586,18 +569,4 @@ internal sealed class TopicConsumer
 
     private static string Names(IEnumerable<TopicPartition> partitions) =>
         string.Join(",", partitions.Select(partition => partition.Partition.Value));
-
-    /// <summary>A record's place in the order: the same key in the same partition.</summary>
-    private readonly record struct RecordKey(int Partition, byte[] Key)
-    {
-        public static readonly IEqualityComparer<RecordKey> Comparer = EqualityComparer<RecordKey>.Create(
-            (one, other) => one.Partition == other.Partition && one.Key.AsSpan().SequenceEqual(other.Key),
-            record =>
-            {
-                var hash = default(HashCode);
-                hash.Add(record.Partition);
-                hash.AddBytes(record.Key);
-                return hash.ToHashCode();
-            });
-    }
 }
