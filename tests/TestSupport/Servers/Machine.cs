@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using Confluent.Kafka;
 using Npgsql;
 using ProductCache.Contracts;
@@ -159,69 +157,34 @@ internal sealed class MachineKafka : KafkaServer
     }
 }
 
-/// <summary>
-/// A broker that a script beside the repository runs: kafka start | stop | destroy, kill | pause | resume 1, configured by
-/// KAFKA_DIR and KAFKA_PORT.
-/// </summary>
+/// <summary>A broker that the script beside the repository runs.</summary>
 internal sealed class ScriptedKafka : KafkaServer
 {
-    private const string OnlyBroker = "1";
+    private readonly KafkaScript script;
 
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
+    private ScriptedKafka(KafkaScript script)
+        : base($"Kafka of {script.Path}") => this.script = script;
 
-    private readonly string script;
-    private readonly string folder = Path.Combine(Path.GetTempPath(), $"product-cache-kafka-{Guid.NewGuid():N}");
-    private readonly int port = FreePort();
+    public override string Bootstrap => script.Bootstrap;
 
-    private ScriptedKafka(string script)
-        : base($"Kafka of {script}") => this.script = script;
-
-    public override string Bootstrap => $"127.0.0.1:{port}";
-
-    public static async Task<ScriptedKafka> LaunchAsync(string script)
+    public static async Task<ScriptedKafka> LaunchAsync(string path)
     {
-        var kafka = new ScriptedKafka(script);
+        var kafka = new ScriptedKafka(new KafkaScript(path, FreePort()));
         await kafka.StartAsync();
         return kafka;
     }
 
-    public override Task StartAsync() => RunAsync("start");
+    public override Task StartAsync() => script.RunAsync("start");
 
-    public override Task StopAsync() => RunAsync("stop");
+    public override Task StopAsync() => script.RunAsync("stop");
 
-    public override async Task KillAsync()
-    {
-        var broker = await File.ReadAllTextAsync(Path.Combine(folder, OnlyBroker, "pid"));
-        await RunAsync("kill", OnlyBroker);
+    public override Task KillAsync() => script.KillAsync();
 
-        // Until then a start would take it for one that runs.
-        await Retry.UntilAsync(
-            () => Directory.Exists($"/proc/{broker.Trim()}") ? throw new TimeoutException("not yet") : Task.CompletedTask,
-            failure => failure is TimeoutException,
-            Timeout,
-            "The end of Kafka");
-    }
+    public override Task PauseAsync() => script.RunAsync("pause", KafkaScript.OnlyBroker);
 
-    public override Task PauseAsync() => RunAsync("pause", OnlyBroker);
+    public override Task ResumeAsync() => script.RunAsync("resume", KafkaScript.OnlyBroker);
 
-    public override Task ResumeAsync() => RunAsync("resume", OnlyBroker);
-
-    public override ValueTask DisposeAsync() => new(RunAsync("destroy"));
-
-    private async Task RunAsync(string command, params IEnumerable<string> arguments)
-    {
-        var start = new ProcessStartInfo(script, [command, .. arguments]) { RedirectStandardOutput = true };
-        start.Environment["KAFKA_DIR"] = folder;
-        start.Environment["KAFKA_PORT"] = port.ToString(CultureInfo.InvariantCulture);
-        using var process = Process.Start(start)!;
-
-        // The broker inherits the pipe, so the end of the output is not the end of the command.
-        await process.WaitForExitAsync().WaitAsync(Timeout);
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"{script} {command} failed with exit code {process.ExitCode}.");
-        }
-    }
+    public override ValueTask DisposeAsync() => new(script.RunAsync("destroy"));
 }
 
 internal sealed class MockKafka : KafkaServer

@@ -33,6 +33,11 @@ public static class TestServers
         : FindScript() is { } script ? await ScriptedKafka.LaunchAsync(script)
         : new MockKafka());
 
+    /// <summary>A cluster of its own with TLS, logins and grants.</summary>
+    /// <returns>None: there is no script beside the repository, or it is not wanted.</returns>
+    public static async Task<SecureKafka?> StartSecureKafkaAsync() =>
+        Mode != "mock" && FindScript() is { } script ? Announce(await SecureKafka.LaunchAsync(script)) : null;
+
     // Test hosts swallow their standard output; what the adapter takes for a warning reaches the console.
     private static T Announce<T>(T server)
         where T : TestServer

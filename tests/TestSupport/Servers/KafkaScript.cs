@@ -1,0 +1,50 @@
+using System.Diagnostics;
+using System.Globalization;
+using ProductCache.Standalone;
+
+namespace ProductCache.TestSupport.Servers;
+
+/// <summary>
+/// The script beside the repository and the cluster that it runs: kafka start | stop | destroy, kill | pause | resume 1,
+/// configured by KAFKA_DIR and KAFKA_PORT.
+/// </summary>
+internal sealed class KafkaScript(string path, int port)
+{
+    public const string OnlyBroker = "1";
+
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
+
+    public string Path => path;
+
+    public string Folder { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"product-cache-kafka-{Guid.NewGuid():N}");
+
+    public string Bootstrap => $"127.0.0.1:{port}";
+
+    public async Task KillAsync()
+    {
+        var broker = await File.ReadAllTextAsync(System.IO.Path.Combine(Folder, OnlyBroker, "pid"));
+        await RunAsync("kill", OnlyBroker);
+
+        // Until then a start would take it for one that runs.
+        await Retry.UntilAsync(
+            () => Directory.Exists($"/proc/{broker.Trim()}") ? throw new TimeoutException("not yet") : Task.CompletedTask,
+            failure => failure is TimeoutException,
+            Timeout,
+            "The end of Kafka");
+    }
+
+    public async Task RunAsync(string command, params IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(path, [command, .. arguments]) { RedirectStandardOutput = true };
+        start.Environment["KAFKA_DIR"] = Folder;
+        start.Environment["KAFKA_PORT"] = port.ToString(CultureInfo.InvariantCulture);
+        using var process = Process.Start(start)!;
+
+        // The broker inherits the pipe, so the end of the output is not the end of the command.
+        await process.WaitForExitAsync().WaitAsync(Timeout);
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{path} {command} failed with exit code {process.ExitCode}.");
+        }
+    }
+}
