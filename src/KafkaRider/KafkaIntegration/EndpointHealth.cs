@@ -13,10 +13,12 @@ internal sealed class EndpointHealth(TopicEndpointSettings settings)
     public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(6);
 
     private readonly ConcurrentDictionary<TopicPartition, string> stopped = new();
+    private readonly ConcurrentDictionary<ErrorCode, bool> told = new();
     private long answered;
     private long answering;
     private bool assigned;
     private string? trouble;
+    private string? denied;
     private string? error;
 
     /// <summary>How long the brokers have been answering without a pause.</summary>
@@ -30,29 +32,43 @@ internal sealed class EndpointHealth(TopicEndpointSettings settings)
         stopped.Clear();
         Volatile.Write(ref assigned, false);
         Volatile.Write(ref error, null);
-        Volatile.Write(ref trouble, null);
-        Answered(trouble: null);
+        Volatile.Write(ref denied, null);
+        Answered(wrong: null);
     }
 
     /// <summary>The brokers have said how it stands with the topic.</summary>
-    /// <param name="trouble">What is wrong with it; none: nothing.</param>
-    public void Answered(string? trouble)
+    /// <param name="wrong">What is wrong with it; none: nothing.</param>
+    /// <returns>Whether that is news.</returns>
+    public bool Answered(string? wrong)
     {
         if (IsSilent)
         {
+            told.Clear();
             Interlocked.Exchange(ref answering, Stopwatch.GetTimestamp());
         }
 
         Interlocked.Exchange(ref answered, Stopwatch.GetTimestamp());
-        Volatile.Write(ref this.trouble, trouble);
+        return Interlocked.Exchange(ref trouble, wrong) != wrong;
     }
 
     /// <summary>The client has told of an error.</summary>
-    public void Failed(string reason) => Volatile.Write(ref error, reason);
+    /// <returns>Whether one of the kind is news, since the brokers last answered or assigned partitions.</returns>
+    public bool Failed(ErrorCode code, string reason)
+    {
+        Volatile.Write(ref error, reason);
+        return told.TryAdd(code, true);
+    }
+
+    /// <summary>A grant is missing. The client says so once, and is silent until it is let in.</summary>
+    public void Denied(string reason) => Volatile.Write(ref denied, reason);
+
+    public void Received() => Volatile.Write(ref denied, null);
 
     public void Assigned()
     {
+        told.Clear();
         Volatile.Write(ref error, null);
+        Volatile.Write(ref denied, null);
         Volatile.Write(ref assigned, true);
     }
 
@@ -75,7 +91,7 @@ internal sealed class EndpointHealth(TopicEndpointSettings settings)
             return EndpointHealthResult.Unhealthy(core.ReceiveEndpoint, $"no broker answers{why}", core.Exception);
         }
 
-        if (Volatile.Read(ref trouble) is { } wrong)
+        if ((Volatile.Read(ref denied) ?? Volatile.Read(ref trouble)) is { } wrong)
         {
             return EndpointHealthResult.Unhealthy(core.ReceiveEndpoint, wrong, core.Exception);
         }

@@ -15,13 +15,13 @@ internal static partial class KafkaLog
         }
     }
 
-    public static void ClientError(ILogContext? log, Error error)
+    public static void ClientError(ILogContext? log, Error error, bool again = false)
     {
         if (log is not null)
         {
             // An outage is one line, not one for every try to connect.
-            var level = error.IsFatal ? LogLevel.Error : error.Code is ErrorCode.Local_Transport ? LogLevel.Debug : LogLevel.Warning;
-            ClientFault(log.Logger, level, error.Code, error.Reason, error.IsFatal);
+            var level = error.IsFatal ? LogLevel.Error : again || error.Code is ErrorCode.Local_Transport ? LogLevel.Debug : LogLevel.Warning;
+            ClientFault(log.Logger, level, error.Code, ErrorText.Of(error), error.IsFatal);
         }
     }
 
@@ -66,6 +66,9 @@ internal static partial class KafkaLog
 
     [LoggerMessage(15, LogLevel.Warning, "Topic {Topic} could not be created, trying again: {Reason}")]
     public static partial void TopicNotCreated(ILogger logger, string topic, string reason);
+
+    [LoggerMessage(16, LogLevel.Warning, "{Topic}/{Group}: {Trouble}")]
+    public static partial void TopicTroubled(ILogger logger, string topic, string group, string trouble);
 
     [LoggerMessage(10, LogLevel.Warning, "{Topic}/{Group}: stopping with {Count} records unfinished; they will be delivered again")]
     public static partial void StoppedUnfinished(ILogger logger, string topic, string group, int count);

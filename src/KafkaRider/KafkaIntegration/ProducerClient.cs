@@ -23,9 +23,28 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     // Only under the gate.
     private IProducer<byte[]?, byte[]?>? current;
 
-    public Task<DeliveryResult<byte[]?, byte[]?>> ProduceAsync(
-        TopicPartition target, Message<byte[]?, byte[]?> message, CancellationToken cancellationToken) =>
-        GetOrBuild().ProduceAsync(target, message, cancellationToken);
+    // Why no broker lets the producer in; none: one does, as far as is known.
+    private volatile Error? rejection;
+
+    public async Task<DeliveryResult<byte[]?, byte[]?>> ProduceAsync(
+        TopicPartition target, Message<byte[]?, byte[]?> message, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var delivered = await GetOrBuild().ProduceAsync(target, message, cancellationToken).ConfigureAwait(false);
+            rejection = null;
+            return delivered;
+        }
+        catch (ProduceException<byte[]?, byte[]?> exception)
+        {
+            // A record that waits for a connection is told that time is up, not what the connection waits for.
+            var reason = exception.Error.Code == ErrorCode.Local_MsgTimedOut && rejection is { } why
+                ? $"{exception.Error.Reason}: {ErrorText.Of(why)}"
+                : ErrorText.Of(exception.Error, target.Topic);
+            throw new ProduceException<byte[]?, byte[]?>(
+                new Error(exception.Error.Code, reason, exception.Error.IsFatal), exception.DeliveryResult, exception);
+        }
+    }
 
     /// <summary>
     /// Connects and learns where the topics are, so that the first produce need not: its caller may have less patience
@@ -91,7 +110,12 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     // Errors that are not fatal heal inside librdkafka.
     private void OnError(IProducer<byte[]?, byte[]?> producer, Error error)
     {
-        KafkaLog.ClientError(host.SendLogContext, error);
+        KafkaLog.ClientError(host.SendLogContext, error, again: error.Code == rejection?.Code);
+        if (ErrorText.IsRejection(error) || (error.Code == ErrorCode.Local_AllBrokersDown && rejection is null))
+        {
+            rejection = error;
+        }
+
         if (error.IsFatal && Take(producer) is { } broken)
         {
             // Not here: this is called on the producer's own poll thread, which Dispose waits for.

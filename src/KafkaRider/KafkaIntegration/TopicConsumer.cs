@@ -251,12 +251,21 @@ internal sealed class TopicConsumer
                 throw;
             }
 
-            health.Failed(exception.Error.Reason);
-            KafkaLog.ConsumeFailed(logger, settings.Topic, settings.GroupId, exception.Error.Code, exception.Error.Reason);
+            var reason = ErrorText.Of(exception.Error, settings.Topic, settings.GroupId);
+            KafkaLog.ConsumeFailed(logger, settings.Topic, settings.GroupId, exception.Error.Code, reason);
+            if (ErrorText.IsDenial(exception.Error))
+            {
+                health.Denied(reason);
+            }
+            else
+            {
+                health.Failed(exception.Error.Code, reason);
+            }
         }
 
         if (polled.Count > 0)
         {
+            health.Received();
             Accept([.. polled]);
             polled.Clear();
         }
@@ -435,8 +444,7 @@ internal sealed class TopicConsumer
 
     private void OnError(Error error)
     {
-        KafkaLog.ClientError(context.LogContext, error);
-        health.Failed(error.Reason);
+        KafkaLog.ClientError(context.LogContext, error, again: !health.Failed(error.Code, ErrorText.Of(error)));
         if (error.IsFatal)
         {
             fatal = new KafkaException(error);
@@ -495,7 +503,12 @@ internal sealed class TopicConsumer
             {
                 try
                 {
-                    health.Answered(await probe.AskAsync().ConfigureAwait(false));
+                    var trouble = await probe.AskAsync().ConfigureAwait(false);
+                    if (health.Answered(trouble) && trouble is not null)
+                    {
+                        KafkaLog.TopicTroubled(logger, settings.Topic, settings.GroupId, trouble);
+                    }
+
                     foreach (var partition in checkpoints.Keys)
                     {
                         ends[partition] = consumer.GetWatermarkOffsets(partition).High.Value;
@@ -503,7 +516,7 @@ internal sealed class TopicConsumer
                 }
                 catch (KafkaException exception)
                 {
-                    health.Failed(exception.Error.Reason);
+                    health.Failed(exception.Error.Code, ErrorText.Of(exception.Error));
                 }
             }
             while (await timer.WaitForNextTickAsync(ending).ConfigureAwait(false));
@@ -551,7 +564,9 @@ internal sealed class TopicConsumer
         catch (AggregateException exception)
         {
             // Whatever it was: what is not committed is delivered again, and the loop that commits must go on.
-            KafkaLog.CommitFailed(logger, settings.Topic, settings.GroupId, exception.GetBaseException().Message);
+            var failure = exception.GetBaseException();
+            KafkaLog.CommitFailed(
+                logger, settings.Topic, settings.GroupId, failure is KafkaException kafka ? ErrorText.Of(kafka.Error, settings.Topic, settings.GroupId) : failure.Message);
         }
     }
 

@@ -41,7 +41,7 @@ internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, 
         }
 
         return topic.Error.IsError
-            ? $"topic {settings.Topic}: {topic.Error.Reason}"
+            ? ErrorText.Of(topic.Error, settings.Topic, settings.GroupId)
             : topic.Partitions.FirstOrDefault(partition => partition.Leader < 0) is { } leaderless
                 ? $"{settings.Topic}[{leaderless.PartitionId}] has no leader"
                 : null;
