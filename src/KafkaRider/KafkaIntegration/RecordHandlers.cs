@@ -145,37 +145,19 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
 
     private async Task ConsumeAsync(List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> records, int attemptsBefore, CancellationToken abort)
     {
-        if (records.Count == 0)
+        if (records.Count == 0 || await AttemptAsync(records, abort).ConfigureAwait(false) is not var (attempts, failure))
         {
             return;
         }
 
-        // The batch goes by the context of its last record, as in core.
-        var last = records[^1].Context;
-        int attempts;
-        try
+        attempts += attemptsBefore;
+        if (records.Count == 1)
         {
-            using var registration = abort.UnsafeRegister(state => ((BaseReceiveContext)state!).Cancel(), last);
-            await pipe.Send(BatchOf(records, last)).ConfigureAwait(false);
-            await last.ReceiveCompleted.ConfigureAwait(false);
-            Interlocked.Add(ref handled, records.Count);
-            KafkaMetrics.CountHandled(settings, records.Count, last.TakeAttempts());
+            await deadLetters.PutAsync(records[0].Record, DeadLetterStage.Consume, attempts, failure, abort).ConfigureAwait(false);
             return;
         }
-        catch (Exception exception) when (!abort.IsCancellationRequested)
-        {
-            attempts = last.TakeAttempts();
-            KafkaMetrics.CountHandled(settings, records: 0, attempts);
-            attempts += attemptsBefore;
-            if (records.Count == 1)
-            {
-                await deadLetters.PutAsync(records[0].Record, DeadLetterStage.Consume, attempts, exception, abort).ConfigureAwait(false);
-                return;
-            }
 
-            KafkaLog.BatchSplit(context.LogContext.Logger, settings.Topic, settings.GroupId, records.Count, exception.Message);
-        }
-
+        KafkaLog.BatchSplit(context.LogContext.Logger, settings.Topic, settings.GroupId, records.Count, failure.Message);
         var half = records.Count / 2;
         await ConsumeAsync(records[..half], attempts, abort).ConfigureAwait(false);
 
@@ -184,6 +166,32 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         using var again = new RecordContext<TKey, TValue>(rest[^1].Record, settings.GroupId, reader, context);
         rest[^1] = (rest[^1].Record, again);
         await ConsumeAsync(rest, attempts, abort).ConfigureAwait(false);
+    }
+
+    /// <returns>Why it failed, and after how many attempts; none: it did not.</returns>
+    private async Task<(int Attempts, Exception Failure)?> AttemptAsync(
+        List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> records, CancellationToken abort)
+    {
+        using var spans = BatchSpans.Start(settings, records.Select(record => record.Context));
+
+        // The batch goes by the context of its last record, as in core.
+        var last = records[^1].Context;
+        try
+        {
+            using var registration = abort.UnsafeRegister(state => ((BaseReceiveContext)state!).Cancel(), last);
+            await pipe.Send(BatchOf(records, last)).ConfigureAwait(false);
+            await last.ReceiveCompleted.ConfigureAwait(false);
+            Interlocked.Add(ref handled, records.Count);
+            KafkaMetrics.CountHandled(settings, records.Count, last.TakeAttempts());
+            return null;
+        }
+        catch (Exception exception) when (!abort.IsCancellationRequested)
+        {
+            spans?.Fail(exception);
+            var attempts = last.TakeAttempts();
+            KafkaMetrics.CountHandled(settings, records: 0, attempts);
+            return (attempts, exception);
+        }
     }
 
     private static MessageConsumeContext<Batch<TValue>> BatchOf(

@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using MassTransit.Logging;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>
+/// The spans of a batch: one of its own, which what the consumer does belongs to, and one for each record, in the trace of its producer and
+/// linked with the batch. A record that passes alone has those of MassTransit's core.
+/// </summary>
+internal sealed class BatchSpans : IDisposable
+{
+    // Whoever listens to MassTransit hears these too.
+    private static readonly ActivitySource Source = new(DiagnosticHeaders.DefaultListenerName);
+
+    private readonly List<Activity> records = [];
+    private readonly Activity? batch;
+
+    private BatchSpans(TopicEndpointSettings settings, IEnumerable<ReceiveContext> contexts)
+    {
+        List<ActivityContext> producers = [.. contexts.Select(ProducerOf)];
+        var named = producers.Where(producer => producer != default).Select(producer => new ActivityLink(producer)).ToList();
+        batch = Start($"{settings.GroupId} receive", settings, parent: default, named);
+        batch?.SetTag("messaging.batch.message_count", producers.Count);
+        ActivityLink[] whole = batch is null ? [] : [new ActivityLink(batch.Context)];
+        foreach (var producer in producers)
+        {
+            if (Start($"{settings.GroupId} process", settings, producer, whole) is { } record)
+            {
+                records.Add(record);
+            }
+        }
+
+        Activity.Current = batch;
+    }
+
+    public static BatchSpans? Start(TopicEndpointSettings settings, IEnumerable<ReceiveContext> contexts) =>
+        Source.HasListeners() ? new BatchSpans(settings, contexts) : null;
+
+    public void Fail(Exception exception)
+    {
+        batch?.AddException(exception);
+        batch?.SetStatus(ActivityStatusCode.Error, exception.Message);
+        records.ForEach(record => record.SetStatus(ActivityStatusCode.Error, exception.Message));
+    }
+
+    public void Dispose()
+    {
+        records.ForEach(record => record.Stop());
+        batch?.Stop();
+    }
+
+    private static Activity? Start(string name, TopicEndpointSettings settings, ActivityContext parent, IEnumerable<ActivityLink> links)
+    {
+        var activity = Source.CreateActivity(name, ActivityKind.Consumer, parent, tags: null, links);
+        activity?.SetTag("messaging.system", "kafka");
+        activity?.SetTag("messaging.destination.name", settings.Topic);
+        activity?.SetTag("messaging.consumer.group.name", settings.GroupId);
+        return activity?.Start();
+    }
+
+    private static ActivityContext ProducerOf(ReceiveContext context) =>
+        context.TransportHeaders.TryGetHeader(DiagnosticHeaders.ActivityId, out var parent)
+        && ActivityContext.TryParse(parent as string, context.TransportHeaders.Get<string>(WireHeaders.TraceState), isRemote: true, out var producer)
+            ? producer
+            : default;
+}

@@ -1,0 +1,107 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Confluent.Kafka;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.RiderTests;
+
+/// <summary>What a batch shows of itself, and what ends it.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class RiderBatchTests
+{
+    private const int Limit = 100;
+
+    private readonly ConcurrentQueue<string[]> consumed = new();
+    private KafkaServer kafka = null!;
+    private string topic = null!;
+
+    [SetUp]
+    public async Task CreateTopicAsync()
+    {
+        kafka = await SharedServers.Kafka;
+        topic = await TestTopics.CreateAsync(kafka);
+    }
+
+    [Test]
+    public async Task EveryRecordOfABatchHasASpanInTheTraceOfItsProducer()
+    {
+        ConcurrentQueue<Activity> ended = new();
+        var (one, other) = (ActivityTraceId.CreateRandom(), ActivityTraceId.CreateRandom());
+
+        // The other tests of this process have no traces.
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = heard => heard.Name == "MassTransit",
+            Sample = (ref ActivityCreationOptions<ActivityContext> options) =>
+                options.Parent.TraceId == one || options.Parent.TraceId == other || (options.Links?.Any(link => link.Context.TraceId == one) ?? false)
+                    ? ActivitySamplingResult.AllDataAndRecorded
+                    : ActivitySamplingResult.None,
+            ActivityStopped = ended.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Traced("1", one), Traced("2", other));
+        await using var bus = await StartAsync();
+        await Eventually.TrueAsync(() => ended.Count(activity => activity.OperationName.EndsWith(" process", StringComparison.Ordinal)) == 2);
+
+        var records = ended.Where(activity => activity.OperationName.EndsWith(" process", StringComparison.Ordinal)).ToList();
+        await Eventually.TrueAsync(() => ended.Any(activity => activity.OperationName.EndsWith(" receive", StringComparison.Ordinal)));
+        var batch = ended.Last(activity => activity.OperationName.EndsWith(" receive", StringComparison.Ordinal));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(records.Select(record => record.TraceId), Is.EquivalentTo(new[] { one, other }));
+            Assert.That(records.Select(record => record.TraceStateString), Is.All.EqualTo("vendor=1"));
+            Assert.That(records.Last().Links.Single().Context, Is.EqualTo(batch.Context));
+            Assert.That(batch.Links.Select(link => link.Context.TraceId), Is.SubsetOf(new[] { one, other }));
+        }
+    }
+
+    [Test]
+    public async Task ABatchIsNotCollectedForLongerThanItsTimeLimit()
+    {
+        const int count = 300;
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Records.Orders(Enumerable.Range(0, count).Select(n => $"{n}")));
+
+        // Next to no time: no batch is full, however many records there are.
+        await using var bus = await StartAsync(TimeSpan.FromTicks(1));
+
+        await Eventually.TrueAsync(() => consumed.Sum(ids => ids.Length) == count);
+        Assert.That(consumed, Has.None.Length.EqualTo(Limit));
+    }
+
+    private static Message<byte[]?, byte[]?> Traced(string id, ActivityTraceId trace)
+    {
+        var record = Records.Order(id, id);
+        record.Headers = new Confluent.Kafka.Headers
+        {
+            { "traceparent", System.Text.Encoding.UTF8.GetBytes($"00-{trace}-b7ad6b7169203331-01") },
+            { "tracestate", "vendor=1"u8.ToArray() },
+        };
+        return record;
+    }
+
+    private Task<RiderBus> StartAsync(TimeSpan? timeLimit = null) => RiderBus.StartAsync(
+        rider =>
+        {
+            rider.AddConsumer<Collecting>(consumer => consumer.Options<BatchOptions>(batch =>
+                batch.SetMessageLimit(Limit).SetTimeLimit(timeLimit ?? TimeSpan.FromSeconds(1))));
+            rider.UsingKafka((context, k) =>
+            {
+                k.Host(kafka.Bootstrap);
+                k.TopicEndpoint<string, Order>(
+                    topic, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint => endpoint.ConfigureConsumer<Collecting>(context));
+            });
+        },
+        services => services.AddSingleton(consumed));
+
+    private sealed class Collecting(ConcurrentQueue<string[]> consumed) : IConsumer<Batch<Order>>
+    {
+        public Task Consume(ConsumeContext<Batch<Order>> context)
+        {
+            consumed.Enqueue([.. context.Message.Select(order => order.Message.OrderId)]);
+            return Task.CompletedTask;
+        }
+    }
+}
