@@ -15,7 +15,8 @@ internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task>
 
     // Only under the gate.
     private readonly Dictionary<RecordKey, Handling> last = new(RecordKey.Comparer);
-    private readonly Queue<Handling> ready = [];
+    private readonly PriorityQueue<Handling, long> ready = new();
+    private long added;
     private int running;
 
     /// <param name="records">What is handled in one go.</param>
@@ -24,6 +25,8 @@ internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task>
         var handling = new Handling(records);
         lock (gate)
         {
+            handling.Place = added++;
+
             // Where all are handled one after the other, they are in order anyway.
             if (limit > 1)
             {
@@ -51,7 +54,8 @@ internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task>
     {
         if (running == limit)
         {
-            ready.Enqueue(handling);
+            // In the order of polling: what is done beyond a record that still waits cannot be committed.
+            ready.Enqueue(handling, handling.Place);
         }
         else
         {
@@ -91,7 +95,7 @@ internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task>
                 ended.Following.FindAll(following => --following.Awaited == 0).ForEach(StartOrQueue);
             }
 
-            if (ready.TryDequeue(out var next))
+            if (ready.TryDequeue(out var next, out _))
             {
                 return next;
             }
@@ -104,6 +108,9 @@ internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task>
     private sealed class Handling(IReadOnlyList<AcceptedRecord> records)
     {
         public IReadOnlyList<AcceptedRecord> Records => records;
+
+        /// <summary>In the order of polling.</summary>
+        public long Place { get; set; }
 
         /// <summary>How many handlings must end before this one may start; only under the gate.</summary>
         public int Awaited { get; set; }

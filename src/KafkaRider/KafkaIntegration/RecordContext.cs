@@ -120,6 +120,9 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
 
     private sealed class RecordMessageContext : MessageContext
     {
+        // Nearly all records of a topic have the same one, and it takes long to read.
+        private static Uri? lastSource;
+
         public RecordMessageContext(RecordContext<TKey, TValue> record)
         {
             Headers = record.TransportHeaders;
@@ -127,7 +130,7 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
             CorrelationId = Id(nameof(CorrelationId));
             ConversationId = Id(nameof(ConversationId));
             InitiatorId = Id(nameof(InitiatorId));
-            SourceAddress = Text(nameof(SourceAddress)) is { } source ? new Uri(source, UriKind.RelativeOrAbsolute) : null;
+            SourceAddress = SourceOf(Text(nameof(SourceAddress)));
             DestinationAddress = record.InputAddress;
             SentTime = record.CheckpointUtcDateTime;
         }
@@ -166,6 +169,12 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
             hash[6] = (byte)((hash[6] & 0x0F) | 0x80);
             hash[8] = (byte)((hash[8] & 0x3F) | 0x80);
             return new Guid(hash[..16], bigEndian: true);
+        }
+
+        private static Uri? SourceOf(string? text)
+        {
+            var last = lastSource;
+            return text is null ? null : last?.OriginalString == text ? last : lastSource = new Uri(text, UriKind.RelativeOrAbsolute);
         }
 
         private string? Text(string key) => Headers.TryGetHeader(key, out var value) ? value as string : null;

@@ -572,6 +572,12 @@ internal sealed class TopicConsumer
 
     private void SignalCommit()
     {
+        // While a commit is on its way, all records signal.
+        if (commitDue.CurrentCount > 0)
+        {
+            return;
+        }
+
         try
         {
             commitDue.Release();

@@ -144,8 +144,18 @@ internal sealed class WireHeaders : IHeadersSerializer, IHeadersDeserializer
 
         public bool TryGetHeader(string key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out object? value)
         {
-            value = headers.FirstOrDefault(header => header.Key == key)?.GetValueBytes() is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
-            return value is not null;
+            // Asked for every record and several keys: without an enumerator.
+            for (var i = 0; i < headers.Count; i++)
+            {
+                if (headers[i].Key == key)
+                {
+                    value = headers[i].GetValueBytes() is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
+                    return value is not null;
+                }
+            }
+
+            value = null;
+            return false;
         }
     }
 }
