@@ -18,6 +18,7 @@ internal sealed class Checkpoint
     private long abandoned = long.MaxValue;
     private long? doneAt;
     private int doneSinceCommit;
+    private int coveredByCommit;
     private bool revoked;
 
     /// <summary>The partition belongs to somebody else: what is queued need not be started.</summary>
@@ -112,6 +113,7 @@ internal sealed class Checkpoint
     {
         lock (gate)
         {
+            coveredByCommit = doneSinceCommit;
             offset = Lowest;
             return offset > committed && offset > 0;
         }
@@ -122,8 +124,11 @@ internal sealed class Checkpoint
         lock (gate)
         {
             committed = Math.Max(committed, offset);
-            doneSinceCommit = 0;
-            doneAt = null;
+
+            // Those done while the commit was on its way count for the next one.
+            doneSinceCommit -= coveredByCommit;
+            coveredByCommit = 0;
+            doneAt = doneSinceCommit > 0 ? Stopwatch.GetTimestamp() : null;
         }
     }
 }
