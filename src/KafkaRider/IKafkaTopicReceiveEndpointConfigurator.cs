@@ -42,7 +42,8 @@ public interface IKafkaTopicReceiveEndpointConfigurator : IReceiveEndpointConfig
     /// <summary>
     /// Where records go that cannot be read or fail after their retries; <c>{topic}</c> stands for the record's topic. Default:
     /// <c>{topic}.dead-letter</c>. <see langword="null"/>: nowhere. Then the record's partition stops at it, uncommitted, the endpoint is degraded and
-    /// says why, and the record is tried again when the partition is assigned anew or the process is started again.
+    /// says why, and the record is tried again when the partition is assigned anew or the process is started again. An endpoint whose topic is a pattern does not
+    /// consume topics of this name.
     /// </summary>
     string? DeadLetterTopic { set; }
 

@@ -206,6 +206,11 @@ internal sealed class TopicConsumer
         config.EnableAutoOffsetStore = false;
         config.EnablePartitionEof = false;
         config.PartitionAssignmentStrategy ??= PartitionAssignmentStrategy.CooperativeSticky;
+        if (settings.Ignored is { } ignored)
+        {
+            config.TopicBlacklist = config.TopicBlacklist is { Length: > 0 } others ? $"{others},{ignored}" : ignored;
+        }
+
         config.TopicMetadataRefreshIntervalMs ??= (int)MetadataRefresh.TotalMilliseconds;
         var builder = new ConsumerBuilder<byte[]?, byte[]?>(config)
             .SetKeyDeserializer(RawBytes.Instance)

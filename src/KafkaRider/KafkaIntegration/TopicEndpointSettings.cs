@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Confluent.Kafka;
 
 namespace MassTransit.KafkaIntegration;
@@ -18,6 +19,14 @@ internal sealed class TopicEndpointSettings(string topic, ConsumerConfig consume
     public string GroupId => ConsumerConfig.GroupId;
 
     public string? DeadLetterTopic { get; set; } = $"{TopicPlaceholder}.dead-letter";
+
+    /// <summary>
+    /// What a pattern must not stand for, as librdkafka writes it: the names of dead-letter topics begin as those of their topics, and what was
+    /// put aside would come back.
+    /// </summary>
+    public string? Ignored => IsPattern && DeadLetterTopic is { } name
+        ? $"^{Regex.Escape(name).Replace(Regex.Escape(TopicPlaceholder), ".+", StringComparison.Ordinal)}$"
+        : null;
 
     public TimeSpan CheckpointInterval { get; set; } = TimeSpan.FromSeconds(1);
 
