@@ -14,6 +14,7 @@ public static class TestTopics
 
     /// <summary>A topic and its dead-letter topic. (The mock cluster gives four partitions, whatever is asked.)</summary>
     /// <param name="maxMessageBytes">Of a batch of records; not on the mock cluster.</param>
+    /// <param name="name">Default: one that no other topic has.</param>
     public static async Task<string> CreateAsync(KafkaServer kafka, int partitions = 1, int? maxMessageBytes = null, string? name = null)
     {
         var topic = name ?? $"test-{Guid.NewGuid():N}";
@@ -22,17 +23,17 @@ public static class TestTopics
         {
             using var producer = Producer(kafka);
             using var client = new DependentAdminClientBuilder(producer.Handle).Build();
-            foreach (var one in names)
+            foreach (var each in names)
             {
-                client.GetMetadata(one, Timeout);
+                client.GetMetadata(each, Timeout);
             }
         }
         else
         {
             using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
-            await admin.CreateTopicsAsync(names.Select(one => new TopicSpecification
+            await admin.CreateTopicsAsync(names.Select(each => new TopicSpecification
             {
-                Name = one,
+                Name = each,
                 NumPartitions = partitions,
                 ReplicationFactor = 1,
                 Configs = maxMessageBytes is { } bytes ? new Dictionary<string, string> { ["max.message.bytes"] = $"{bytes}" } : [],
