@@ -139,6 +139,34 @@ public sealed class RiderProducerTests
         Assert.That(consuming!.TraceId, Is.EqualTo(trace));
     }
 
+    [TestCase("traceparent", "vendor=1")]
+    [TestCase("MT-Activity-Id", null)]
+    public async Task TheStateOfATraceGoesOnWithIt(string header, string? state)
+    {
+        var trace = ActivityTraceId.CreateRandom();
+        string? found = null;
+
+        // The other tests of this process have no traces.
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "MassTransit",
+            Sample = (ref ActivityCreationOptions<ActivityContext> options) =>
+                options.Parent.TraceId == trace ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await StartAsync(_ => { }, consume: _ => found = Activity.Current?.TraceStateString);
+
+        // The state of one trace is none of another that MassTransit's own header names.
+        await PlainAsync(
+            """{"orderId":"1"}""",
+            (header, $"00-{trace}-b7ad6b7169203331-01"),
+            ("traceparent", $"00-{ActivityTraceId.CreateRandom()}-b7ad6b7169203331-01"),
+            ("tracestate", "vendor=1"));
+        await ReceivedAsync();
+
+        Assert.That(found, Is.EqualTo(state));
+    }
+
     [Test]
     public async Task ARecordWithoutAnIdHasTheSameOneAtEveryDelivery()
     {
@@ -170,7 +198,9 @@ public sealed class RiderProducerTests
 
     // A group of its own at each start, so that all records are delivered again.
     private async Task StartAsync(
-        Action<IRiderRegistrationConfigurator> addProducers, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator>? configure = null)
+        Action<IRiderRegistrationConfigurator> addProducers,
+        Action<IRiderRegistrationContext, IKafkaFactoryConfigurator>? configure = null,
+        Action<ConsumeContext<Order>>? consume = null)
     {
         var collection = TestServices.New();
         collection.AddMassTransit(x =>
@@ -186,6 +216,7 @@ public sealed class RiderProducerTests
                     configure?.Invoke(context, k);
                     k.TopicEndpoint<Order>(topic, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint => endpoint.Handler<Order>(context =>
                     {
+                        consume?.Invoke(context);
                         received.Enqueue(context);
                         return Task.CompletedTask;
                     }));
