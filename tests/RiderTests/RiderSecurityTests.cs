@@ -20,16 +20,7 @@ public sealed class RiderSecurityTests
     private SecureKafka kafka = null!;
 
     [OneTimeSetUp]
-    public async Task StartKafkaAsync()
-    {
-        if (await TestServers.StartSecureKafkaAsync() is not { } started)
-        {
-            Assert.Ignore("There is no script beside the repository that runs a secured Kafka.");
-            return;
-        }
-
-        kafka = started;
-    }
+    public async Task StartKafkaAsync() => kafka = await TestServers.StartSecureKafkaAsync();
 
     [OneTimeTearDown]
     public async Task StopKafkaAsync()

@@ -10,6 +10,8 @@ public static class TestTopics
     /// <summary>What a broker takes unless told otherwise; the rider's own producer takes 1,000,000.</summary>
     public const int MaxMessageBytes = 1_048_588;
 
+    private const short BrokersDefault = -1;
+
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
 
     /// <summary>A topic and its dead-letter topic. (The mock cluster gives four partitions, whatever is asked.)</summary>
@@ -23,19 +25,19 @@ public static class TestTopics
         {
             using var producer = Producer(kafka);
             using var client = new DependentAdminClientBuilder(producer.Handle).Build();
-            foreach (var each in names)
+            foreach (var created in names)
             {
-                client.GetMetadata(each, Timeout);
+                client.GetMetadata(created, Timeout);
             }
         }
         else
         {
-            using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
-            await admin.CreateTopicsAsync(names.Select(each => new TopicSpecification
+            using var admin = Admin(kafka);
+            await admin.CreateTopicsAsync(names.Select(created => new TopicSpecification
             {
-                Name = each,
+                Name = created,
                 NumPartitions = partitions,
-                ReplicationFactor = 1,
+                ReplicationFactor = BrokersDefault,
                 Configs = maxMessageBytes is { } bytes ? new Dictionary<string, string> { ["max.message.bytes"] = $"{bytes}" } : [],
             }));
         }
@@ -43,10 +45,11 @@ public static class TestTopics
         return topic;
     }
 
-    public static IProducer<byte[]?, byte[]?> Producer(KafkaServer kafka) =>
-        new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 0, MessageMaxBytes = MaxMessageBytes })
+    public static IProducer<byte[]?, byte[]?> Producer(KafkaServer kafka, int maxMessageBytes = MaxMessageBytes) =>
+        new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = kafka.Bootstrap, LingerMs = 0, MessageMaxBytes = maxMessageBytes })
             .SetKeySerializer(Serializers.ByteArray!)
             .SetValueSerializer(Serializers.ByteArray!)
+            .SetLogHandler((_, _) => { })
             .Build();
 
     public static async Task ProduceAsync(KafkaServer kafka, string topic, params IEnumerable<Message<byte[]?, byte[]?>> messages)
@@ -84,19 +87,40 @@ public static class TestTopics
         return records;
     });
 
-    /// <summary>Committed offsets of the group, summed over the partitions; nothing committed counts as 0.</summary>
-    public static Task<long> CommittedAsync(KafkaServer kafka, string topic, string group) => Task.Run(() =>
+    /// <summary>Committed offsets of the group, summed over the partitions.</summary>
+    public static async Task<long> CommittedAsync(KafkaServer kafka, string topic, string group) =>
+        (await CommittedByPartitionAsync(kafka, topic, group)).Values.Sum();
+
+    /// <summary>Nothing committed counts as 0.</summary>
+    public static Task<Dictionary<int, long>> CommittedByPartitionAsync(KafkaServer kafka, string topic, string group) => Task.Run(() =>
     {
-        using var consumer = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig { BootstrapServers = kafka.Bootstrap, GroupId = group }).Build();
-        return consumer.Committed(PartitionsOf(kafka, topic), Timeout).Sum(offset => Math.Max(0, offset.Offset.Value));
+        using var consumer = Observer(kafka, group);
+        return consumer.Committed(PartitionsOf(kafka, topic), Timeout).ToDictionary(offset => offset.Partition.Value, offset => Math.Max(0, offset.Offset.Value));
     });
 
     public static Task CommittedReachesAsync(KafkaServer kafka, string topic, string group, long count) =>
         Eventually.TrueAsync(async () => await CommittedAsync(kafka, topic, group) >= count, $"{count} records of {topic} committed");
 
+    /// <summary>All that is in the topic is committed.</summary>
+    public static Task NothingIsLeftAsync(KafkaServer kafka, string topic, string group) =>
+        Eventually.TrueAsync(async () => await CommittedAsync(kafka, topic, group) == await CountAsync(kafka, topic), $"all records of {topic} committed");
+
+    /// <summary>How many records were written to the topic.</summary>
+    public static Task<long> CountAsync(KafkaServer kafka, string topic) => Task.Run(() =>
+    {
+        using var consumer = Observer(kafka, "counter");
+        return PartitionsOf(kafka, topic).Sum(partition => consumer.QueryWatermarkOffsets(partition, Timeout).High.Value);
+    });
+
     public static IReadOnlyList<TopicPartition> PartitionsOf(KafkaServer kafka, string topic)
     {
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
+        using var admin = Admin(kafka);
         return [.. admin.GetMetadata(topic, Timeout).Topics[0].Partitions.Select(partition => new TopicPartition(topic, partition.PartitionId))];
     }
+
+    private static IAdminClient Admin(KafkaServer kafka) =>
+        new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).SetLogHandler((_, _) => { }).Build();
+
+    private static IConsumer<Ignore, Ignore> Observer(KafkaServer kafka, string group) =>
+        new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig { BootstrapServers = kafka.Bootstrap, GroupId = group }).SetLogHandler((_, _) => { }).Build();
 }

@@ -5,29 +5,32 @@ using ProductCache.Standalone;
 namespace ProductCache.TestSupport.Servers;
 
 /// <summary>
-/// The script beside the repository and the cluster that it runs: kafka start | stop | destroy, kill | pause | resume 1,
-/// configured by KAFKA_DIR and KAFKA_PORT.
+/// The script beside the repository and the cluster that it runs: kafka start | stop | destroy, kill | pause | resume | restart N, configured by
+/// KAFKA_DIR and KAFKA_PORT.
 /// </summary>
-internal sealed class KafkaScript(string path, int port)
+internal sealed class KafkaScript(string path, int brokers = 1)
 {
-    public const string OnlyBroker = "1";
+    /// <summary>How much further on a controller listens than its broker.</summary>
+    private const int ToController = 100;
 
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
+
+    private readonly int port = TestServer.FreePort(Enumerable.Range(1, brokers - 1).Concat(Enumerable.Range(ToController, brokers)));
 
     public string Path => path;
 
     public string Folder { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"product-cache-kafka-{Guid.NewGuid():N}");
 
-    public string Bootstrap => $"127.0.0.1:{port}";
+    public string Bootstrap => string.Join(",", Enumerable.Range(port, brokers).Select(broker => $"127.0.0.1:{broker}"));
 
-    public async Task KillAsync()
+    public async Task KillAsync(int broker)
     {
-        var broker = await File.ReadAllTextAsync(System.IO.Path.Combine(Folder, OnlyBroker, "pid"));
-        await RunAsync("kill", OnlyBroker);
+        var process = await File.ReadAllTextAsync(System.IO.Path.Combine(Folder, $"{broker}", "pid"));
+        await RunAsync("kill", $"{broker}");
 
         // Until then a start would take it for one that runs.
         await Retry.UntilAsync(
-            () => Directory.Exists($"/proc/{broker.Trim()}") ? throw new TimeoutException("not yet") : Task.CompletedTask,
+            () => Directory.Exists($"/proc/{process.Trim()}") ? throw new TimeoutException("not yet") : Task.CompletedTask,
             failure => failure is TimeoutException,
             Timeout,
             "The end of Kafka");

@@ -157,36 +157,6 @@ internal sealed class MachineKafka : KafkaServer
     }
 }
 
-/// <summary>A broker that the script beside the repository runs.</summary>
-internal sealed class ScriptedKafka : KafkaServer
-{
-    private readonly KafkaScript script;
-
-    private ScriptedKafka(KafkaScript script)
-        : base($"Kafka of {script.Path}") => this.script = script;
-
-    public override string Bootstrap => script.Bootstrap;
-
-    public static async Task<ScriptedKafka> LaunchAsync(string path)
-    {
-        var kafka = new ScriptedKafka(new KafkaScript(path, FreePort()));
-        await kafka.StartAsync();
-        return kafka;
-    }
-
-    public override Task StartAsync() => script.RunAsync("start");
-
-    public override Task StopAsync() => script.RunAsync("stop");
-
-    public override Task KillAsync() => script.KillAsync();
-
-    public override Task PauseAsync() => script.RunAsync("pause", KafkaScript.OnlyBroker);
-
-    public override Task ResumeAsync() => script.RunAsync("resume", KafkaScript.OnlyBroker);
-
-    public override ValueTask DisposeAsync() => new(script.RunAsync("destroy"));
-}
-
 internal sealed class MockKafka : KafkaServer
 {
     private readonly EmbeddedKafka cluster = new(Topics.All);

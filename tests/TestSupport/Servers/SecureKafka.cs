@@ -52,7 +52,7 @@ public sealed class SecureKafka : KafkaServer
 
     internal static async Task<SecureKafka> LaunchAsync(string path)
     {
-        var kafka = new SecureKafka(new KafkaScript(path, FreePort()));
+        var kafka = new SecureKafka(new KafkaScript(path));
         await kafka.StartAsync();
         return kafka;
     }

@@ -36,12 +36,13 @@ public abstract class TestServer(string description) : IAsyncDisposable
     /// Not one that the system would choose: connections of clients come from those, and one of them would have the port by
     /// the time its server starts, or starts again.
     /// </summary>
-    public static int FreePort()
+    /// <param name="further">How much further on a server listens too.</param>
+    public static int FreePort(params IEnumerable<int> further)
     {
         while (true)
         {
             var port = Random.Shared.Next(FirstPort, LastPort);
-            if (PortsGiven.TryAdd(port, true) && Ports.IsFree(port))
+            if (further.Prepend(0).All(distance => PortsGiven.TryAdd(port + distance, true) && Ports.IsFree(port + distance)))
             {
                 return port;
             }
@@ -68,6 +69,15 @@ public abstract class KafkaServer(string description) : TestServer(description)
 
     /// <summary>What clients have to set beside the address.</summary>
     public virtual IReadOnlyDictionary<string, string> ClientSettings { get; } = new Dictionary<string, string>();
+
+    /// <summary>Ends the test as skipped, not as passed, where only a part of Kafka is there.</summary>
+    public void RequireReal()
+    {
+        if (ClientSettings.Count > 0)
+        {
+            Assert.Ignore($"{Description} is not a real Kafka.");
+        }
+    }
 
     /// <summary>Ends it without any goodbye, where it can be stopped at all.</summary>
     public virtual Task KillAsync() => throw new NotSupportedException();

@@ -30,13 +30,14 @@ public static class TestServers
         : await Containers.Value ? await ContainerKafka.LaunchAsync()
         : Mode == "mock" ? new MockKafka()
         : Variable("KAFKA_HOME") is { } home ? await MachineKafka.LaunchAsync(home)
-        : FindScript() is { } script ? await ScriptedKafka.LaunchAsync(script)
+        : FindScript() is { } script ? await ScriptedKafka.LaunchAsync(script, brokers: 1)
         : new MockKafka());
 
-    /// <summary>A cluster of its own with TLS, logins and grants.</summary>
-    /// <returns>None: there is no script beside the repository, or it is not wanted.</returns>
-    public static async Task<SecureKafka?> StartSecureKafkaAsync() =>
-        Mode != "mock" && FindScript() is { } script ? Announce(await SecureKafka.LaunchAsync(script)) : null;
+    /// <summary>Three brokers for the caller alone. Ends the test as skipped where no script can run them.</summary>
+    public static async Task<ScriptedKafka> StartKafkaClusterAsync() => Announce(await ScriptedKafka.LaunchAsync(RequireScript(), brokers: 3));
+
+    /// <summary>A broker for the caller alone, with TLS, logins and grants. Ends the test as skipped where no script can run it.</summary>
+    public static async Task<SecureKafka> StartSecureKafkaAsync() => Announce(await SecureKafka.LaunchAsync(RequireScript()));
 
     // Test hosts swallow their standard output; what the adapter takes for a warning reaches the console.
     private static T Announce<T>(T server)
@@ -44,6 +45,17 @@ public static class TestServers
     {
         TestContext.Error.WriteLine($"Test server: {server.Description}");
         return server;
+    }
+
+    private static string RequireScript()
+    {
+        if (Mode == "mock" || FindScript() is not { } script)
+        {
+            Assert.Ignore("Only the script beside the repository, ../shared/kafka/kafka, runs several brokers, or secured ones.");
+            throw new InvalidOperationException();
+        }
+
+        return script;
     }
 
     private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;

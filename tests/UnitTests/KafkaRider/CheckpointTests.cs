@@ -133,8 +133,22 @@ public sealed class CheckpointTests
 
         Assert.That(checkpoint.Done(1), Is.EqualTo(1));
         Assert.That(checkpoint.Done(2), Is.EqualTo(2));
+        Assert.That(Committable(), Is.EqualTo(3));
         checkpoint.Committed(3);
         Assert.That(checkpoint.Done(3), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void WhatIsDoneWhileACommitIsOnItsWayCountsForTheNextOne()
+    {
+        Begin(1, 2, 3);
+        Done(1);
+        Assert.That(Committable(), Is.EqualTo(2));
+
+        Done(2);
+        checkpoint.Committed(2);
+
+        Assert.That(checkpoint.Done(3), Is.EqualTo(2));
     }
 
     [Test]
