@@ -5,7 +5,7 @@ namespace MassTransit;
 
 /// <summary>
 /// Configures one producer. One that sets anything of its client has a client of its own; the others share one. What it does not set is as
-/// for all: idempotent, acknowledged by all replicas in sync, at once, for 10 s.
+/// for all: idempotent, acknowledged by all replicas in sync, at once, for 30 s.
 /// </summary>
 public interface IKafkaProducerConfigurator : ISendObserverConnector, ISendPipelineConfigurator
 {
@@ -45,7 +45,7 @@ public interface IKafkaProducerConfigurator : ISendObserverConnector, ISendPipel
     /// <summary>Default: murmur2_random, as Java clients do.</summary>
     Partitioner? Partitioner { set; }
 
-    /// <summary>How long a record is tried to be acknowledged; default 10 s.</summary>
+    /// <summary>How long a record is tried to be acknowledged; default 30 s.</summary>
     TimeSpan? MessageTimeout { set; }
 
     /// <summary>How long a broker may wait for its replicas; librdkafka's default is 30 s.</summary>

@@ -17,14 +17,21 @@ public sealed class RiderHealthTests
     {
         var kafka = await SharedServers.Kafka;
         var topic = $"test-{Guid.NewGuid():N}";
-        await using var bus = Bus(kafka, topic);
+        ConcurrentQueue<string> handled = new();
+        await using var bus = Bus(kafka, topic, handle: context =>
+        {
+            handled.Enqueue(context.Message.OrderId);
+            return Task.CompletedTask;
+        });
         var starting = bus.StartAsync();
 
         await Eventually.TrueAsync(() => DescriptionOf(bus, topic) == $"topic {topic} does not exist");
         Assert.That(bus.Health().Status, Is.Not.EqualTo(BusHealthStatus.Healthy));
 
         await TestTopics.CreateAsync(kafka, name: topic);
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders("1"));
         await starting;
+        await Eventually.TrueAsync(() => handled.Contains("1"));
         await Eventually.TrueAsync(() => bus.Health().Status == BusHealthStatus.Healthy);
     }
 

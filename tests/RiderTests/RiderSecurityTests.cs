@@ -301,7 +301,7 @@ public sealed class RiderSecurityTests
                 x.UsingInMemory();
                 x.AddRider(rider =>
                 {
-                    rider.AddProducer<string, Order>(place.Topic);
+                    rider.AddProducer<string, Order>(place.Topic, new ProducerConfig { MessageTimeoutMs = 5_000 });
                     rider.UsingKafka(settings, (_, k) =>
                     {
                         connect(k);

@@ -471,7 +471,7 @@ public sealed class RiderTests
             x.UsingInMemory();
             x.AddRider(rider =>
             {
-                rider.AddProducer<string, Order>(topic);
+                rider.AddProducer<string, Order>(topic, new ProducerConfig { MessageTimeoutMs = 3_000 });
                 rider.UsingKafka((_, k) => k.Host("127.0.0.1:1"));
             });
         });

@@ -9,8 +9,10 @@ namespace MassTransit.KafkaIntegration;
 /// </summary>
 internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, Action<string>? statistics, IHostConfiguration host)
 {
-    /// <summary>How long librdkafka tries to get a record acknowledged.</summary>
-    public static readonly TimeSpan MessageTimeout = TimeSpan.FromSeconds(10);
+    /// <summary>
+    /// How long librdkafka tries to get a record acknowledged. A broker that died is missed after 9 s, unless its cluster says otherwise; then another one leads.
+    /// </summary>
+    public static readonly TimeSpan MessageTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a stop waits for records that are on their way.</summary>
     public static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);

@@ -1,4 +1,3 @@
-using System.Text;
 using Confluent.Kafka;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -64,6 +63,5 @@ public sealed class ClusterOutageTests
     public Task AConsumerThatStartedWithoutBrokersConsumesOnceTheyCome() =>
         Eventually.TrueAsync(() => meanwhile.Handled.Distinct().Count() == 200);
 
-    private static IEnumerable<Message<byte[]?, byte[]?>> Orders(int first, int count) => Enumerable.Range(first, count).Select(number =>
-        new Message<byte[]?, byte[]?> { Key = Encoding.UTF8.GetBytes($"{number}"), Value = Encoding.UTF8.GetBytes($$"""{ "orderId": "{{number}}" }""") });
+    private static IEnumerable<Message<byte[]?, byte[]?>> Orders(int first, int count) => Records.Orders(Enumerable.Range(first, count).Select(number => $"{number}"));
 }

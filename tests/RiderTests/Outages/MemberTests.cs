@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using Confluent.Kafka;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -58,7 +57,7 @@ public sealed class MemberTests
     {
         var topic = await TestTopics.CreateAsync(kafka, Partitions);
         string[] ids = [.. Enumerable.Range(0, 300).Select(number => $"{number}")];
-        await TestTopics.ProduceAsync(kafka, topic, ids.Select(Order));
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders(ids));
         await using var killed = new ConsumerProcess(kafka, topic, group, hangAt: "150");
 
         await Eventually.TrueAsync(() => killed.Hangs);
@@ -82,7 +81,7 @@ public sealed class MemberTests
     {
         var topic = await TestTopics.CreateAsync(kafka, Partitions);
         string[] ids = [.. Enumerable.Range(0, 300).Select(number => $"{number}")];
-        await TestTopics.ProduceAsync(kafka, topic, ids.Select(Order));
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders(ids));
         await using var ended = new ConsumerProcess(kafka, topic, group);
         await Eventually.TrueAsync(() => ended.Handled.Count > 50);
         await ended.StopAsync();
@@ -95,23 +94,4 @@ public sealed class MemberTests
         Assert.That(ended.Handled.Concat(next.Handled).Select(order => order.Id), Is.EquivalentTo(ids));
         Assert.That(await TestTopics.CommittedAsync(kafka, topic, group), Is.EqualTo(ids.Length));
     }
-
-    [Test]
-    public async Task ATopicThatIsCreatedAfterTheStartIsConsumed()
-    {
-        var topic = $"test-{Guid.NewGuid():N}";
-        var starting = RiderApplication.StartAsync(kafka, topic, group);
-
-        // It has asked for the topic in vain; but nobody can be asked whether it did.
-        await Task.Delay(TimeSpan.FromSeconds(5));
-        Assert.That(starting.IsCompleted, Is.False);
-        await TestTopics.CreateAsync(kafka, Partitions, name: topic);
-        await TestTopics.ProduceAsync(kafka, topic, Order("1"));
-
-        await using var application = await starting;
-        await Eventually.TrueAsync(() => application.Handled.Contains("1"));
-    }
-
-    private static Message<byte[]?, byte[]?> Order(string id) =>
-        new() { Key = Encoding.UTF8.GetBytes(id), Value = Encoding.UTF8.GetBytes($$"""{ "orderId": "{{id}}" }""") };
 }

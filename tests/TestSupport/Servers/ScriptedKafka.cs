@@ -8,11 +8,6 @@ namespace ProductCache.TestSupport.Servers;
 /// </summary>
 public sealed class ScriptedKafka : KafkaServer
 {
-    /// <summary>
-    /// Of several brokers one that is gone is missed after 3 s. By default it is 9 s, and the rider's producer gives up after 10.
-    /// </summary>
-    private static readonly string[] ClusterOptions = ["-o", "broker.session.timeout.ms=3000", "-o", "broker.heartbeat.interval.ms=500"];
-
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
 
     private readonly KafkaScript script;
@@ -39,7 +34,7 @@ public sealed class ScriptedKafka : KafkaServer
         return kafka;
     }
 
-    public override Task StartAsync() => script.RunAsync("start", ["--brokers", $"{brokers}", .. brokers == 1 ? [] : ClusterOptions]);
+    public override Task StartAsync() => script.RunAsync("start", "--brokers", $"{brokers}");
 
     public override Task StopAsync() => script.RunAsync("stop");
 

@@ -1,0 +1,84 @@
+using MassTransit;
+using MassTransit.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using ProductCache.RiderTests.UserCode;
+using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.RiderTests;
+
+/// <summary>MassTransit's test harness sees what a rider produces and consumes.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+public sealed class RiderHarnessTests
+{
+    private ServiceProvider services = null!;
+    private ITestHarness harness = null!;
+
+    [TearDown]
+    public async Task StopAsync()
+    {
+        await harness.Stop();
+        await services.DisposeAsync();
+    }
+
+    [Test]
+    public async Task ItSeesWhatIsProducedAndWhatIsConsumedByWhom()
+    {
+        await StartAsync<RecordingConsumer<Order>>();
+        await ProduceAsync("1");
+
+        Assert.That(await harness.Sent.Any<Order>(sent => sent.Context.Message.OrderId == "1"), Is.True);
+        Assert.That(await harness.Consumed.Any<Order>(received => received.Context.Message.OrderId == "1" && received.Exception is null), Is.True);
+        Assert.That(await harness.GetConsumerHarness<RecordingConsumer<Order>>().Consumed.Any<Order>(), Is.True);
+    }
+
+    [Test]
+    public async Task ItSeesWithWhatAConsumerFailed()
+    {
+        await StartAsync<FailingConsumer>();
+        await ProduceAsync("1");
+
+        Assert.That(await harness.Consumed.Any<Order>(received => received.Exception is InvalidOperationException), Is.True);
+        Assert.That(await harness.GetConsumerHarness<FailingConsumer>().Consumed.Any<Order>(received => received.Exception is not null), Is.True);
+    }
+
+    // One consumer only: of a message the harness remembers what became of it first.
+    private async Task StartAsync<TConsumer>()
+        where TConsumer : class, IConsumer<Order>
+    {
+        var kafka = await SharedServers.Kafka;
+        var topic = await TestTopics.CreateAsync(kafka);
+        var collection = TestServices.New();
+        collection.AddSingleton<Deliveries>();
+        collection.AddMassTransitTestHarness(x =>
+        {
+            x.DisableUsageTelemetry();
+            x.SetTestTimeouts(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(60));
+            x.AddRider(rider =>
+            {
+                rider.AddConsumer<TConsumer>();
+
+                // The harness of a consumer of the bus is there without this, that of a consumer of a rider is not.
+                rider.AddConsumerContainerTestHarness<TConsumer>();
+                rider.AddProducer<string, Order>(topic);
+                rider.UsingKafka((context, k) =>
+                {
+                    k.Host(kafka.Bootstrap);
+                    k.TopicEndpoint<string, Order>(topic, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint =>
+                        endpoint.ConfigureConsumer<TConsumer>(context));
+                });
+            });
+        });
+        services = collection.BuildServiceProvider();
+        harness = services.GetTestHarness();
+        await harness.Start();
+    }
+
+    private Task ProduceAsync(string id) =>
+        harness.Scope.ServiceProvider.GetRequiredService<ITopicProducer<string, Order>>().Produce(id, new Order { OrderId = id });
+
+    private sealed class FailingConsumer : IConsumer<Order>
+    {
+        public Task Consume(ConsumeContext<Order> context) => throw new InvalidOperationException("It fails.");
+    }
+}
