@@ -14,8 +14,10 @@ namespace ProductCache.RiderTests;
 /// - values in headers are written in the invariant culture, where the package takes the current one;
 /// - traceparent and tracestate are there, beside MT-Activity-Id.
 /// </summary>
+[TestFixture(KafkaKind.Broker)]
+[TestFixture(KafkaKind.Mock)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class GoldenRecordTests
+public sealed class GoldenRecordTests(KafkaKind kind)
 {
     private static readonly Guid Id = new("6dc3257d-28be-47b5-8d3f-0c9a3f5e7a10");
 
@@ -35,7 +37,7 @@ public sealed class GoldenRecordTests
     [SetUp]
     public async Task StartAsync()
     {
-        kafka = await SharedServers.Kafka;
+        kafka = await kind.StartAsync();
         topic = await TestTopics.CreateAsync(kafka);
         var collection = TestServices.New();
         collection.AddMassTransit(x =>

@@ -3,13 +3,14 @@ using MassTransit.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using ProductCache.RiderTests.UserCode;
 using ProductCache.TestSupport;
-using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.RiderTests;
 
 /// <summary>MassTransit's test harness sees what a rider produces and consumes.</summary>
+[TestFixture(KafkaKind.Broker)]
+[TestFixture(KafkaKind.Mock)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class RiderHarnessTests
+public sealed class RiderHarnessTests(KafkaKind kind)
 {
     private ServiceProvider services = null!;
     private ITestHarness harness = null!;
@@ -46,7 +47,7 @@ public sealed class RiderHarnessTests
     private async Task StartAsync<TConsumer>()
         where TConsumer : class, IConsumer<Order>
     {
-        var kafka = await SharedServers.Kafka;
+        var kafka = await kind.StartAsync();
         var topic = await TestTopics.CreateAsync(kafka);
         var collection = TestServices.New();
         collection.AddSingleton<Deliveries>();

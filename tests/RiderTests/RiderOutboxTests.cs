@@ -6,8 +6,10 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.RiderTests;
 
 /// <summary>What a consumer produces to a topic.</summary>
+[TestFixture(KafkaKind.Broker)]
+[TestFixture(KafkaKind.Mock)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class RiderOutboxTests
+public sealed class RiderOutboxTests(KafkaKind kind)
 {
     private const string Fails = "fails";
     private const string Last = "last";
@@ -21,7 +23,7 @@ public sealed class RiderOutboxTests
     [SetUp]
     public async Task CreateTopicsAsync()
     {
-        kafka = await SharedServers.Kafka;
+        kafka = await kind.StartAsync();
         source = await TestTopics.CreateAsync(kafka);
         target = await TestTopics.CreateAsync(kafka);
     }

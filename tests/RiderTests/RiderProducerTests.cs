@@ -10,8 +10,10 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.RiderTests;
 
 /// <summary>The ways to produce, and what a consumer without keys makes of the records.</summary>
+[TestFixture(KafkaKind.Broker)]
+[TestFixture(KafkaKind.Mock)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class RiderProducerTests
+public sealed class RiderProducerTests(KafkaKind kind)
 {
     private KafkaServer kafka = null!;
     private string topic = null!;
@@ -22,7 +24,7 @@ public sealed class RiderProducerTests
     [SetUp]
     public async Task CreateTopicAsync()
     {
-        kafka = await SharedServers.Kafka;
+        kafka = await kind.StartAsync();
         topic = await TestTopics.CreateAsync(kafka);
         received = new ConcurrentQueue<ConsumeContext<Order>>();
     }

@@ -21,7 +21,7 @@ public static class TestTopics
     {
         var topic = name ?? $"test-{Guid.NewGuid():N}";
         string[] names = [topic, $"{topic}.dead-letter"];
-        if (kafka.ClientSettings.Count > 0)
+        if (kafka.IsMock)
         {
             using var producer = Producer(kafka);
             using var client = new DependentAdminClientBuilder(producer.Handle).Build();

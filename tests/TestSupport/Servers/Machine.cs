@@ -170,6 +170,8 @@ internal sealed class MockKafka : KafkaServer
 
     public override bool CanStop => false;
 
+    public override bool IsMock => true;
+
     public override IReadOnlyDictionary<string, string> ClientSettings => EmbeddedKafka.ClientSettings;
 
     public override Task StartAsync() => throw new NotSupportedException();

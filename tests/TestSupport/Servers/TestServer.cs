@@ -67,6 +67,9 @@ public abstract class KafkaServer(string description) : TestServer(description)
 {
     public abstract string Bootstrap { get; }
 
+    /// <summary>Whether it is librdkafka's mock cluster.</summary>
+    public virtual bool IsMock => false;
+
     /// <summary>What clients have to set beside the address.</summary>
     public virtual IReadOnlyDictionary<string, string> ClientSettings { get; } = new Dictionary<string, string>();
 
