@@ -8,5 +8,5 @@ namespace ProductCache.RiderTests;
 /// <summary>These tests wait for a broker most of their time, so more of them run than there are processors.</summary>
 internal static class Parallelism
 {
-    public const int Workers = 4;
+    public const int Workers = 8;
 }

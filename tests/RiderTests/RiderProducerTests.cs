@@ -110,13 +110,13 @@ public sealed class RiderProducerTests(KafkaKind kind)
         var trace = default(ActivityTraceId);
         using var source = new ActivitySource("Test");
 
-        // The other tests of this process have no traces.
+        // The other tests of this process have traces of their own, or none.
         using var listener = new ActivityListener
         {
             ShouldListenTo = heard => heard.Name == "MassTransit" || heard == source,
             Sample = (ref ActivityCreationOptions<ActivityContext> options) =>
                 options.Source == source || options.Parent.TraceId == trace ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
-            ActivityStarted = activity => consuming = activity.Kind == ActivityKind.Consumer ? activity : consuming,
+            ActivityStarted = activity => consuming = activity.Kind == ActivityKind.Consumer && activity.TraceId == trace ? activity : consuming,
         };
         ActivitySource.AddActivityListener(listener);
         await StartAsync(rider => rider.AddProducer<Order>(topic));
@@ -128,17 +128,18 @@ public sealed class RiderProducerTests(KafkaKind kind)
             activity.TraceStateString = "vendor=1";
             await ProducerAsync<ITopicProducer<Order>>(producer => producer.Produce(new Order { OrderId = "1" }));
             await ReceivedAsync();
-            Assert.That(consuming!.TraceId, Is.EqualTo(activity.TraceId));
+            Assert.That(consuming, Is.Not.Null);
             var record = (await TestTopics.ReadAsync(kafka, topic, 1))[0];
             Assert.That(Header(record, "traceparent"), Does.StartWith($"00-{activity.TraceId}-").And.EqualTo(Header(record, "MT-Activity-Id")));
             Assert.That(Header(record, "tracestate"), Is.EqualTo("vendor=1"));
         }
 
         received.Clear();
+        consuming = null;
         trace = ActivityTraceId.CreateRandom();
         await PlainAsync("""{"orderId":"2"}""", ("traceparent", $"00-{trace}-b7ad6b7169203331-01"));
         await ReceivedAsync();
-        Assert.That(consuming!.TraceId, Is.EqualTo(trace));
+        Assert.That(consuming, Is.Not.Null);
     }
 
     [TestCase("traceparent", "vendor=1")]
@@ -148,7 +149,7 @@ public sealed class RiderProducerTests(KafkaKind kind)
         var trace = ActivityTraceId.CreateRandom();
         string? found = null;
 
-        // The other tests of this process have no traces.
+        // The other tests of this process have traces of their own, or none.
         using var listener = new ActivityListener
         {
             ShouldListenTo = source => source.Name == "MassTransit",

@@ -346,6 +346,7 @@ public sealed class RiderTests(KafkaKind kind)
     [Test]
     public async Task ASecondMemberTakesItsShareAndNothingIsLostWhenItLeaves()
     {
+        kind.RequireBroker("waits seconds before each rebalance");
         var shared = await TestTopics.CreateAsync(kafka, partitions: 4);
         var ids = Enumerable.Range(0, 600).Select(n => $"{n}").ToList();
         ConcurrentDictionary<string, int> handled = new();
@@ -371,6 +372,7 @@ public sealed class RiderTests(KafkaKind kind)
     [Test]
     public async Task AMemberThatIsPausedGoesOnWithWhatItHasWhenAnotherOneComesAndLeaves()
     {
+        kind.RequireBroker("waits seconds before each rebalance");
         var shared = await TestTopics.CreateAsync(kafka, partitions: 4);
         ConcurrentDictionary<string, int> handled = new();
         Func<ConsumeContext<Order>, Task> handleSlowly = async context =>
