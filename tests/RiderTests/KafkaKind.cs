@@ -26,7 +26,7 @@ internal static class KafkaKinds
         var kafka = await SharedServers.Kafka;
         if (kafka.IsMock)
         {
-            Assert.Ignore("There is no broker here; the same test has run on the mock cluster.");
+            Assert.Ignore("There is no broker here, only the mock cluster.");
         }
 
         return kafka;
