@@ -34,9 +34,9 @@ internal sealed class RiderBus : IAsyncDisposable
         return started;
     }
 
-    public async Task StartAsync()
+    public async Task StartAsync(TimeSpan? patienceOfStart = null)
     {
-        using var patience = new CancellationTokenSource(Patience);
+        using var patience = new CancellationTokenSource(patienceOfStart ?? Patience);
         await bus.StartAsync(patience.Token);
     }
 

@@ -1,7 +1,5 @@
 using Confluent.Kafka;
 using MassTransit;
-using Microsoft.Extensions.DependencyInjection;
-using ProductCache.TestSupport;
 
 namespace ProductCache.RiderTests;
 
@@ -11,25 +9,27 @@ public sealed class RiderWithoutBrokerTests
     [Test]
     public async Task AProduceThatNoBrokerAcknowledgesFails()
     {
-        var collection = TestServices.New();
-        collection.AddMassTransit(x =>
+        await using var bus = await RiderBus.StartAsync(rider =>
         {
-            x.DisableUsageTelemetry();
-            x.UsingInMemory();
-            x.AddRider(rider =>
-            {
-                rider.AddProducer<string, Order>("any");
-                rider.UsingKafka((_, k) => k.Host("127.0.0.1:1"));
-            });
+            rider.AddProducer<string, Order>("any", new ProducerConfig { MessageTimeoutMs = 3_000 });
+            rider.UsingKafka((_, k) => k.Host("127.0.0.1:1"));
         });
-        await using var services = collection.BuildServiceProvider();
-        var bus = services.GetRequiredService<IBusControl>();
-        await bus.StartAsync();
-        await using var scope = services.CreateAsyncScope();
-        var producer = scope.ServiceProvider.GetRequiredService<ITopicProducer<string, Order>>();
 
-        var failure = Assert.ThrowsAsync<ProduceException<byte[]?, byte[]?>>(() => producer.Produce("1", new Order { OrderId = "1" }));
+        var failure = Assert.ThrowsAsync<ProduceException<byte[]?, byte[]?>>(() =>
+            bus.InScopeAsync<ITopicProducer<string, Order>>(producer => producer.Produce("1", new Order { OrderId = "1" })));
+
         Assert.That(failure!.Error.Code, Is.EqualTo(ErrorCode.Local_MsgTimedOut));
-        await bus.StopAsync();
+    }
+
+    [Test]
+    public async Task AStartThatIsGivenUpEnds()
+    {
+        await using var bus = new RiderBus(rider => rider.UsingKafka((_, k) =>
+        {
+            k.Host("127.0.0.1:1");
+            k.TopicEndpoint<string, Order>("any", "group", endpoint => endpoint.Handler<Order>(_ => Task.CompletedTask));
+        }));
+
+        Assert.That(() => bus.StartAsync(TimeSpan.FromSeconds(1)), Throws.InstanceOf<OperationCanceledException>());
     }
 }

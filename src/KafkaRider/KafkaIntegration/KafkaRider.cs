@@ -132,7 +132,7 @@ internal sealed class KafkaRider : IKafkaRider
         }
 
         reference.Started(this);
-        return new Handle(this, endpoints.StartEndpoints(cancellationToken));
+        return new Handle(this, endpoints.StartEndpoints(cancellationToken), cancellationToken);
     }
 
     private static string NameOf(Uri inputAddress) => inputAddress.AbsolutePath;
@@ -144,15 +144,29 @@ internal sealed class KafkaRider : IKafkaRider
         return client;
     }
 
-    private sealed class Handle(KafkaRider rider, HostReceiveEndpointHandle[] started) : RiderHandle
+    private sealed class Handle : RiderHandle
     {
-        public Task Ready { get; } = Task.WhenAll(started.Select(endpoint => endpoint.Ready));
+        private readonly KafkaRider rider;
+        private readonly CancellationTokenSource givenUp;
+
+        public Handle(KafkaRider rider, HostReceiveEndpointHandle[] started, CancellationToken cancellationToken)
+        {
+            this.rider = rider;
+            givenUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+
+            // Core waits for it even when the start was given up or the bus is stopped.
+            Ready = Task.WhenAll(started.Select(endpoint => endpoint.Ready)).WaitAsync(givenUp.Token);
+        }
+
+        public Task Ready { get; }
 
         public async Task StopAsync(CancellationToken cancellationToken)
         {
+            await givenUp.CancelAsync().ConfigureAwait(false);
             await rider.endpoints.StopEndpoints(cancellationToken).ConfigureAwait(false);
             rider.reference.Stopped();
             rider.clients.ForEach(client => client.Close());
+            givenUp.Dispose();
         }
     }
 }
