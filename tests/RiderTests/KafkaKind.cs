@@ -24,11 +24,7 @@ internal static class KafkaKinds
         }
 
         var kafka = await SharedServers.Kafka;
-        if (kafka.IsMock)
-        {
-            Assert.Ignore("There is no broker here, only the mock cluster.");
-        }
-
+        kafka.RequireReal();
         return kafka;
     }
 

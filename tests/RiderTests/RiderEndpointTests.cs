@@ -86,6 +86,9 @@ public sealed class RiderEndpointTests
         await handle.Ready;
         await TestTopics.ProduceAsync(kafka, topic, Records.Orders("1"));
         await Eventually.TrueAsync(() => handled.Count == 1);
+        Assert.That(
+            () => rider.ConnectTopicEndpoint<string, Order>(topic, RiderApplication.Config(group), (_, endpoint) => Handle(endpoint)),
+            Throws.TypeOf<ConfigurationException>());
 
         await handle.StopAsync(CancellationToken.None);
         await TestTopics.ProduceAsync(kafka, topic, Records.Orders("2"));

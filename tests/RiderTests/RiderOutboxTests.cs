@@ -1,5 +1,4 @@
 using MassTransit;
-using Microsoft.Extensions.DependencyInjection;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
@@ -17,8 +16,7 @@ public sealed class RiderOutboxTests(KafkaKind kind)
     private KafkaServer kafka = null!;
     private string source = null!;
     private string target = null!;
-    private ServiceProvider services = null!;
-    private IBusControl bus = null!;
+    private RiderBus? bus;
 
     [SetUp]
     public async Task CreateTopicsAsync()
@@ -31,15 +29,11 @@ public sealed class RiderOutboxTests(KafkaKind kind)
     [TearDown]
     public async Task StopAsync()
     {
-        if (services is null)
+        // None: the test was skipped.
+        if (bus is not null)
         {
-            // It was skipped.
-            return;
+            await bus.DisposeAsync();
         }
-
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await bus.StopAsync(patience.Token);
-        await services.DisposeAsync();
     }
 
     [Test]
@@ -73,56 +67,44 @@ public sealed class RiderOutboxTests(KafkaKind kind)
             Pipe.Execute<KafkaSendContext<string, Order>>(context => (context.ConversationId, context.CorrelationId) = (conversation, correlation)));
 
         var record = (await TestTopics.ReadAsync(kafka, target, 1))[0];
-        var headers = record.Message.Headers.ToDictionary(header => header.Key, header => System.Text.Encoding.UTF8.GetString(header.GetValueBytes()));
-        Assert.That(headers["ConversationId"], Is.EqualTo($"{conversation}"));
-        Assert.That(headers["InitiatorId"], Is.EqualTo($"{correlation}"));
+        Assert.That(record.Header("ConversationId"), Is.EqualTo($"{conversation}"));
+        Assert.That(record.Header("InitiatorId"), Is.EqualTo($"{correlation}"));
     }
 
     private async Task StartAsync(bool outbox)
     {
-        var collection = TestServices.New();
-        collection.AddMassTransit(x =>
+        bus = await RiderBus.StartAsync(rider =>
         {
-            x.DisableUsageTelemetry();
-            x.UsingInMemory();
-            x.AddRider(rider =>
+            rider.AddProducer<string, Order>(target);
+            rider.AddConsumer<Forwarding>();
+            rider.UsingKafka((context, k) =>
             {
-                rider.AddProducer<string, Order>(target);
-                rider.AddConsumer<Forwarding>();
-                rider.UsingKafka((context, k) =>
+                k.Host(kafka.Bootstrap);
+                k.TopicEndpoint<string, Order>(source, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint =>
                 {
-                    k.Host(kafka.Bootstrap);
-                    k.TopicEndpoint<string, Order>(source, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint =>
+                    endpoint.UseMessageRetry(retry => retry.Immediate(2));
+                    if (outbox)
                     {
-                        endpoint.UseMessageRetry(retry => retry.Immediate(2));
-                        if (outbox)
-                        {
-                            endpoint.UseInMemoryOutbox(context);
-                        }
+                        endpoint.UseInMemoryOutbox(context);
+                    }
 
-                        endpoint.ConfigureConsumer<Forwarding>(context);
-                    });
+                    endpoint.ConfigureConsumer<Forwarding>(context);
                 });
             });
         });
-        services = collection.BuildServiceProvider();
-        bus = services.GetRequiredService<IBusControl>();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await bus.StartAsync(patience.Token);
     }
 
     private Task ProduceAsync(params string[] ids) => ProduceAsync(ids, Pipe.Empty<KafkaSendContext<string, Order>>());
 
     // One key, so that the last one is consumed last.
-    private async Task ProduceAsync(string[] ids, IPipe<KafkaSendContext<string, Order>> pipe)
+    private Task ProduceAsync(string[] ids, IPipe<KafkaSendContext<string, Order>> pipe) => bus!.InScopeAsync<ITopicProducerProvider>(async producers =>
     {
-        await using var scope = services.CreateAsyncScope();
-        var producer = scope.ServiceProvider.GetRequiredService<ITopicProducerProvider>().GetProducer<string, Order>(new Uri($"topic:{source}"));
+        var producer = producers.GetProducer<string, Order>(new Uri($"topic:{source}"));
         foreach (var id in ids)
         {
             await producer.Produce("key", new Order { OrderId = id }, pipe);
         }
-    }
+    });
 
     private async Task<IEnumerable<string>> ForwardedUntilLastAsync()
     {

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Text;
 using Confluent.Kafka;
 using MassTransit;
-using Microsoft.Extensions.DependencyInjection;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
@@ -17,8 +16,7 @@ public sealed class RiderProducerTests(KafkaKind kind)
 {
     private KafkaServer kafka = null!;
     private string topic = null!;
-    private ServiceProvider services = null!;
-    private IBusControl bus = null!;
+    private RiderBus? bus;
     private ConcurrentQueue<ConsumeContext<Order>> received = null!;
 
     [SetUp]
@@ -32,15 +30,11 @@ public sealed class RiderProducerTests(KafkaKind kind)
     [TearDown]
     public async Task StopAsync()
     {
-        if (services is null)
+        // None: the test was skipped.
+        if (bus is not null)
         {
-            // It was skipped.
-            return;
+            await bus.DisposeAsync();
         }
-
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await bus.StopAsync(patience.Token);
-        await services.DisposeAsync();
     }
 
     [Test]
@@ -136,8 +130,8 @@ public sealed class RiderProducerTests(KafkaKind kind)
             await ReceivedAsync();
             Assert.That(consuming, Is.Not.Null);
             var record = (await TestTopics.ReadAsync(kafka, topic, 1))[0];
-            Assert.That(Header(record, "traceparent"), Does.StartWith($"00-{activity.TraceId}-").And.EqualTo(Header(record, "MT-Activity-Id")));
-            Assert.That(Header(record, "tracestate"), Is.EqualTo("vendor=1"));
+            Assert.That(record.Header("traceparent"), Does.StartWith($"00-{activity.TraceId}-").And.EqualTo(record.Header("MT-Activity-Id")));
+            Assert.That(record.Header("tracestate"), Is.EqualTo("vendor=1"));
         }
 
         received.Clear();
@@ -211,39 +205,25 @@ public sealed class RiderProducerTests(KafkaKind kind)
         Action<IRiderRegistrationContext, IKafkaFactoryConfigurator>? configure = null,
         Action<ConsumeContext<Order>>? consume = null)
     {
-        var collection = TestServices.New();
-        collection.AddMassTransit(x =>
+        bus = await RiderBus.StartAsync(rider =>
         {
-            x.DisableUsageTelemetry();
-            x.UsingInMemory();
-            x.AddRider(rider =>
+            addProducers(rider);
+            rider.UsingKafka((context, k) =>
             {
-                addProducers(rider);
-                rider.UsingKafka((context, k) =>
+                k.Host(kafka.Bootstrap);
+                configure?.Invoke(context, k);
+                k.TopicEndpoint<Order>(topic, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint => endpoint.Handler<Order>(context =>
                 {
-                    k.Host(kafka.Bootstrap);
-                    configure?.Invoke(context, k);
-                    k.TopicEndpoint<Order>(topic, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint => endpoint.Handler<Order>(context =>
-                    {
-                        consume?.Invoke(context);
-                        received.Enqueue(context);
-                        return Task.CompletedTask;
-                    }));
-                });
+                    consume?.Invoke(context);
+                    received.Enqueue(context);
+                    return Task.CompletedTask;
+                }));
             });
         });
-        services = collection.BuildServiceProvider();
-        bus = services.GetRequiredService<IBusControl>();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await bus.StartAsync(patience.Token);
     }
 
-    private async Task ProducerAsync<T>(Func<T, Task> produceAsync)
-        where T : notnull
-    {
-        await using var scope = services.CreateAsyncScope();
-        await produceAsync(scope.ServiceProvider.GetRequiredService<T>());
-    }
+    private Task ProducerAsync<T>(Func<T, Task> produceAsync)
+        where T : notnull => bus!.InScopeAsync(produceAsync);
 
     private async Task<ConsumeContext<Order>> ReceivedAsync()
     {
@@ -263,9 +243,6 @@ public sealed class RiderProducerTests(KafkaKind kind)
 
         await producer.ProduceAsync(topic, message);
     }
-
-    private static string? Header(ConsumeResult<byte[]?, byte[]?> record, string name) =>
-        record.Message.Headers.TryGetLastBytes(name, out var bytes) ? Encoding.UTF8.GetString(bytes) : null;
 
     /// <summary>Says of every message what it is.</summary>
     private sealed class Stamp<T> : IFilter<SendContext<T>>

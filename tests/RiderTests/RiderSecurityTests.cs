@@ -294,7 +294,11 @@ public sealed class RiderSecurityTests
         private Application(Place place, ClientConfig settings, Action<IKafkaFactoryConfigurator> connect, Predicate<string> fails)
         {
             var collection = new ServiceCollection();
-            collection.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log));
+
+            // MassTransit's log context outlives the container that it was made from, and goes from test to test.
+            var logging = new LoggerFactory([log], new LoggerFilterOptions { MinLevel = LogLevel.Trace });
+            collection.AddSingleton<ILoggerFactory>(logging);
+            collection.AddLogging();
             collection.AddMassTransit(x =>
             {
                 x.DisableUsageTelemetry();
@@ -323,9 +327,7 @@ public sealed class RiderSecurityTests
                 });
             });
             services = collection.BuildServiceProvider();
-
-            // The context of the log flows from test to test.
-            LogContext.ConfigureCurrentLogContext(services.GetRequiredService<ILoggerFactory>());
+            LogContext.ConfigureCurrentLogContext(logging);
             bus = services.GetRequiredService<IBusControl>();
 
             // It ends when the consumer has its partitions.

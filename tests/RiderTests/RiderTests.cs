@@ -94,8 +94,8 @@ public sealed class RiderTests(KafkaKind kind)
             Assert.That(
                 record.Message.Headers.Select(header => header.Key),
                 Is.EquivalentTo(new[] { "MessageId", "ConversationId", "SourceAddress", "DestinationAddress" }));
-            Assert.That(Header(record, "DestinationAddress"), Is.EqualTo($"loopback://localhost/kafka/{topic}"));
-            Assert.That(Guid.TryParseExact(Header(record, "MessageId"), "D", out _), Is.True);
+            Assert.That(record.Header("DestinationAddress"), Is.EqualTo($"loopback://localhost/kafka/{topic}"));
+            Assert.That(Guid.TryParseExact(record.Header("MessageId"), "D", out _), Is.True);
         });
     }
 
@@ -123,7 +123,7 @@ public sealed class RiderTests(KafkaKind kind)
                 endpoint.ConcurrentMessageLimit = 10;
                 endpoint.CheckpointMessageCount = 1;
             });
-        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Orders("first", "slow", "later-1", "later-2"));
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Records.Orders("first", "slow", "later-1", "later-2"));
 
         await Eventually.TrueAsync(() => application.Handled.Count == 3);
         await TestTopics.CommittedReachesAsync(kafka, topic, group, 1);
@@ -144,7 +144,7 @@ public sealed class RiderTests(KafkaKind kind)
             await Task.Yield();
             handled.Add(context.Message.OrderId);
         };
-        await TestTopics.ProduceAsync(kafka, topic, Orders(ids));
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders(ids));
 
         var starts = 0;
         while (handled.Count < count)
@@ -191,13 +191,13 @@ public sealed class RiderTests(KafkaKind kind)
         {
             Assert.That(letter.Message.Key, Is.EqualTo(poison.Key));
             Assert.That(letter.Message.Value, Is.EqualTo(poison.Value));
-            Assert.That(Header(letter, "tenant"), Is.EqualTo("acme"));
-            Assert.That(Header(letter, "dead-letter-stage"), Is.EqualTo(stage));
-            Assert.That(Header(letter, "dead-letter-reason"), Is.Not.Empty);
-            Assert.That(Header(letter, "dead-letter-exception"), Does.EndWith("Exception"));
-            Assert.That(Header(letter, "dead-letter-topic"), Is.EqualTo(topic));
-            Assert.That(Header(letter, "dead-letter-offset"), Is.EqualTo("0"));
-            Assert.That(Header(letter, "dead-letter-group"), Is.EqualTo(group));
+            Assert.That(letter.Header("tenant"), Is.EqualTo("acme"));
+            Assert.That(letter.Header("dead-letter-stage"), Is.EqualTo(stage));
+            Assert.That(letter.Header("dead-letter-reason"), Is.Not.Empty);
+            Assert.That(letter.Header("dead-letter-exception"), Does.EndWith("Exception"));
+            Assert.That(letter.Header("dead-letter-topic"), Is.EqualTo(topic));
+            Assert.That(letter.Header("dead-letter-offset"), Is.EqualTo("0"));
+            Assert.That(letter.Header("dead-letter-group"), Is.EqualTo(group));
         });
     }
 
@@ -224,9 +224,9 @@ public sealed class RiderTests(KafkaKind kind)
             Assert.That(letter.Message.Value, Is.Null);
             Assert.That(letter.Message.Key, inHeaders ? Is.Null : Is.EqualTo(poison.Key));
             Assert.That(letter.Message.Headers.TryGetLastBytes("tenant", out _), Is.Not.EqualTo(inHeaders));
-            Assert.That(Header(letter, "dead-letter-omitted"), Is.EqualTo(omitted));
-            Assert.That(Header(letter, "dead-letter-topic"), Is.EqualTo(topic));
-            Assert.That(Header(letter, "dead-letter-offset"), Is.EqualTo("0"));
+            Assert.That(letter.Header("dead-letter-omitted"), Is.EqualTo(omitted));
+            Assert.That(letter.Header("dead-letter-topic"), Is.EqualTo(topic));
+            Assert.That(letter.Header("dead-letter-offset"), Is.EqualTo("0"));
         });
     }
 
@@ -267,9 +267,9 @@ public sealed class RiderTests(KafkaKind kind)
         {
             Assert.That(attempts, Is.EqualTo(3));
             Assert.That(application.Handled, Is.EqualTo(new[] { "good" }));
-            Assert.That(Header(letter, "dead-letter-stage"), Is.EqualTo("consume"));
-            Assert.That(Header(letter, "dead-letter-reason"), Is.EqualTo("no such customer"));
-            Assert.That(Header(letter, "dead-letter-exception"), Is.EqualTo(typeof(InvalidOperationException).FullName));
+            Assert.That(letter.Header("dead-letter-stage"), Is.EqualTo("consume"));
+            Assert.That(letter.Header("dead-letter-reason"), Is.EqualTo("no such customer"));
+            Assert.That(letter.Header("dead-letter-exception"), Is.EqualTo(typeof(InvalidOperationException).FullName));
             Assert.That(Interlocked.Read(ref counted), Is.EqualTo(1));
         });
     }
@@ -305,7 +305,7 @@ public sealed class RiderTests(KafkaKind kind)
                 handled.Enqueue((context.GetKey<string>()!, int.Parse(context.Message.OrderId, System.Globalization.CultureInfo.InvariantCulture)));
             },
             endpoint => endpoint.ConcurrentMessageLimit = 16);
-        await TestTopics.ProduceAsync(kafka, topic, Enumerable.Range(0, 400).Select(n => Record($"key-{n % 7}", $"{n}")));
+        await TestTopics.ProduceAsync(kafka, topic, Enumerable.Range(0, 400).Select(n => Records.Order($"key-{n % 7}", $"{n}")));
 
         await Eventually.TrueAsync(() => handled.Count == 400);
         foreach (var key in handled.GroupBy(record => record.Key))
@@ -335,7 +335,7 @@ public sealed class RiderTests(KafkaKind kind)
                 endpoint.PrefetchCount = limit;
                 endpoint.ConcurrentMessageLimit = 1_000;
             });
-        await TestTopics.ProduceAsync(kafka, topic, Orders(Enumerable.Range(0, 200).Select(n => $"{n}")));
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders(Enumerable.Range(0, 200).Select(n => $"{n}")));
 
         await Eventually.TrueAsync(() => Volatile.Read(ref running) == limit);
         release.SetResult();
@@ -357,14 +357,14 @@ public sealed class RiderTests(KafkaKind kind)
         };
 
         await using var first = await RiderApplication.StartAsync(kafka, shared, group, handle, endpoint => endpoint.ConcurrentMessageLimit = 8);
-        await TestTopics.ProduceAsync(kafka, shared, Orders(ids.Take(200)));
+        await TestTopics.ProduceAsync(kafka, shared, Records.Orders(ids.Take(200)));
         await using (var second = await RiderApplication.StartAsync(kafka, shared, group, handle, endpoint => endpoint.ConcurrentMessageLimit = 8))
         {
-            await TestTopics.ProduceAsync(kafka, shared, Orders(ids.Skip(200).Take(200)));
+            await TestTopics.ProduceAsync(kafka, shared, Records.Orders(ids.Skip(200).Take(200)));
             await Eventually.TrueAsync(() => !second.Handled.IsEmpty);
         }
 
-        await TestTopics.ProduceAsync(kafka, shared, Orders(ids.Skip(400)));
+        await TestTopics.ProduceAsync(kafka, shared, Records.Orders(ids.Skip(400)));
         await TestTopics.CommittedReachesAsync(kafka, shared, group, ids.Count);
         Assert.That(handled.Keys, Is.EquivalentTo(ids));
     }
@@ -399,7 +399,7 @@ public sealed class RiderTests(KafkaKind kind)
 
         async Task ProduceAsync(int count)
         {
-            await TestTopics.ProduceAsync(kafka, shared, Orders(Enumerable.Range(produced, count).Select(n => $"{n}")));
+            await TestTopics.ProduceAsync(kafka, shared, Records.Orders(Enumerable.Range(produced, count).Select(n => $"{n}")));
             produced += count;
         }
     }
@@ -410,7 +410,7 @@ public sealed class RiderTests(KafkaKind kind)
         ConcurrentQueue<string[]> consumed = new();
         await using var services = BatchApplication<FussyConsumer>(consumed);
         var bus = services.GetRequiredService<IBusControl>();
-        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Orders(Enumerable.Range(0, 20).Select(n => n == 13 ? FussyConsumer.Fault : $"{n}")));
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Records.Orders(Enumerable.Range(0, 20).Select(n => n == 13 ? FussyConsumer.Fault : $"{n}")));
         await bus.StartAsync();
 
         await TestTopics.CommittedReachesAsync(kafka, topic, group, 20);
@@ -422,7 +422,7 @@ public sealed class RiderTests(KafkaKind kind)
             Assert.That(consumed.SelectMany(ids => ids), Is.Unique.And.Exactly(19).Items);
             Assert.That(consumed.Max(ids => ids.Length), Is.GreaterThan(1));
             Assert.That(letters.Select(letter => Encoding.UTF8.GetString(letter.Message.Key!)), Is.EqualTo(new[] { FussyConsumer.Fault }));
-            Assert.That(Header(letters[0], "dead-letter-stage"), Is.EqualTo("consume"));
+            Assert.That(letters[0].Header("dead-letter-stage"), Is.EqualTo("consume"));
         }
     }
 
@@ -433,7 +433,7 @@ public sealed class RiderTests(KafkaKind kind)
         await using var services = BatchApplication<FussyConsumer>(consumed);
         var bus = services.GetRequiredService<IBusControl>();
         Message<byte[]?, byte[]?> unreadable = new() { Key = "bad"u8.ToArray(), Value = "{"u8.ToArray() };
-        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, [.. Orders("1"), unreadable, .. Orders("2")]);
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, [.. Records.Orders("1"), unreadable, .. Records.Orders("2")]);
         await bus.StartAsync();
 
         await TestTopics.CommittedReachesAsync(kafka, topic, group, 3);
@@ -443,7 +443,7 @@ public sealed class RiderTests(KafkaKind kind)
         using (Assert.EnterMultipleScope())
         {
             Assert.That(consumed.SelectMany(ids => ids), Is.EquivalentTo(new[] { "1", "2" }));
-            Assert.That(Header(letters[0], "dead-letter-stage"), Is.EqualTo("deserialize"));
+            Assert.That(letters[0].Header("dead-letter-stage"), Is.EqualTo("deserialize"));
         }
     }
 
@@ -455,9 +455,9 @@ public sealed class RiderTests(KafkaKind kind)
         var bus = services.GetRequiredService<IBusControl>();
         await bus.StartAsync();
 
-        await TestTopics.ProduceAsync(kafka, topic, Orders("alone"));
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders("alone"));
         await Eventually.TrueAsync(() => consumed.Count == 1);
-        await TestTopics.ProduceAsync(kafka, topic, Orders(Enumerable.Range(0, 100).Select(n => $"{n}")));
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders(Enumerable.Range(0, 100).Select(n => $"{n}")));
         await Eventually.TrueAsync(() => consumed.Sum(ids => ids.Length) == 101);
         await bus.StopAsync();
 
@@ -482,14 +482,6 @@ public sealed class RiderTests(KafkaKind kind)
 
     private static TestCaseData Poison(string name, string? value, string stage, params (string, string)[] headers) =>
         new TestCaseData(value, stage, headers).SetArgDisplayNames(name);
-
-    private static string? Header(ConsumeResult<byte[]?, byte[]?> record, string key) =>
-        record.Message.Headers.TryGetLastBytes(key, out var bytes) ? Encoding.UTF8.GetString(bytes) : null;
-
-    private static IEnumerable<Message<byte[]?, byte[]?>> Orders(params IEnumerable<string> ids) => ids.Select(id => Record(id, id));
-
-    private static Message<byte[]?, byte[]?> Record(string key, string id) =>
-        new() { Key = Encoding.UTF8.GetBytes(key), Value = Encoding.UTF8.GetBytes($$"""{ "orderId": "{{id}}" }""") };
 
     private static void InterlockedMax(ref int target, int value)
     {

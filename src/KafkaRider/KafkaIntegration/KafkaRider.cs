@@ -93,8 +93,8 @@ internal sealed class KafkaRider : IKafkaRider
             endpoint.ConnectReceiveEndpointObserver(observer);
         }
 
-        health[endpoint.InputAddress] = configuration.Health;
         endpoints.Add(NameOf(endpoint.InputAddress), endpoint);
+        health[endpoint.InputAddress] = configuration.Health;
     }
 
     public HostReceiveEndpointHandle ConnectTopicEndpoint<TKey, TValue>(

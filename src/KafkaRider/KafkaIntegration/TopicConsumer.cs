@@ -523,6 +523,11 @@ internal sealed class TopicConsumer
                 {
                     health.Failed(exception.Error.Code, ErrorText.Of(exception.Error));
                 }
+                catch (ObjectDisposedException)
+                {
+                    // The client was closed while it was asked.
+                    return;
+                }
             }
             while (await timer.WaitForNextTickAsync(ending).ConfigureAwait(false));
         }
@@ -566,7 +571,7 @@ internal sealed class TopicConsumer
             settings.OffsetsCommitted?.Invoke(new CommittedOffsets(
                 [.. due.Select(commit => new TopicPartitionOffsetError(commit.Offset, new Error(ErrorCode.NoError)))], new Error(ErrorCode.NoError)));
         }
-        catch (AggregateException exception)
+        catch (Exception exception)
         {
             // Whatever it was: what is not committed is delivered again, and the loop that commits must go on.
             var failure = exception.GetBaseException();

@@ -76,7 +76,7 @@ public abstract class KafkaServer(string description) : TestServer(description)
     /// <summary>Ends the test as skipped, not as passed, where only a part of Kafka is there.</summary>
     public void RequireReal()
     {
-        if (ClientSettings.Count > 0)
+        if (IsMock)
         {
             Assert.Ignore($"{Description} is not a real Kafka.");
         }
