@@ -87,6 +87,9 @@ public static class TestTopics
         return records;
     });
 
+    public static async Task<List<ConsumeResult<byte[]?, byte[]?>>> ReadAllAsync(KafkaServer kafka, string topic) =>
+        await ReadAsync(kafka, topic, (int)await CountAsync(kafka, topic));
+
     /// <summary>Committed offsets of the group, summed over the partitions.</summary>
     public static async Task<long> CommittedAsync(KafkaServer kafka, string topic, string group) =>
         (await CommittedByPartitionAsync(kafka, topic, group)).Values.Sum();
