@@ -3,7 +3,6 @@ using System.Net.Mime;
 using System.Text;
 using Confluent.Kafka;
 using MassTransit;
-using Microsoft.Extensions.DependencyInjection;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
@@ -26,7 +25,7 @@ public sealed class GoldenRecordTests(KafkaKind kind)
 
     private KafkaServer kafka = null!;
     private string topic = null!;
-    private ServiceProvider services = null!;
+    private RiderBus? bus;
 
     public enum Colour
     {
@@ -39,30 +38,17 @@ public sealed class GoldenRecordTests(KafkaKind kind)
     {
         kafka = await kind.StartAsync();
         topic = await TestTopics.CreateAsync(kafka);
-        var collection = TestServices.New();
-        collection.AddMassTransit(x =>
-        {
-            x.DisableUsageTelemetry();
-            x.UsingInMemory();
-            x.AddRider(rider => rider.UsingKafka((_, k) => k.Host(kafka.Bootstrap)));
-        });
-        services = collection.BuildServiceProvider();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await services.GetRequiredService<IBusControl>().StartAsync(patience.Token);
+        bus = await RiderBus.StartAsync(rider => rider.UsingKafka((_, k) => k.Host(kafka.Bootstrap)));
     }
 
     [TearDown]
     public async Task StopAsync()
     {
-        if (services is null)
+        // None: the test was skipped.
+        if (bus is not null)
         {
-            // It was skipped.
-            return;
+            await bus.DisposeAsync();
         }
-
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await services.GetRequiredService<IBusControl>().StopAsync(patience.Token);
-        await services.DisposeAsync();
     }
 
     [Test]
@@ -228,11 +214,8 @@ public sealed class GoldenRecordTests(KafkaKind kind)
     // So that they are read in their order.
     private static IPipe<KafkaSendContext<TKey, Golden>> ToOnePartition<TKey>() => Pipe.Execute<KafkaSendContext<TKey, Golden>>(context => context.Partition = 0);
 
-    private async Task ProduceAsync<TKey>(TKey key, IPipe<KafkaSendContext<TKey, Golden>> pipe)
-    {
-        await using var scope = services.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<ITopicProducerProvider>().GetProducer<TKey, Golden>(new Uri($"topic:{topic}")).Produce(key, Message, pipe);
-    }
+    private Task ProduceAsync<TKey>(TKey key, IPipe<KafkaSendContext<TKey, Golden>> pipe) =>
+        bus!.InScopeAsync<ITopicProducerProvider>(producers => producers.GetProducer<TKey, Golden>(new Uri($"topic:{topic}")).Produce(key, Message, pipe));
 
     private async Task<ConsumeResult<byte[]?, byte[]?>> ReadAsync() => (await TestTopics.ReadAsync(kafka, topic, 1))[0];
 

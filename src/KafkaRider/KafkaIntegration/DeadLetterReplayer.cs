@@ -22,16 +22,7 @@ internal sealed class DeadLetterReplayer(ClientSettings client, ProducerClient p
     private async Task<DeadLetterReplay> ReplayOnThisThreadAsync(string topic, DeadLetterReplayOptions options, CancellationToken cancellationToken)
     {
         var config = client.With(new ConsumerConfig { GroupId = options.GroupId ?? $"{topic}.replay", EnableAutoCommit = false });
-        var builder = new ConsumerBuilder<byte[]?, byte[]?>(config)
-            .SetKeyDeserializer(RawBytes.Instance)
-            .SetValueDeserializer(RawBytes.Instance)
-            .SetLogHandler((_, _) => { });
-        if (client.RefreshToken is { } refresh)
-        {
-            builder.SetOAuthBearerTokenRefreshHandler(refresh);
-        }
-
-        using var consumer = builder.Build();
+        using var consumer = client.NewConsumer(config).SetLogHandler((_, _) => { }).Build();
         var result = new DeadLetterReplay(0, 0, 0);
         var looked = 0;
         foreach (var (start, end) in Parts(consumer, topic, options))

@@ -154,6 +154,13 @@ internal sealed class ClientSettings(ClientConfig config)
     /// <inheritdoc cref="With(ProducerConfig)"/>
     public ConsumerConfig With(ConsumerConfig own) => new(Merge(own));
 
+    /// <summary>Of a client that reads bytes, and logs in as all do.</summary>
+    public ConsumerBuilder<byte[]?, byte[]?> NewConsumer(ConsumerConfig config)
+    {
+        var builder = new ConsumerBuilder<byte[]?, byte[]?>(config).SetKeyDeserializer(RawBytes.Instance).SetValueDeserializer(RawBytes.Instance);
+        return RefreshToken is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler(refresh) : builder;
+    }
+
     private Dictionary<string, string> Merge(ClientConfig own)
     {
         Dictionary<string, string> merged = new(Config);

@@ -212,19 +212,12 @@ internal sealed class TopicConsumer
         }
 
         config.TopicMetadataRefreshIntervalMs ??= (int)MetadataRefresh.TotalMilliseconds;
-        var builder = new ConsumerBuilder<byte[]?, byte[]?>(config)
-            .SetKeyDeserializer(RawBytes.Instance)
-            .SetValueDeserializer(RawBytes.Instance)
+        var builder = rider.Settings.Client.NewConsumer(config)
             .SetPartitionsAssignedHandler((_, partitions) => OnAssigned(partitions))
             .SetPartitionsRevokedHandler((consumer, partitions) => { OnRevoked(consumer, partitions, lost: false); })
             .SetPartitionsLostHandler((consumer, partitions) => { OnRevoked(consumer, partitions, lost: true); })
             .SetErrorHandler((_, error) => OnError(error))
             .SetLogHandler((_, message) => KafkaLog.Client(context.LogContext, message));
-        if (rider.Settings.Client.RefreshToken is { } refresh)
-        {
-            builder.SetOAuthBearerTokenRefreshHandler(refresh);
-        }
-
         if (settings.Statistics is { } statistics)
         {
             builder.SetStatisticsHandler((_, text) => statistics(text));
