@@ -48,6 +48,9 @@ internal sealed class RiderBus : IAsyncDisposable
 
     public BusHealthResult Health() => bus.CheckHealth();
 
+    public EndpointHealthResult Health(string topic) =>
+        Health().Endpoints.SingleOrDefault(endpoint => endpoint.Key.Contains(topic, StringComparison.Ordinal)).Value;
+
     public async Task InScopeAsync<T>(Func<T, Task> use)
         where T : notnull
     {

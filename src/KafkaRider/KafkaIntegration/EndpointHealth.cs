@@ -18,6 +18,7 @@ internal sealed class EndpointHealth(TopicEndpointSettings settings)
     private long answering;
     private bool assigned;
     private string? trouble;
+    private bool suspected;
     private string? denied;
     private string? error;
 
@@ -36,9 +37,12 @@ internal sealed class EndpointHealth(TopicEndpointSettings settings)
         Answered(wrong: null);
     }
 
-    /// <summary>The brokers have said how it stands with the topic.</summary>
+    /// <summary>
+    /// The brokers have said how it stands with the topic. They learn of a new topic one after another, so what is wrong is
+    /// told when two answers in a row agree that something is.
+    /// </summary>
     /// <param name="wrong">What is wrong with it; none: nothing.</param>
-    /// <returns>Whether that is news.</returns>
+    /// <returns>Whether something else is told than before.</returns>
     public bool Answered(string? wrong)
     {
         if (IsSilent)
@@ -48,7 +52,9 @@ internal sealed class EndpointHealth(TopicEndpointSettings settings)
         }
 
         Interlocked.Exchange(ref answered, Stopwatch.GetTimestamp());
-        return Interlocked.Exchange(ref trouble, wrong) != wrong;
+        var confirmed = suspected ? wrong : null;
+        suspected = wrong is not null;
+        return Interlocked.Exchange(ref trouble, confirmed) != confirmed;
     }
 
     /// <summary>The client has told of an error.</summary>

@@ -31,12 +31,13 @@ internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, 
                 return $"topic {settings.Topic} does not exist";
             }
 
-            await CreateAsync(settings.Topic, options).ConfigureAwait(false);
+            // The dead-letter topic first: records may come as soon as the other is there.
             if (settings.DeadLetterTopicOf(settings.Topic) is { } deadLetterTopic)
             {
                 await CreateAsync(deadLetterTopic, options).ConfigureAwait(false);
             }
 
+            await CreateAsync(settings.Topic, options).ConfigureAwait(false);
             return $"topic {settings.Topic} did not exist and is being created";
         }
 
