@@ -21,6 +21,72 @@ public interface IKafkaFactoryConfigurator : IRiderFactoryConfigurator, ISendObs
     /// <summary>Acknowledgements that a record needs; default: of all replicas in sync. With fewer, records can be lost and are not idempotent.</summary>
     Acks? Acks { set; }
 
+    /// <summary>The largest request, in bytes; librdkafka's default is 1,000,000.</summary>
+    int? MessageMaxBytes { set; }
+
+    /// <summary>Up to how many bytes a record is copied; librdkafka's default is 65,535.</summary>
+    int? MessageCopyMaxBytes { set; }
+
+    /// <summary>The largest response, in bytes; librdkafka's default is 100,000,000.</summary>
+    int? ReceiveMessageMaxBytes { set; }
+
+    /// <summary>The most requests on their way to one broker; an idempotent producer takes at most 5.</summary>
+    int? MaxInFlight { set; }
+
+    /// <summary>How often topics and brokers are looked at; default: 10 s by an endpoint, 5 min by a producer.</summary>
+    TimeSpan? TopicMetadataRefreshInterval { set; }
+
+    /// <summary>The same for a topic that has lost its leader, to begin with; librdkafka's default is 100 ms.</summary>
+    TimeSpan? TopicMetadataRefreshFastInterval { set; }
+
+    /// <summary>Whether only the topics in use are looked at; librdkafka's default is yes.</summary>
+    bool? TopicMetadataRefreshSparse { set; }
+
+    /// <summary>For how long what was seen of topics and brokers is true; librdkafka's default is 15 min.</summary>
+    TimeSpan? MetadataMaxAge { set; }
+
+    /// <summary>Patterns of topics that do not exist for the clients, separated by commas.</summary>
+    string TopicBlacklist { set; }
+
+    /// <summary>What librdkafka logs in detail, as <c>broker,topic,msg</c>.</summary>
+    string Debug { set; }
+
+    /// <summary>For how many ms the address of a broker is true; librdkafka's default is 1,000.</summary>
+    int? BrokerAddressTtl { set; }
+
+    /// <summary>Default: any.</summary>
+    BrokerAddressFamily? BrokerAddressFamily { set; }
+
+    /// <summary>Before a broker is connected to again, to begin with; librdkafka's default is 100 ms.</summary>
+    TimeSpan? ReconnectBackoff { set; }
+
+    /// <summary>The same at most; librdkafka's default is 10 s.</summary>
+    TimeSpan? ReconnectBackoffMax { set; }
+
+    /// <summary>How often statistics are given to those who have set a handler; librdkafka's default is 0, never.</summary>
+    TimeSpan? StatisticsInterval { set; }
+
+    /// <summary>Must not be set: nobody would read the queue, and it would grow.</summary>
+    bool? LogQueue { set; }
+
+    /// <summary>Whether librdkafka's log tells the thread; librdkafka's default is yes.</summary>
+    bool? LogThreadName { set; }
+
+    /// <summary>Whether a connection that a broker closes is logged; librdkafka's default is yes.</summary>
+    bool? LogConnectionClose { set; }
+
+    /// <summary>A signal that ends librdkafka's threads at once when a client is closed; librdkafka's default is none.</summary>
+    int? InternalTerminationSignal { set; }
+
+    /// <summary>Plugins of librdkafka, separated by semicolons.</summary>
+    string PluginLibraryPaths { set; }
+
+    /// <summary>Connections to brokers.</summary>
+    void ConfigureSocket(Action<IKafkaSocketConfigurator> configure);
+
+    /// <summary>How it is found out what a broker can do.</summary>
+    void ConfigureApi(Action<IKafkaApiConfigurator> configure);
+
     /// <summary>How headers are written, where a producer says nothing else.</summary>
     void SetHeadersSerializer(IHeadersSerializer serializer);
 

@@ -13,6 +13,9 @@ public interface IKafkaHostConfigurator
     /// that no password travels in the clear by mistake.
     /// </summary>
     void UseSasl(Action<IKafkaSaslConfigurator> configure);
+
+    /// <summary>How often a call that can be cancelled looks whether it was; Confluent's default is 100 ms.</summary>
+    void CancellationDelay(TimeSpan delay);
 }
 
 /// <summary>TLS, in librdkafka's terms.</summary>
@@ -62,6 +65,36 @@ public interface IKafkaSslConfigurator
 
     /// <summary>Whether it must be of the host that was asked for; default: yes.</summary>
     SslEndpointIdentificationAlgorithm? EndpointIdentificationAlgorithm { set; }
+
+    /// <summary>Stores with the certificates of authorities, separated by commas; on Windows only.</summary>
+    string SslCaCertificateStores { set; }
+
+    /// <summary>A file with an engine of OpenSSL.</summary>
+    string SslEngineLocation { set; }
+
+    /// <summary>Of the engine; OpenSSL's default is <c>dynamic</c>.</summary>
+    string SslEngineId { set; }
+
+    /// <summary>Another name of <see cref="CaLocation"/>.</summary>
+    string SslCaLocation { set => CaLocation = value; }
+
+    /// <summary>Another name of <see cref="CaPem"/>.</summary>
+    string SslCaPem { set => CaPem = value; }
+
+    /// <summary>Another name of <see cref="CertificateLocation"/>.</summary>
+    string SslCertificateLocation { set => CertificateLocation = value; }
+
+    /// <summary>Another name of <see cref="CertificatePem"/>.</summary>
+    string SslCertificatePem { set => CertificatePem = value; }
+
+    /// <summary>Another name of <see cref="CrlLocation"/>.</summary>
+    string SslCrlLocation { set => CrlLocation = value; }
+
+    /// <summary>Another name of <see cref="EnableCertificateVerification"/>.</summary>
+    bool? EnableSslCertificateVerification { set => EnableCertificateVerification = value; }
+
+    /// <summary>Another name of <see cref="EndpointIdentificationAlgorithm"/>.</summary>
+    SslEndpointIdentificationAlgorithm? SslEndpointIdentificationAlgorithm { set => EndpointIdentificationAlgorithm = value; }
 }
 
 /// <summary>Logging in, in librdkafka's terms.</summary>

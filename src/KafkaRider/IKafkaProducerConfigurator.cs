@@ -51,7 +51,22 @@ public interface IKafkaProducerConfigurator : ISendObserverConnector, ISendPipel
     /// <summary>How long a broker may wait for its replicas; librdkafka's default is 30 s.</summary>
     TimeSpan? RequestTimeout { set; }
 
-    /// <summary>Is given librdkafka's statistics, a JSON text, as often as <see cref="ClientConfig.StatisticsIntervalMs"/> says.</summary>
+    /// <summary>Must not be false: a produce returns when the record is acknowledged.</summary>
+    bool? EnableDeliveryReports { set; }
+
+    /// <summary>Must not be false: nobody else would fetch the reports.</summary>
+    bool? EnableBackgroundPoll { set; }
+
+    /// <summary>What reports tell beyond success; the rider needs none of it.</summary>
+    string DeliveryReportFields { set; }
+
+    /// <summary>Must not be set: there are no transactions.</summary>
+    string TransactionalId { set; }
+
+    /// <summary>Of a transaction.</summary>
+    TimeSpan? TransactionTimeout { set; }
+
+    /// <summary>Is given librdkafka's statistics, a JSON text, as often as <see cref="IKafkaFactoryConfigurator.StatisticsInterval"/> says.</summary>
     void SetStatisticsHandler(Action<string> statisticsHandler);
 
     /// <summary>Writes the headers of records.</summary>

@@ -95,7 +95,7 @@ public interface IKafkaTopicReceiveEndpointConfigurator : IReceiveEndpointConfig
     /// <summary>Is told of every commit.</summary>
     void SetOffsetsCommittedHandler(Action<CommittedOffsets> offsetsCommittedHandler);
 
-    /// <summary>Is given librdkafka's statistics, a JSON text, as often as <see cref="ClientConfig.StatisticsIntervalMs"/> says.</summary>
+    /// <summary>Is given librdkafka's statistics, a JSON text, as often as <see cref="IKafkaFactoryConfigurator.StatisticsInterval"/> says.</summary>
     void SetStatisticsHandler(Action<string> statisticsHandler);
 
     /// <summary>Creates the topic and its dead-letter topic where they are missing, now and whenever they are found missing later.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using MassTransit;
 using MassTransit.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -49,6 +50,42 @@ public sealed class RiderHarnessTests(KafkaKind kind)
         Assert.That(await harness.GetConsumerHarness<FailingConsumer>().Consumed.Any<Order>(received => received.Exception is not null), Is.True);
     }
 
+    [Test]
+    public async Task ItsTopicsAreThereBeforeItStartsAndAreEmpty()
+    {
+        kind.RequireBroker("deletes no topics");
+        var kafka = await kind.StartAsync();
+        var (old, fresh) = (await TestTopics.CreateAsync(kafka), $"test-{Guid.NewGuid():N}");
+        await TestTopics.ProduceAsync(kafka, old, Records.Orders("left by another test"));
+        var collection = TestServices.New();
+        collection.AddSingleton<Deliveries>();
+        collection.ConfigureKafkaTestOptions(new Confluent.Kafka.ClientConfig { BootstrapServers = kafka.Bootstrap }, options =>
+        {
+            options.TopicNames = [old, fresh];
+            options.Partitions = 2;
+            options.CreateTopicsIfNotExists = true;
+            options.CleanTopicsOnStart = true;
+        });
+        collection.AddMassTransitTestHarness(x =>
+        {
+            x.DisableUsageTelemetry();
+            x.SetTestTimeouts(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(60));
+            x.AddRider(rider =>
+            {
+                rider.AddProducer<Order>(old);
+                rider.UsingKafka((_, _) => { });
+            });
+        });
+        services = collection.BuildServiceProvider();
+        harness = services.GetTestHarness();
+        await harness.Start();
+        await harness.GetProducer<Order>().Produce(new { OrderId = "1" });
+
+        Assert.That(TestTopics.PartitionsOf(kafka, fresh), Has.Count.EqualTo(2));
+        Assert.That(TestTopics.PartitionsOf(kafka, old), Has.Count.EqualTo(2));
+        Assert.That(Encoding.UTF8.GetString((await TestTopics.ReadAsync(kafka, old, 1))[0].Message.Value!), Does.Contain("\"1\""));
+    }
+
     // One consumer only: of a message the harness remembers what became of it first.
     private async Task StartAsync<TConsumer>()
         where TConsumer : class, IConsumer<Order>
@@ -81,8 +118,7 @@ public sealed class RiderHarnessTests(KafkaKind kind)
         await harness.Start();
     }
 
-    private Task ProduceAsync(string id) =>
-        harness.Scope.ServiceProvider.GetRequiredService<ITopicProducer<string, Order>>().Produce(id, new Order { OrderId = id });
+    private Task ProduceAsync(string id) => harness.GetProducer<string, Order>().Produce(id, new Order { OrderId = id });
 
     private sealed class FailingConsumer : IConsumer<Order>
     {

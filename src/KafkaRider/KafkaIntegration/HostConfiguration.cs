@@ -38,6 +38,12 @@ internal sealed class HostConfiguration(ClientConfig config) : IKafkaHostConfigu
 
     public SslEndpointIdentificationAlgorithm? EndpointIdentificationAlgorithm { set => config.SslEndpointIdentificationAlgorithm = value; }
 
+    public string SslCaCertificateStores { set => config.SslCaCertificateStores = value; }
+
+    public string SslEngineLocation { set => config.SslEngineLocation = value; }
+
+    public string SslEngineId { set => config.SslEngineId = value; }
+
     public SaslMechanism? Mechanism { set => config.SaslMechanism = value; }
 
     public string Username { set => config.SaslUsername = value; }
@@ -58,7 +64,7 @@ internal sealed class HostConfiguration(ClientConfig config) : IKafkaHostConfigu
 
     public string KerberosKeytab { set => config.SaslKerberosKeytab = value; }
 
-    public TimeSpan? KerberosMinTimeBeforeRelogin { set => config.SaslKerberosMinTimeBeforeRelogin = (int?)value?.TotalMilliseconds; }
+    public TimeSpan? KerberosMinTimeBeforeRelogin { set => config.SaslKerberosMinTimeBeforeRelogin = value.InMilliseconds(); }
 
     public void UseSsl(Action<IKafkaSslConfigurator>? configure = null)
     {
@@ -71,6 +77,8 @@ internal sealed class HostConfiguration(ClientConfig config) : IKafkaHostConfigu
         sasl = true;
         configure(this);
     }
+
+    public void CancellationDelay(TimeSpan delay) => config.CancellationDelayMaxMs = (int)delay.TotalMilliseconds;
 
     /// <summary>Once all is said.</summary>
     /// <returns>What is wrong with it; none: nothing.</returns>

@@ -56,6 +56,11 @@ internal sealed class KafkaRider : IKafkaRider
     public TopicSender<TKey, TValue> CreateSender<TKey, TValue>(string topic, ProducerSettings<TKey, TValue> own)
         where TValue : class
     {
+        if (own.Refusal is { } reason)
+        {
+            throw new ConfigurationException($"Producer of topic {topic}: {reason}");
+        }
+
         var pipe = new SendPipeConfiguration(bus.HostConfiguration.Topology.SendTopology);
         foreach (var configure in Settings.SendPipe.Concat(own.SendPipe))
         {

@@ -31,6 +31,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
     private readonly List<ValidationResult> faults = [];
     private readonly List<IReceiveEndpointObserver> observers = [];
     private readonly HostConfiguration host = new(clientConfig);
+    private bool hostIsNamed;
 
     public string ClientId { set => clientConfig.ClientId = value; }
 
@@ -39,6 +40,50 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
     public SecurityProtocol? SecurityProtocol { set => clientConfig.SecurityProtocol = value; }
 
     public Acks? Acks { set => clientConfig.Acks = value; }
+
+    public int? MessageMaxBytes { set => clientConfig.MessageMaxBytes = value; }
+
+    public int? MessageCopyMaxBytes { set => clientConfig.MessageCopyMaxBytes = value; }
+
+    public int? ReceiveMessageMaxBytes { set => clientConfig.ReceiveMessageMaxBytes = value; }
+
+    public int? MaxInFlight { set => clientConfig.MaxInFlight = value; }
+
+    public TimeSpan? TopicMetadataRefreshInterval { set => clientConfig.TopicMetadataRefreshIntervalMs = value.InMilliseconds(); }
+
+    public TimeSpan? TopicMetadataRefreshFastInterval { set => clientConfig.TopicMetadataRefreshFastIntervalMs = value.InMilliseconds(); }
+
+    public bool? TopicMetadataRefreshSparse { set => clientConfig.TopicMetadataRefreshSparse = value; }
+
+    public TimeSpan? MetadataMaxAge { set => clientConfig.MetadataMaxAgeMs = value.InMilliseconds(); }
+
+    public string TopicBlacklist { set => clientConfig.TopicBlacklist = value; }
+
+    public string Debug { set => clientConfig.Debug = value; }
+
+    public int? BrokerAddressTtl { set => clientConfig.BrokerAddressTtl = value; }
+
+    public BrokerAddressFamily? BrokerAddressFamily { set => clientConfig.BrokerAddressFamily = value; }
+
+    public TimeSpan? ReconnectBackoff { set => clientConfig.ReconnectBackoffMs = value.InMilliseconds(); }
+
+    public TimeSpan? ReconnectBackoffMax { set => clientConfig.ReconnectBackoffMaxMs = value.InMilliseconds(); }
+
+    public TimeSpan? StatisticsInterval { set => clientConfig.StatisticsIntervalMs = value.InMilliseconds(); }
+
+    public bool? LogQueue { set => clientConfig.LogQueue = value; }
+
+    public bool? LogThreadName { set => clientConfig.LogThreadName = value; }
+
+    public bool? LogConnectionClose { set => clientConfig.LogConnectionClose = value; }
+
+    public int? InternalTerminationSignal { set => clientConfig.InternalTerminationSignal = value; }
+
+    public string PluginLibraryPaths { set => clientConfig.PluginLibraryPaths = value; }
+
+    public void ConfigureSocket(Action<IKafkaSocketConfigurator> configure) => configure(new ConnectionConfiguration(clientConfig));
+
+    public void ConfigureApi(Action<IKafkaApiConfigurator> configure) => configure(new ConnectionConfiguration(clientConfig));
 
     public void SetHeadersSerializer(IHeadersSerializer serializer) => settings.HeadersSerializer = serializer;
 
@@ -50,6 +95,12 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
 
     public void Host(IReadOnlyList<string> servers, Action<IKafkaHostConfigurator>? configure = null)
     {
+        if (hostIsNamed)
+        {
+            faults.Add(this.Failure("Host", "may be called only once; it takes several brokers"));
+        }
+
+        hostIsNamed = true;
         clientConfig.BootstrapServers = string.Join(",", servers);
         configure?.Invoke(host);
     }
@@ -98,6 +149,11 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
             yield return this.Failure("Host", contradiction);
         }
 
+        if (clientConfig.LogQueue == true)
+        {
+            yield return this.Failure(nameof(LogQueue), "must not be set: nobody would read the queue");
+        }
+
         foreach (var fault in faults)
         {
             yield return fault;
@@ -109,5 +165,4 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
         var rider = new KafkaRider(busInstance, context, reference, settings);
         endpoints.ForEach(add => add(rider));
         busInstance.Connect<IKafkaRider>(rider);
-    }
-}
+    }}

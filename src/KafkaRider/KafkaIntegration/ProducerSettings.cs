@@ -14,6 +14,15 @@ internal sealed class ProducerSettings<TKey, TValue>(ProducerConfig config) : IK
 
     public bool NeedsItsOwnClient => Config.Any() || StatisticsHandler is not null;
 
+    /// <summary>Why there can be no such producer; none: there can.</summary>
+    public string? Refusal => Config switch
+    {
+        { EnableDeliveryReports: false } => "EnableDeliveryReports must not be false: a produce returns when the record is acknowledged",
+        { EnableBackgroundPoll: false } => "EnableBackgroundPoll must not be false: nobody else would fetch the reports",
+        { TransactionalId.Length: > 0 } => "TransactionalId must not be set: there are no transactions",
+        _ => null,
+    };
+
     public IAsyncSerializer<TKey>? KeySerializer { get; private set; }
 
     public IAsyncSerializer<TValue>? ValueSerializer { get; private set; }
@@ -36,7 +45,7 @@ internal sealed class ProducerSettings<TKey, TValue>(ProducerConfig config) : IK
 
     public int? QueueBufferingMaxMessages { set => Config.QueueBufferingMaxMessages = value; }
 
-    public TimeSpan? RetryBackoff { set => Config.RetryBackoffMs = Milliseconds(value); }
+    public TimeSpan? RetryBackoff { set => Config.RetryBackoffMs = value.InMilliseconds(); }
 
     public int? MessageSendMaxRetries { set => Config.MessageSendMaxRetries = value; }
 
@@ -48,9 +57,19 @@ internal sealed class ProducerSettings<TKey, TValue>(ProducerConfig config) : IK
 
     public Partitioner? Partitioner { set => Config.Partitioner = value; }
 
-    public TimeSpan? MessageTimeout { set => Config.MessageTimeoutMs = Milliseconds(value); }
+    public TimeSpan? MessageTimeout { set => Config.MessageTimeoutMs = value.InMilliseconds(); }
 
-    public TimeSpan? RequestTimeout { set => Config.RequestTimeoutMs = Milliseconds(value); }
+    public TimeSpan? RequestTimeout { set => Config.RequestTimeoutMs = value.InMilliseconds(); }
+
+    public bool? EnableDeliveryReports { set => Config.EnableDeliveryReports = value; }
+
+    public bool? EnableBackgroundPoll { set => Config.EnableBackgroundPoll = value; }
+
+    public string DeliveryReportFields { set => Config.DeliveryReportFields = value; }
+
+    public string TransactionalId { set => Config.TransactionalId = value; }
+
+    public TimeSpan? TransactionTimeout { set => Config.TransactionTimeoutMs = value.InMilliseconds(); }
 
     public void SetStatisticsHandler(Action<string> statisticsHandler) => StatisticsHandler = statisticsHandler;
 
@@ -67,6 +86,4 @@ internal sealed class ProducerSettings<TKey, TValue>(ProducerConfig config) : IK
         SendObservers.Add(observer);
         return new EmptyConnectHandle();
     }
-
-    private static int? Milliseconds(TimeSpan? time) => (int?)time?.TotalMilliseconds;
 }

@@ -72,13 +72,13 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public PartitionAssignmentStrategy? PartitionAssignmentStrategy { set => settings.ConsumerConfig.PartitionAssignmentStrategy = value; }
 
-    public TimeSpan? SessionTimeout { set => settings.ConsumerConfig.SessionTimeoutMs = Milliseconds(value); }
+    public TimeSpan? SessionTimeout { set => settings.ConsumerConfig.SessionTimeoutMs = value.InMilliseconds(); }
 
-    public TimeSpan? HeartbeatInterval { set => settings.ConsumerConfig.HeartbeatIntervalMs = Milliseconds(value); }
+    public TimeSpan? HeartbeatInterval { set => settings.ConsumerConfig.HeartbeatIntervalMs = value.InMilliseconds(); }
 
-    public TimeSpan? MaxPollInterval { set => settings.ConsumerConfig.MaxPollIntervalMs = Milliseconds(value); }
+    public TimeSpan? MaxPollInterval { set => settings.ConsumerConfig.MaxPollIntervalMs = value.InMilliseconds(); }
 
-    public TimeSpan? CoordinatorQueryInterval { set => settings.ConsumerConfig.CoordinatorQueryIntervalMs = Milliseconds(value); }
+    public TimeSpan? CoordinatorQueryInterval { set => settings.ConsumerConfig.CoordinatorQueryIntervalMs = value.InMilliseconds(); }
 
     public string GroupProtocolType { set => settings.ConsumerConfig.GroupProtocolType = value; }
 
@@ -98,7 +98,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         set => Refuse(value == true, nameof(EnablePartitionEof), "must not be set: the end of a partition is no record that a consumer could be told of");
     }
 
-    public TimeSpan? WaitMaxInterval { set => settings.ConsumerConfig.FetchWaitMaxMs = Milliseconds(value); }
+    public TimeSpan? WaitMaxInterval { set => settings.ConsumerConfig.FetchWaitMaxMs = value.InMilliseconds(); }
 
     public int? MaxPartitionBytes { set => settings.ConsumerConfig.MaxPartitionFetchBytes = value; }
 
@@ -106,7 +106,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public int? MinBytes { set => settings.ConsumerConfig.FetchMinBytes = value; }
 
-    public TimeSpan? ErrorBackoffInterval { set => settings.ConsumerConfig.FetchErrorBackoffMs = Milliseconds(value); }
+    public TimeSpan? ErrorBackoffInterval { set => settings.ConsumerConfig.FetchErrorBackoffMs = value.InMilliseconds(); }
 
     /// <summary>Of the endpoint of a group on a topic.</summary>
     public static Uri AddressOf(IBusInstance bus, string topic, ConsumerConfig consumerConfig) =>
@@ -203,8 +203,6 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         ReceiveEndpoint = endpoint;
         return endpoint;
     }
-
-    private static int? Milliseconds(TimeSpan? time) => (int?)time?.TotalMilliseconds;
 
     // What is ignored is not for a factory of serializers to read.
     private IDeserializer<TKey> KeyDeserializer() =>

@@ -61,6 +61,10 @@ internal static class Registration
         p.Partitioner = Partitioner.ConsistentRandom;
         p.MessageTimeout = TimeSpan.FromSeconds(10);
         p.RequestTimeout = TimeSpan.FromSeconds(5);
+        p.EnableDeliveryReports = true;
+        p.EnableBackgroundPoll = true;
+        p.DeliveryReportFields = "status";
+        p.TransactionTimeout = TimeSpan.FromSeconds(20);
         p.SetStatisticsHandler(_ => { });
     }
 
@@ -115,8 +119,10 @@ internal static class Registration
         k.ClientId = "shop";
         k.ClientRack = "rack-1";
         k.Acks = Acks.All;
+        k.SetAll();
         k.Host(["broker-1:9093", "broker-2:9093"], host =>
         {
+            host.CancellationDelay(TimeSpan.FromMilliseconds(50));
             host.UseSsl(ssl =>
             {
                 ssl.CaLocation = "/etc/ca.pem";
@@ -133,6 +139,46 @@ internal static class Registration
                 sasl.Username = "user";
                 sasl.Password = "password";
             });
+        });
+    }
+
+    public static void SetAll(this IKafkaFactoryConfigurator k)
+    {
+        k.MessageMaxBytes = 2_000_000;
+        k.MessageCopyMaxBytes = 10_000;
+        k.ReceiveMessageMaxBytes = 200_000_000;
+        k.MaxInFlight = 5;
+        k.TopicMetadataRefreshInterval = TimeSpan.FromSeconds(5);
+        k.TopicMetadataRefreshFastInterval = TimeSpan.FromMilliseconds(50);
+        k.TopicMetadataRefreshSparse = false;
+        k.MetadataMaxAge = TimeSpan.FromMinutes(1);
+        k.TopicBlacklist = "^private-";
+        k.Debug = "broker";
+        k.BrokerAddressTtl = 2_000;
+        k.BrokerAddressFamily = BrokerAddressFamily.V4;
+        k.ReconnectBackoff = TimeSpan.FromMilliseconds(50);
+        k.ReconnectBackoffMax = TimeSpan.FromSeconds(1);
+        k.StatisticsInterval = TimeSpan.FromSeconds(1);
+        k.LogQueue = false;
+        k.LogThreadName = false;
+        k.LogConnectionClose = false;
+        k.InternalTerminationSignal = 29;
+        k.PluginLibraryPaths = "monitoring";
+        k.ConfigureSocket(socket =>
+        {
+            socket.Timeout = TimeSpan.FromSeconds(20);
+            socket.SendBufferBytes = 100_000;
+            socket.ReceiveBufferBytes = 200_000;
+            socket.KeepaliveEnable = true;
+            socket.NagleDisable = false;
+            socket.MaxFails = 3;
+        });
+        k.ConfigureApi(api =>
+        {
+            api.Request = true;
+            api.RequestTimeout = TimeSpan.FromSeconds(2);
+            api.FallbackTimeout = TimeSpan.FromSeconds(3);
+            api.BrokerVersionFallback = "2.0.0";
         });
     }
 

@@ -259,6 +259,41 @@ public sealed class UserCodeTests(KafkaKind kind)
     }
 
     [Test]
+    public async Task ASagaProducesAtEventsAndAtFaults()
+    {
+        var (raised, news) = (await TestTopics.CreateAsync(kafka), await TestTopics.CreateAsync(kafka));
+        await StartAsync(
+            rider =>
+            {
+                rider.AddSagaStateMachine<AlarmStateMachine, Alarm>().InMemoryRepository();
+                rider.AddProducer<AlarmRaised>(raised);
+                rider.AddProducer<string, AlarmNews>(news, context => context.Message.Text);
+            },
+            (context, k) => k.TopicEndpoint<AlarmRaised>(raised, NewConfig(), e => e.ConfigureSaga<Alarm>(context)));
+
+        var (id, conversation) = (Guid.NewGuid(), Guid.NewGuid());
+        await using (var scope = services!.CreateAsyncScope())
+        {
+            await scope.ServiceProvider.GetRequiredService<ITopicProducer<AlarmRaised>>().Produce(
+                new { AlarmId = id }, Pipe.Execute<KafkaSendContext<AlarmRaised>>(context => context.ConversationId = conversation));
+        }
+
+        var records = await TestTopics.ReadAsync(kafka, news, 8);
+        Assert.That(records.Select(record => (Text(record.Message.Key!), Header(record, "step"))), Is.EquivalentTo(new[]
+        {
+            ($"raised {id}", "event"),
+            ("raised", null),
+            ($"Nobody is at home. {id}", "fault"),
+            ("caught", null),
+            ($"rings {id}", null),
+            ("rings", null),
+            ($"It rang too long. {id}", null),
+            ("silenced", null),
+        }));
+        Assert.That(records.Select(record => Header(record, nameof(MessageContext.ConversationId))), Is.All.EqualTo($"{conversation}"));
+    }
+
+    [Test]
     public async Task ASecondBusHasARiderOfItsOwn()
     {
         var (first, second) = (await TestTopics.CreateAsync(kafka), await TestTopics.CreateAsync(kafka));
@@ -332,6 +367,27 @@ public sealed class UserCodeTests(KafkaKind kind)
         Assert.That(failure, Is.TypeOf<ConfigurationException>());
         Assert.That(failure!.GetBaseException(), Is.TypeOf<ConfigurationException>());
         Assert.That(failure.GetBaseException().Message, Does.Contain($"{setting} must").And.Contain(why));
+    }
+
+    public static IEnumerable<TestCaseData> RefusedProducers()
+    {
+        yield return Refused("EnableDeliveryReports", "when the record is acknowledged", p => p.EnableDeliveryReports = false);
+        yield return Refused("EnableBackgroundPoll", "nobody else would fetch the reports", p => p.EnableBackgroundPoll = false);
+        yield return Refused("TransactionalId", "there are no transactions", p => p.TransactionalId = "shop");
+
+        static TestCaseData Refused(string setting, string why, Action<IKafkaProducerConfigurator> configure) =>
+            new TestCaseData(setting, why, configure).SetArgDisplayNames(setting);
+    }
+
+    [TestCaseSource(nameof(RefusedProducers))]
+    public void AProducerThatCouldNotKeepAPromiseIsRefusedWithTheReason(string setting, string why, Action<IKafkaProducerConfigurator> configure)
+    {
+        var failure = Assert.CatchAsync(() => StartAsync(rider => rider.AddProducer<string, Parcel<Form.Plain>>("any", (_, p) => configure(p))));
+
+        // There is no bus to stop.
+        services = null;
+        Assert.That(failure!.GetBaseException(), Is.TypeOf<ConfigurationException>());
+        Assert.That(failure.GetBaseException().Message, Does.StartWith($"Producer of topic any: {setting} must not").And.Contain(why));
     }
 
     private static ConsumerConfig NewConfig() => RiderApplication.Config(NewGroup());

@@ -87,5 +87,60 @@ public sealed class HostConfigurationTests
         Assert.That(Faults(), Has.One.Contains(sentence));
     }
 
+    [Test]
+    public void WhatIsSaidOfConnectionsIsSaidToAllClients()
+    {
+        rider.StatisticsInterval = TimeSpan.FromSeconds(1);
+        rider.BrokerAddressFamily = BrokerAddressFamily.V4;
+        rider.ConfigureSocket(socket =>
+        {
+            socket.Timeout = TimeSpan.FromSeconds(20);
+            socket.KeepaliveEnable = true;
+        });
+        rider.ConfigureApi(api => api.BrokerVersionFallback = "2.0.0");
+        rider.Host("a:1", host =>
+        {
+            host.CancellationDelay(TimeSpan.FromMilliseconds(50));
+            host.UseSsl(ssl =>
+            {
+                ssl.SslCaLocation = "/ca.pem";
+                ssl.EnableSslCertificateVerification = true;
+            });
+        });
+
+        Assert.That(Faults(), Is.Empty);
+        Assert.That(config.ToDictionary(setting => setting.Key, setting => setting.Value), Is.EquivalentTo(new Dictionary<string, string>
+        {
+            ["bootstrap.servers"] = "a:1",
+            ["statistics.interval.ms"] = "1000",
+            ["broker.address.family"] = "v4",
+            ["socket.timeout.ms"] = "20000",
+            ["socket.keepalive.enable"] = "True",
+            ["broker.version.fallback"] = "2.0.0",
+            ["dotnet.cancellation.delay.max.ms"] = "50",
+            ["ssl.ca.location"] = "/ca.pem",
+            ["enable.ssl.certificate.verification"] = "True",
+            ["security.protocol"] = "ssl",
+        }));
+    }
+
+    [Test]
+    public void AQueueOfLogEntriesThatNobodyReadsIsRefused()
+    {
+        rider.Host("a:1");
+        rider.LogQueue = true;
+
+        Assert.That(Faults(), Has.One.Contains("nobody would read the queue"));
+    }
+
+    [Test]
+    public void BrokersAreNamedOnce()
+    {
+        rider.Host("a:1");
+        rider.Host("b:1");
+
+        Assert.That(Faults(), Has.One.Contains("may be called only once"));
+    }
+
     private List<string> Faults() => [.. rider.Validate().Select(result => result.Message)];
 }
