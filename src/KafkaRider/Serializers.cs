@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Confluent.Kafka;
+using MassTransit.Serialization;
 using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration.Serializers;
@@ -28,4 +30,31 @@ public interface IKafkaSerializerFactory
 
     /// <summary>Of keys or values of one type.</summary>
     IAsyncSerializer<T> GetSerializer<T>();
+}
+
+/// <summary>Writes keys or values as JSON, with MassTransit's options; also those of simple types, which are otherwise in Kafka's own encodings.</summary>
+public sealed class MassTransitJsonSerializer<T> : IAsyncSerializer<T>
+{
+    /// <summary><see langword="null"/> becomes a tombstone.</summary>
+    public Task<byte[]> SerializeAsync(T data, SerializationContext context) =>
+        Task.FromResult(data is null ? null! : JsonSerializer.SerializeToUtf8Bytes(data, SystemTextJsonMessageSerializer.Options));
+}
+
+/// <summary>Reads what <see cref="MassTransitJsonSerializer{T}"/> writes.</summary>
+public sealed class MassTransitJsonDeserializer<T> : IDeserializer<T>
+{
+    /// <summary>Nothing, and a value of no bytes, is <see langword="default"/>.</summary>
+    /// <exception cref="JsonException">It is not JSON of the type; the record goes to the dead-letter topic.</exception>
+    public T Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context) =>
+        data.IsEmpty ? default! : JsonSerializer.Deserialize<T>(data, SystemTextJsonMessageSerializer.Options)!;
+}
+
+/// <summary>How headers are written and read where nothing else is said.</summary>
+public static class DictionaryHeadersSerialize
+{
+    /// <summary>Ids and all else as UTF-8 text.</summary>
+    public static readonly IHeadersSerializer Serializer = WireHeaders.Instance;
+
+    /// <summary>All values are text; of a key that is there twice the first one counts.</summary>
+    public static readonly IHeadersDeserializer Deserializer = WireHeaders.Instance;
 }

@@ -165,4 +165,5 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
         var rider = new KafkaRider(busInstance, context, reference, settings);
         endpoints.ForEach(add => add(rider));
         busInstance.Connect<IKafkaRider>(rider);
-    }}
+    }
+}

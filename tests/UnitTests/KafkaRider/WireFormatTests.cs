@@ -4,6 +4,7 @@ using Confluent.Kafka;
 using MassTransit;
 using MassTransit.Context;
 using MassTransit.KafkaIntegration;
+using MassTransit.KafkaIntegration.Serializers;
 using ProductCache.Contracts;
 using ProductCache.UnitTests.Contracts;
 using Null = Confluent.Kafka.Null;
@@ -54,6 +55,18 @@ public sealed class WireFormatTests
             Assert.That(Wire.Deserialize<float>(single), Is.EqualTo(1.5f));
             Assert.That(Wire.Deserialize<double>(twice), Is.EqualTo(1.5));
         }
+    }
+
+    [Test]
+    public async Task WhoAsksForJsonGetsItForSimpleTypesToo()
+    {
+        var data = await new MassTransitJsonSerializer<string>().SerializeAsync("é1", SerializationContext.Empty);
+        var deserializer = new MassTransitJsonDeserializer<string>();
+
+        Assert.That(Encoding.UTF8.GetString(data), Is.EqualTo("\"é1\""));
+        Assert.That(deserializer.Deserialize(data, isNull: false, SerializationContext.Empty), Is.EqualTo("é1"));
+        Assert.That(deserializer.Deserialize([], isNull: true, SerializationContext.Empty), Is.Null);
+        Assert.That(await new MassTransitJsonSerializer<string>().SerializeAsync(null!, SerializationContext.Empty), Is.Null);
     }
 
     [Test]
