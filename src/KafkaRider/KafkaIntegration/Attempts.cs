@@ -1,14 +1,9 @@
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>How often a record, or a batch, was given to a consumer; a payload of its context.</summary>
-internal sealed class Attempts
+internal interface IAttempts
 {
-    private int count;
-
-    public void Add() => Interlocked.Increment(ref count);
-
-    /// <summary>Since it was last taken.</summary>
-    public int Take() => Interlocked.Exchange(ref count, 0);
+    void Add();
 }
 
 /// <summary>Counts inside of the retries: core tells what is outside of them only of the last one.</summary>
@@ -45,7 +40,7 @@ internal sealed class AttemptCounter : IConsumerConfigurationObserver, IHandlerC
     {
         public Task Send(ConsumeContext<TMessage> context, IPipe<ConsumeContext<TMessage>> next)
         {
-            if (context.TryGetPayload<Attempts>(out var attempts))
+            if (context.TryGetPayload<IAttempts>(out var attempts))
             {
                 attempts.Add();
             }

@@ -6,7 +6,7 @@ namespace MassTransit.KafkaIntegration;
 /// Handles records in the order of their keys: what has a key in common, one after the other as it was added; all else side
 /// by side, up to the limit.
 /// </summary>
-internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task> handle)
+internal sealed class Lanes(int limit, Func<AcceptedRecord[], Task> handle)
 {
     /// <summary>After so many handlings other work of the process has its turn.</summary>
     private const int HandlingsPerTurn = 100;
@@ -17,10 +17,11 @@ internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task>
     private readonly Dictionary<RecordKey, Handling> last = new(RecordKey.Comparer);
     private readonly PriorityQueue<Handling, long> ready = new();
     private long added;
-    private int running;
+    private int runners;
+    private bool runnerStarts;
 
     /// <param name="records">What is handled in one go.</param>
-    public void Add(IReadOnlyList<AcceptedRecord> records)
+    public void Add(AcceptedRecord[] records)
     {
         var handling = new Handling(records);
         lock (gate)
@@ -30,84 +31,108 @@ internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task>
             // Where all are handled one after the other, they are in order anyway.
             if (limit > 1)
             {
-                foreach (var key in handling.Keys())
-                {
-                    if (last.TryGetValue(key, out var before) && before != handling)
-                    {
-                        before.Following.Add(handling);
-                        handling.Awaited++;
-                    }
-
-                    last[key] = handling;
-                }
+                LineUp(handling);
             }
 
             if (handling.Awaited == 0)
             {
-                StartOrQueue(handling);
+                Enqueue(handling);
+                StartRunner();
             }
         }
     }
 
     // Only under the gate.
-    private void StartOrQueue(Handling handling)
+    private void LineUp(Handling handling)
     {
-        if (running == limit)
+        foreach (var (record, _) in handling.Records)
         {
-            // In the order of polling: what is done beyond a record that still waits cannot be committed.
-            ready.Enqueue(handling, handling.Place);
-        }
-        else
-        {
-            running++;
-            _ = Task.Run(() => RunAsync(handling));
+            if (!RecordKey.TryGet(record, out var key))
+            {
+                continue;
+            }
+
+            if (last.TryGetValue(key, out var before) && before != handling)
+            {
+                (before.Following ??= []).Add(handling);
+                handling.Awaited++;
+            }
+
+            last[key] = handling;
         }
     }
 
-    // Goes on with what is ready: to schedule every record takes about as long as to handle it.
-    private async Task RunAsync(Handling? handling)
+    // Only under the gate. In the order of polling: what is done beyond a record that still waits cannot be committed.
+    private void Enqueue(Handling handling) => ready.Enqueue(handling, handling.Place);
+
+    // Only under the gate. One at a time: to schedule a runner takes about as long as to handle a record, and meanwhile those that run take what is ready.
+    private void StartRunner()
     {
-        for (var handled = 1; handling is not null; handled++)
+        if (!runnerStarts && runners < limit && ready.Count > 0)
+        {
+            runnerStarts = true;
+            runners++;
+            _ = Task.Run(RunAsync);
+        }
+    }
+
+    private async Task RunAsync()
+    {
+        Handling? handling = null;
+        for (var turn = 1; (handling = Next(handling)) is not null; turn++)
         {
             await handle(handling.Records).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            handling = End(handling);
-            if (handled % HandlingsPerTurn == 0)
+            if (turn % HandlingsPerTurn == 0)
             {
                 await Task.Yield();
             }
         }
     }
 
-    private Handling? End(Handling ended)
+    /// <param name="ended">What the runner has handled; none: it begins.</param>
+    private Handling? Next(Handling? ended)
     {
         lock (gate)
         {
-            if (limit > 1)
+            if (ended is null)
             {
-                foreach (var key in ended.Keys())
-                {
-                    if (last.TryGetValue(key, out var latest) && latest == ended)
-                    {
-                        last.Remove(key);
-                    }
-                }
-
-                ended.Following.FindAll(following => --following.Awaited == 0).ForEach(StartOrQueue);
+                runnerStarts = false;
+            }
+            else if (limit > 1)
+            {
+                End(ended);
             }
 
-            if (ready.TryDequeue(out var next, out _))
-            {
-                return next;
-            }
-
-            running--;
-            return null;
+            var isReady = ready.TryDequeue(out var next, out _);
+            runners -= isReady ? 0 : 1;
+            StartRunner();
+            return next;
         }
     }
 
-    private sealed class Handling(IReadOnlyList<AcceptedRecord> records)
+    // Only under the gate.
+    private void End(Handling ended)
     {
-        public IReadOnlyList<AcceptedRecord> Records => records;
+        foreach (var (record, _) in ended.Records)
+        {
+            if (RecordKey.TryGet(record, out var key) && last.TryGetValue(key, out var latest) && latest == ended)
+            {
+                last.Remove(key);
+            }
+        }
+
+        foreach (var following in ended.Following ?? [])
+        {
+            if (--following.Awaited == 0)
+            {
+                Enqueue(following);
+            }
+        }
+    }
+
+    private sealed class Handling(AcceptedRecord[] records)
+    {
+        public AcceptedRecord[] Records => records;
 
         /// <summary>In the order of polling.</summary>
         public long Place { get; set; }
@@ -116,18 +141,7 @@ internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task>
         public int Awaited { get; set; }
 
         /// <summary>Those that wait for this one; only under the gate.</summary>
-        public List<Handling> Following { get; } = [];
-
-        public IEnumerable<RecordKey> Keys()
-        {
-            foreach (var (record, _) in records)
-            {
-                if (record.Message.Key is { } bytes)
-                {
-                    yield return new RecordKey(record.Partition.Value, bytes);
-                }
-            }
-        }
+        public List<Handling>? Following { get; set; }
     }
 
     /// <summary>A record's place in the order: the same key in the same partition.</summary>
@@ -142,6 +156,12 @@ internal sealed class Lanes(int limit, Func<IReadOnlyList<AcceptedRecord>, Task>
                 hash.AddBytes(record.Key);
                 return hash.ToHashCode();
             });
+
+        public static bool TryGet(KafkaRecord record, out RecordKey key)
+        {
+            key = new RecordKey(record.Partition.Value, record.Message.Key ?? []);
+            return record.Message.Key is not null;
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -36,27 +37,27 @@ internal sealed class RecordReader<TKey, TValue>(IDeserializer<TKey> key, IDeser
         new(component, record.Topic, record.Message.Headers);
 }
 
-/// <summary>One consumed record on its way through the receive pipe.</summary>
-internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaConsumeContext<TKey>
+/// <summary>
+/// One consumed record on its way through the receive pipe. It also is what would otherwise be objects of their own for every record: its count
+/// of attempts, and the lock that core asks for.
+/// </summary>
+internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaConsumeContext<TKey>, IAttempts, ReceiveLockContext
     where TValue : class
 {
     private readonly ConsumeResult<byte[]?, byte[]?> record;
+    private readonly BodyConsumeContext consumeContext;
+    private int attempts;
 
     /// <exception cref="Exception">The key, the value or a header cannot be read.</exception>
     public RecordContext(ConsumeResult<byte[]?, byte[]?> record, string groupId, RecordReader<TKey, TValue> reader, ReceiveEndpointContext endpoint)
-        : base(false, endpoint, new Attempts())
+        : base(false, endpoint)
     {
         this.record = record;
         GroupId = groupId;
         HeaderProvider = reader.HeadersOf(record);
         Body = new BytesMessageBody(record.Message.Value ?? []);
         Key = reader.KeyOf(record);
-        var message = reader.MessageOf(record);
-
-        // With a ready-made consume context the pipe chooses no deserializer by content type: there is no envelope.
-        AddOrUpdatePayload<ConsumeContext>(
-            () => new BodyConsumeContext(this, new RecordSerializerContext(message, new RecordMessageContext(this))),
-            existing => existing);
+        consumeContext = new BodyConsumeContext(this, new RecordSerializerContext(reader.MessageOf(record), new RecordMessageContext(this)));
     }
 
     public string GroupId { get; }
@@ -73,18 +74,56 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
 
     public TKey Key { get; }
 
-    /// <summary>How often a consumer was given the record, or the batch that goes by it, since this was last asked.</summary>
-    public int TakeAttempts() => TryGetPayload<Attempts>(out var attempts) ? attempts.Take() : 0;
-
     /// <summary>For those who do not come through the receive pipe.</summary>
-    public ConsumeContext<TValue> Message =>
-        TryGetPayload<ConsumeContext>(out var context) && context.TryGetMessage<TValue>(out var message)
-            ? message
-            : throw new InvalidOperationException("The record's message was read in the constructor.");
+    public ConsumeContext<TValue> Message => consumeContext.TryGetMessage<TValue>(out var message)
+        ? message
+        : throw new InvalidOperationException("The record's message was read in the constructor.");
 
     public override MessageBody Body { get; }
 
     protected override IHeaderProvider HeaderProvider { get; }
+
+    void IAttempts.Add() => Interlocked.Increment(ref attempts);
+
+    /// <summary>How often a consumer was given the record, or the batch that goes by it, since this was last asked.</summary>
+    public int TakeAttempts() => Interlocked.Exchange(ref attempts, 0);
+
+    public override bool HasPayloadType(Type payloadType) => payloadType == typeof(ConsumeContext) || base.HasPayloadType(payloadType);
+
+    // With a ready-made consume context the pipe chooses no deserializer by content type: there is no envelope.
+    public override bool TryGetPayload<T>([NotNullWhen(true)] out T? payload)
+        where T : class
+    {
+        payload = typeof(T) == typeof(ConsumeContext) ? (T)(object)consumeContext : null;
+        return payload is not null || base.TryGetPayload(out payload);
+    }
+
+    // The dispatcher asks with the span of the record started, and before its consumers.
+    public Task ValidateLockStatus()
+    {
+        ReadTraceState();
+        return Task.CompletedTask;
+    }
+
+    // Kafka has no lock per record; the checkpoint is told by the outcome of the dispatch.
+    public Task Complete() => Task.CompletedTask;
+
+    public Task Faulted(Exception exception) => Task.CompletedTask;
+
+    // Core reads which trace a record is of, but not its state (tracestate of W3C Trace Context). A sampler has not seen it. The state is that
+    // of traceparent: a span that goes on from another one (MT-Activity-Id, MT-Activity-Propagation) has none of it.
+    private void ReadTraceState()
+    {
+        if (Activity.Current is { } activity
+            && ActivityContext.TryParse(Text(WireHeaders.TraceParent), Text(WireHeaders.TraceState), out var parent)
+            && parent.TraceId == activity.TraceId
+            && parent.SpanId == activity.ParentSpanId)
+        {
+            activity.TraceStateString = parent.TraceState;
+        }
+    }
+
+    private string? Text(string header) => HeaderProvider.TryGetHeader(header, out var value) ? value as string : null;
 
     private sealed class RecordSerializerContext(object value, MessageContext context)
         : BaseSerializerContext(
@@ -126,11 +165,11 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
         public RecordMessageContext(RecordContext<TKey, TValue> record)
         {
             Headers = record.TransportHeaders;
-            MessageId = Id(nameof(MessageId)) ?? IdOf(record);
-            CorrelationId = Id(nameof(CorrelationId));
-            ConversationId = Id(nameof(ConversationId));
-            InitiatorId = Id(nameof(InitiatorId));
-            SourceAddress = SourceOf(Text(nameof(SourceAddress)));
+            MessageId = Id(record, nameof(MessageId)) ?? IdOf(record);
+            CorrelationId = Id(record, nameof(CorrelationId));
+            ConversationId = Id(record, nameof(ConversationId));
+            InitiatorId = Id(record, nameof(InitiatorId));
+            SourceAddress = SourceOf(record.Text(nameof(SourceAddress)));
             DestinationAddress = record.InputAddress;
             SentTime = record.CheckpointUtcDateTime;
         }
@@ -177,10 +216,8 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
             return text is null ? null : last?.OriginalString == text ? last : lastSource = new Uri(text, UriKind.RelativeOrAbsolute);
         }
 
-        private string? Text(string key) => Headers.TryGetHeader(key, out var value) ? value as string : null;
-
-        private Guid? Id(string key) => Text(key) is { } text
-            ? Guid.TryParse(text, out var id) ? id : throw new InvalidDataException($"The header {key} is not a GUID.")
+        private static Guid? Id(RecordContext<TKey, TValue> record, string header) => record.Text(header) is { } text
+            ? Guid.TryParse(text, out var id) ? id : throw new InvalidDataException($"The header {header} is not a GUID.")
             : null;
     }
 }

@@ -20,7 +20,7 @@ internal interface IRecordHandler
     /// Returns true when every record is done: its consumers succeeded, or its dead letter is acknowledged, or its partition was stopped.
     /// False: it was aborted, and the records will be delivered again.
     /// </summary>
-    Task<bool> HandleAsync(IReadOnlyList<KafkaRecord> records, CancellationToken abort);
+    Task<bool> HandleAsync(AcceptedRecord[] records, CancellationToken abort);
 }
 
 /// <summary>One record, one pass through the receive pipe.</summary>
@@ -37,9 +37,9 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
 
     public DeliveryMetrics Metrics => dispatcher.GetMetrics();
 
-    public async Task<bool> HandleAsync(IReadOnlyList<KafkaRecord> records, CancellationToken abort)
+    public async Task<bool> HandleAsync(AcceptedRecord[] records, CancellationToken abort)
     {
-        var record = records[0];
+        var record = records[0].Record;
         try
         {
             RecordContext<TKey, TValue> recordContext;
@@ -58,7 +58,7 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
             {
                 try
                 {
-                    await dispatcher.Dispatch(recordContext, NoLock.Instance).ConfigureAwait(false);
+                    await dispatcher.Dispatch(recordContext, recordContext).ConfigureAwait(false);
                     KafkaMetrics.CountHandled(settings, records: 1, recordContext.TakeAttempts());
                 }
                 catch (Exception exception) when (!abort.IsCancellationRequested)
@@ -75,18 +75,6 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
         {
             return false;
         }
-    }
-
-    /// <summary>Kafka has no lock per record; the checkpoint is told by the outcome of the dispatch.</summary>
-    private sealed class NoLock : ReceiveLockContext
-    {
-        public static readonly NoLock Instance = new();
-
-        public Task Complete() => Task.CompletedTask;
-
-        public Task Faulted(Exception exception) => Task.CompletedTask;
-
-        public Task ValidateLockStatus() => Task.CompletedTask;
     }
 }
 
@@ -112,13 +100,13 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
 
     public DeliveryMetrics Metrics => new Count(Interlocked.Read(ref handled));
 
-    public async Task<bool> HandleAsync(IReadOnlyList<KafkaRecord> records, CancellationToken abort)
+    public async Task<bool> HandleAsync(AcceptedRecord[] records, CancellationToken abort)
     {
         LogContext.SetCurrentIfNull(context.LogContext);
-        List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> readable = new(records.Count);
+        List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> readable = new(records.Length);
         try
         {
-            foreach (var record in records)
+            foreach (var (record, _) in records)
             {
                 try
                 {

@@ -264,7 +264,7 @@ internal sealed class TopicConsumer
         if (polled.Count > 0)
         {
             health.Received();
-            Accept([.. polled]);
+            Accept(polled);
             polled.Clear();
         }
     }
@@ -325,40 +325,30 @@ internal sealed class TopicConsumer
         return HasRoom || room.Wait(PausePatience, stopping.Token);
     }
 
-    private void Accept(KafkaRecord[] records)
+    private void Accept(List<KafkaRecord> records)
     {
         Interlocked.Increment(ref inFlight);
-        lanes.Add(Array.ConvertAll(records, record =>
+        var accepted = new AcceptedRecord[records.Count];
+        for (var i = 0; i < accepted.Length; i++)
         {
-            var checkpoint = checkpoints.GetOrAdd(record.TopicPartition, _ => new Checkpoint());
-            if (checkpoint.Begin(record.Offset.Value) >= settings.MessageLimit)
+            var checkpoint = checkpoints.GetOrAdd(records[i].TopicPartition, _ => new Checkpoint());
+            if (checkpoint.Begin(records[i].Offset.Value) >= settings.MessageLimit)
             {
                 farAhead = checkpoint;
             }
 
-            return new AcceptedRecord(record, checkpoint);
-        }));
+            accepted[i] = new AcceptedRecord(records[i], checkpoint);
+        }
+
+        lanes.Add(accepted);
     }
 
-    private async Task ProcessAsync(IReadOnlyList<AcceptedRecord> records)
+    private async Task ProcessAsync(AcceptedRecord[] records)
     {
         try
         {
-            // What has not started when its partition goes away is the next owner's.
-            List<AcceptedRecord> owned = new(records.Count);
-            foreach (var accepted in records)
-            {
-                if (accepted.Checkpoint.IsRevoked)
-                {
-                    accepted.Checkpoint.Abandon(accepted.Record.Offset.Value);
-                }
-                else
-                {
-                    owned.Add(accepted);
-                }
-            }
-
-            var done = owned.Count > 0 && await handler.HandleAsync(owned.ConvertAll(record => record.Record), aborting.Token).ConfigureAwait(false);
+            var owned = Owned(records);
+            var done = owned.Length > 0 && await handler.HandleAsync(owned, aborting.Token).ConfigureAwait(false);
             foreach (var (record, checkpoint) in owned)
             {
                 if (!done)
@@ -378,6 +368,30 @@ internal sealed class TopicConsumer
                 room.Set();
             }
         }
+    }
+
+    // What has not started when its partition goes away is the next owner's.
+    private static AcceptedRecord[] Owned(AcceptedRecord[] records)
+    {
+        if (!Array.Exists(records, record => record.Checkpoint.IsRevoked))
+        {
+            return records;
+        }
+
+        List<AcceptedRecord> owned = [];
+        foreach (var accepted in records)
+        {
+            if (accepted.Checkpoint.IsRevoked)
+            {
+                accepted.Checkpoint.Abandon(accepted.Record.Offset.Value);
+            }
+            else
+            {
+                owned.Add(accepted);
+            }
+        }
+
+        return [.. owned];
     }
 
     // A record could not be handled and must not be passed over.

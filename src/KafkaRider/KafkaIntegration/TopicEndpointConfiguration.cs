@@ -191,7 +191,6 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         settings.ConcurrentMessageLimit = ConcurrentMessageLimit ?? 1;
         ApplySpecifications(new ReceiveEndpointBuilder(this));
         var context = CreateReceiveEndpointContext();
-        context.ConnectReceiveObserver(new TraceStateReader());
         var reader = new RecordReader<TKey, TValue>(
             keyDeserializer ?? KeyDeserializer(),
             valueDeserializer ?? rider.Settings.Serializers.GetDeserializer<TValue>(),

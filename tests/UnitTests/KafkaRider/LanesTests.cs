@@ -84,7 +84,7 @@ public sealed class LanesTests
         },
         new Checkpoint());
 
-    private Task HandleAsync(IReadOnlyList<AcceptedRecord> records)
+    private Task HandleAsync(AcceptedRecord[] records)
     {
         var offset = records[0].Record.Offset.Value;
         var end = ends[offset] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
