@@ -10,6 +10,10 @@ namespace ProductCache.Bench;
 internal static class Rider
 {
     private const int Rounds = 5;
+
+    /// <summary>Until the loops that poll and handle are compiled for good.</summary>
+    private const int WarmUps = 3;
+
     private const int Outstanding = 1_000;
     private const int Produced = 50_000;
     private const int ProducedSingly = 1_000;
@@ -198,7 +202,7 @@ internal static class Rider
     private static async Task<List<double>[]> MeasureAsync(params Func<Task<double>>[] contenders)
     {
         var results = contenders.Select(_ => new List<double>()).ToArray();
-        for (var round = -1; round < Rounds; round++)
+        for (var round = -WarmUps; round < Rounds; round++)
         {
             for (var i = 0; i < contenders.Length; i++)
             {
@@ -206,7 +210,7 @@ internal static class Rider
                 GC.Collect();
                 var rate = await contenders[i]();
 
-                // The first round warms up.
+                // The first ones warm up.
                 if (round >= 0)
                 {
                     results[i].Add(rate);

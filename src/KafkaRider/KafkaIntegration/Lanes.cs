@@ -17,8 +17,7 @@ internal sealed class Lanes(int limit, Func<AcceptedRecord[], Task> handle)
     private readonly Dictionary<RecordKey, Handling> last = new(RecordKey.Comparer);
     private readonly PriorityQueue<Handling, long> ready = new();
     private long added;
-    private int runners;
-    private bool runnerStarts;
+    private int running;
 
     /// <param name="records">What is handled in one go.</param>
     public void Add(AcceptedRecord[] records)
@@ -36,8 +35,7 @@ internal sealed class Lanes(int limit, Func<AcceptedRecord[], Task> handle)
 
             if (handling.Awaited == 0)
             {
-                Enqueue(handling);
-                StartRunner();
+                StartOrQueue(handling);
             }
         }
     }
@@ -62,56 +60,56 @@ internal sealed class Lanes(int limit, Func<AcceptedRecord[], Task> handle)
         }
     }
 
-    // Only under the gate. In the order of polling: what is done beyond a record that still waits cannot be committed.
-    private void Enqueue(Handling handling) => ready.Enqueue(handling, handling.Place);
-
-    // Only under the gate. One at a time: to schedule a runner takes about as long as to handle a record, and meanwhile those that run take what is ready.
-    private void StartRunner()
+    // Only under the gate.
+    private void StartOrQueue(Handling handling)
     {
-        if (!runnerStarts && runners < limit && ready.Count > 0)
+        if (running == limit)
         {
-            runnerStarts = true;
-            runners++;
-            _ = Task.Run(RunAsync);
+            // In the order of polling: what is done beyond a record that still waits cannot be committed.
+            ready.Enqueue(handling, handling.Place);
+        }
+        else
+        {
+            running++;
+            _ = Task.Run(() => RunAsync(handling));
         }
     }
 
-    private async Task RunAsync()
+    // Goes on with what is ready: to schedule every record takes about as long as to handle it.
+    private async Task RunAsync(Handling? handling)
     {
-        Handling? handling = null;
-        for (var turn = 1; (handling = Next(handling)) is not null; turn++)
+        for (var handled = 1; handling is not null; handled++)
         {
             await handle(handling.Records).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (turn % HandlingsPerTurn == 0)
+            handling = End(handling);
+            if (handled % HandlingsPerTurn == 0)
             {
                 await Task.Yield();
             }
         }
     }
 
-    /// <param name="ended">What the runner has handled; none: it begins.</param>
-    private Handling? Next(Handling? ended)
+    private Handling? End(Handling ended)
     {
         lock (gate)
         {
-            if (ended is null)
+            if (limit > 1)
             {
-                runnerStarts = false;
-            }
-            else if (limit > 1)
-            {
-                End(ended);
+                MakeWay(ended);
             }
 
-            var isReady = ready.TryDequeue(out var next, out _);
-            runners -= isReady ? 0 : 1;
-            StartRunner();
-            return next;
+            if (ready.TryDequeue(out var next, out _))
+            {
+                return next;
+            }
+
+            running--;
+            return null;
         }
     }
 
     // Only under the gate.
-    private void End(Handling ended)
+    private void MakeWay(Handling ended)
     {
         foreach (var (record, _) in ended.Records)
         {
@@ -125,7 +123,7 @@ internal sealed class Lanes(int limit, Func<AcceptedRecord[], Task> handle)
         {
             if (--following.Awaited == 0)
             {
-                Enqueue(following);
+                StartOrQueue(following);
             }
         }
     }
@@ -157,6 +155,7 @@ internal sealed class Lanes(int limit, Func<AcceptedRecord[], Task> handle)
                 return hash.ToHashCode();
             });
 
+        /// <returns>Whether the record has a key.</returns>
         public static bool TryGet(KafkaRecord record, out RecordKey key)
         {
             key = new RecordKey(record.Partition.Value, record.Message.Key ?? []);

@@ -25,6 +25,9 @@ internal sealed class TopicConsumer
     /// </summary>
     private static readonly TimeSpan PausePatience = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>How long the leaders of partitions may take to answer when they are read again after a pause.</summary>
+    private static readonly TimeSpan WakeTimeout = TimeSpan.FromMilliseconds(500);
+
     /// <summary>How long a rebalance waits for records in flight of the partitions that it takes away.</summary>
     private static readonly TimeSpan RevokeDrainTimeout = TimeSpan.FromSeconds(5);
 
@@ -307,9 +310,25 @@ internal sealed class TopicConsumer
 
     private void Resume(IConsumer<byte[]?, byte[]?> consumer)
     {
-        consumer.Resume(consumer.Assignment.Where(partition => !health.IsStopped(partition)));
+        var resumed = consumer.Assignment.FindAll(partition => !health.IsStopped(partition));
+        consumer.Resume(resumed);
+        Wake(consumer, resumed);
         paused = false;
         farAhead = null;
+    }
+
+    // The threads of the client that fetch look for something to fetch when they are asked for something else, and otherwise once a second.
+    private static void Wake(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartition> partitions)
+    {
+        try
+        {
+            var end = new Timestamp(Offset.End.Value, TimestampType.CreateTime);
+            consumer.OffsetsForTimes(partitions.Select(partition => new TopicPartitionTimestamp(partition, end)), WakeTimeout);
+        }
+        catch (KafkaException)
+        {
+            // Then it is a second.
+        }
     }
 
     private bool IsFull => Volatile.Read(ref inFlight) >= capacity || IsFarAhead;
