@@ -107,7 +107,7 @@ public sealed class RiderProducerTests(KafkaKind kind)
     public async Task ATraceGoesOnInTheConsumer()
     {
         Activity? consuming = null;
-        var trace = default(ActivityTraceId);
+        var trace = ActivityTraceId.CreateRandom();
         using var source = new ActivitySource("Test");
 
         // The other tests of this process have traces of their own, or none.

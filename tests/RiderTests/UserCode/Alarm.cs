@@ -32,6 +32,7 @@ public sealed class AlarmStateMachine : MassTransitStateMachine<Alarm>
                 .Produce(context => context.Init<AlarmNews>(new { Text = $"raised {context.Message.AlarmId}" }), context => context.Headers.Set("step", "event"))
                 .Produce(new AlarmNews { Text = "raised" })
                 .Then(_ => throw new InvalidOperationException("Nobody is at home."))
+                .Produce(new AlarmNews { Text = "never" })
                 .Catch<InvalidOperationException>(fault => fault
                     .Produce(
                         context => Task.FromResult(new AlarmNews { Text = $"{context.Exception.Message} {context.Message.AlarmId}" }),
