@@ -57,28 +57,19 @@ public sealed class RiderHarnessTests(KafkaKind kind)
         var kafka = await kind.StartAsync();
         var (old, fresh) = (await TestTopics.CreateAsync(kafka), $"test-{Guid.NewGuid():N}");
         await TestTopics.ProduceAsync(kafka, old, Records.Orders("left by another test"));
-        var collection = TestServices.New();
-        collection.AddSingleton<Deliveries>();
-        collection.ConfigureKafkaTestOptions(new Confluent.Kafka.ClientConfig { BootstrapServers = kafka.Bootstrap }, options =>
-        {
-            options.TopicNames = [old, fresh];
-            options.Partitions = 2;
-            options.CreateTopicsIfNotExists = true;
-            options.CleanTopicsOnStart = true;
-        });
-        collection.AddMassTransitTestHarness(x =>
-        {
-            x.DisableUsageTelemetry();
-            x.SetTestTimeouts(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(60));
-            x.AddRider(rider =>
+        await StartAsync(
+            rider =>
             {
                 rider.AddProducer<Order>(old);
                 rider.UsingKafka((_, _) => { });
-            });
-        });
-        services = collection.BuildServiceProvider();
-        harness = services.GetTestHarness();
-        await harness.Start();
+            },
+            collection => collection.ConfigureKafkaTestOptions(new Confluent.Kafka.ClientConfig { BootstrapServers = kafka.Bootstrap }, options =>
+            {
+                options.TopicNames = [old, fresh];
+                options.Partitions = 2;
+                options.CreateTopicsIfNotExists = true;
+                options.CleanTopicsOnStart = true;
+            }));
         await harness.GetProducer<Order>().Produce(new { OrderId = "1" });
 
         Assert.That(TestTopics.PartitionsOf(kafka, fresh), Has.Count.EqualTo(2));
@@ -92,13 +83,8 @@ public sealed class RiderHarnessTests(KafkaKind kind)
     {
         var kafka = await kind.StartAsync();
         var topic = await TestTopics.CreateAsync(kafka);
-        var collection = TestServices.New();
-        collection.AddSingleton<Deliveries>();
-        collection.AddMassTransitTestHarness(x =>
-        {
-            x.DisableUsageTelemetry();
-            x.SetTestTimeouts(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(60));
-            x.AddRider(rider =>
+        await StartAsync(
+            rider =>
             {
                 rider.AddConsumer<TConsumer>();
 
@@ -111,7 +97,19 @@ public sealed class RiderHarnessTests(KafkaKind kind)
                     k.TopicEndpoint<string, Order>(topic, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint =>
                         endpoint.ConfigureConsumer<TConsumer>(context));
                 });
-            });
+            },
+            collection => collection.AddSingleton<Deliveries>());
+    }
+
+    private async Task StartAsync(Action<IRiderRegistrationConfigurator> configure, Action<IServiceCollection> addBefore)
+    {
+        var collection = TestServices.New();
+        addBefore(collection);
+        collection.AddMassTransitTestHarness(x =>
+        {
+            x.DisableUsageTelemetry();
+            x.SetTestTimeouts(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(60));
+            x.AddRider(configure);
         });
         services = collection.BuildServiceProvider();
         harness = services.GetTestHarness();
