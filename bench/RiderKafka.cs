@@ -94,13 +94,14 @@ internal sealed class RiderKafka : IAsyncDisposable
         return topic;
     }
 
-    /// <summary>As the rider's own producer.</summary>
-    public IProducer<TKey, TValue> Producer<TKey, TValue>(ISerializer<TKey> key, ISerializer<TValue> value) =>
+    /// <summary>As the rider's own producer, save for the number of requests on their way to a broker where that is said.</summary>
+    public IProducer<TKey, TValue> Producer<TKey, TValue>(ISerializer<TKey> key, ISerializer<TValue> value, int maxInFlight = 1) =>
         new ProducerBuilder<TKey, TValue>(new ProducerConfig
         {
             BootstrapServers = Bootstrap,
             EnableIdempotence = true,
             Acks = Acks.All,
+            MaxInFlight = maxInFlight,
             LingerMs = 0,
             Partitioner = Partitioner.Murmur2Random,
         }).SetKeySerializer(key).SetValueSerializer(value).SetLogHandler((_, _) => { }).Build();

@@ -30,7 +30,10 @@ public interface IKafkaFactoryConfigurator : IRiderFactoryConfigurator, ISendObs
     /// <summary>The largest response, in bytes; librdkafka's default is 100,000,000.</summary>
     int? ReceiveMessageMaxBytes { set; }
 
-    /// <summary>The most requests on their way to one broker; an idempotent producer takes at most 5.</summary>
+    /// <summary>
+    /// The most requests on their way to one broker; default of a producer: 1. With more (an idempotent one takes at most 5) a produce fails where it is not known
+    /// whether the record was written.
+    /// </summary>
     int? MaxInFlight { set; }
 
     /// <summary>How often topics and brokers are looked at; default: 10 s by an endpoint, 5 min by a producer.</summary>

@@ -5,7 +5,7 @@ namespace MassTransit;
 
 /// <summary>
 /// Configures one producer. One that sets anything of its client has a client of its own; the others share one. What it does not set is as
-/// for all: idempotent, acknowledged by all replicas in sync, at once, for 30 s.
+/// for all: idempotent, acknowledged by all replicas in sync, at once, for 30 s, one request at a time to each broker.
 /// </summary>
 public interface IKafkaProducerConfigurator : ISendObserverConnector, ISendPipelineConfigurator
 {

@@ -14,11 +14,21 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     /// </summary>
     public static readonly TimeSpan MessageTimeout = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// Requests on their way to one broker. With more of them, a record that its broker refused counts as written once a later one of its
+    /// partition is, although a broker that knows nothing of the producer yet takes the later one without it.
+    /// </summary>
+    public const int MaxInFlight = 1;
+
     /// <summary>How long a stop waits for records that are on their way.</summary>
     public static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>How long a warm-up waits for the metadata of one topic.</summary>
     public static readonly TimeSpan WarmUpTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>What an acknowledgement without an offset is: the client's own conclusion.</summary>
+    private const string Unproven =
+        "Whether the record was written is not known: a later one of its partition was. This happens only with a MaxInFlight above 1.";
 
     private readonly Lock gate = new();
 
@@ -31,11 +41,10 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     public async Task<DeliveryResult<byte[]?, byte[]?>> ProduceAsync(
         TopicPartition target, Message<byte[]?, byte[]?> message, CancellationToken cancellationToken)
     {
+        DeliveryResult<byte[]?, byte[]?> delivered;
         try
         {
-            var delivered = await GetOrBuild().ProduceAsync(target, message, cancellationToken).ConfigureAwait(false);
-            rejection = null;
-            return delivered;
+            delivered = await GetOrBuild().ProduceAsync(target, message, cancellationToken).ConfigureAwait(false);
         }
         catch (ProduceException<byte[]?, byte[]?> exception)
         {
@@ -46,6 +55,11 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
             throw new ProduceException<byte[]?, byte[]?>(
                 new Error(exception.Error.Code, reason, exception.Error.IsFatal), exception.DeliveryResult, exception);
         }
+
+        rejection = null;
+        return delivered is { Status: PersistenceStatus.Persisted, Offset.IsSpecial: true }
+            ? throw new ProduceException<byte[]?, byte[]?>(new Error(ErrorCode.Local_Inconsistent, Unproven), delivered)
+            : delivered;
     }
 
     /// <summary>
@@ -88,6 +102,7 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
         var config = client.With(own);
         config.Acks ??= Acks.All;
         config.EnableIdempotence ??= config.Acks == Acks.All;
+        config.MaxInFlight ??= MaxInFlight;
         config.LingerMs ??= 0;
         config.MessageTimeoutMs ??= (int)MessageTimeout.TotalMilliseconds;
         config.Partitioner ??= Partitioner.Murmur2Random;
