@@ -59,13 +59,14 @@ public sealed class ComposeTests
             });
             await ComposeAsync("exec", "-T", "postgres", "psql", "-v", "ON_ERROR_STOP=1", "-c", "INSERT INTO products (id, name, price) VALUES (1, 'Tea', 3.50)");
 
-            using var miss = await client.GetAsync("/productapp/1/");
-            Assert.That(miss.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
+            List<HttpStatusCode> answers = [];
             await Eventually.TrueAsync(async () =>
             {
-                using var hit = await client.GetAsync("/productapp/1/");
-                return hit.StatusCode == HttpStatusCode.OK;
+                using var answer = await client.GetAsync("/productapp/1/");
+                answers.Add(answer.StatusCode);
+                return answer.StatusCode == HttpStatusCode.OK;
             });
+            Assert.That(answers, Does.Contain(HttpStatusCode.Accepted));
             using var page = await client.GetAsync("/problems/no-such-product");
             Assert.That(page.StatusCode, Is.EqualTo(HttpStatusCode.OK));
             foreach (var service in new[] { "api", "worker" })

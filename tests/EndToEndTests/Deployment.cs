@@ -87,6 +87,7 @@ internal sealed class Deployment : IAsyncDisposable
         var deployment = new Deployment(postgres, redis, kafka, dataSource, connection, extraSettings);
         await deployment.StartWorkerAsync();
         await deployment.StartApiAsync();
+        await deployment.AnswersAsync();
         return deployment;
     }
 
@@ -220,6 +221,13 @@ internal sealed class Deployment : IAsyncDisposable
         await RedisConnection.DisposeAsync();
         await DataSource.DisposeAsync();
     }
+
+    // The first request to Kafka of a new process may take longer than its reader waits, on a busy machine.
+    private Task AnswersAsync() => Eventually.TrueAsync(async () =>
+    {
+        using var answer = await GetAsync(TestProducts.NewId());
+        return answer.StatusCode != HttpStatusCode.ServiceUnavailable;
+    });
 
     private async Task<long> TableReadsAsync()
     {
