@@ -6,6 +6,8 @@ namespace ProductCache.RiderTests;
 /// <summary>A rider whose brokers cannot be reached.</summary>
 public sealed class RiderWithoutBrokerTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     [Test]
     public async Task AProduceThatNoBrokerAcknowledgesFails()
     {
@@ -21,6 +23,39 @@ public sealed class RiderWithoutBrokerTests
         Assert.That(failure!.Error.Code, Is.EqualTo(ErrorCode.Local_MsgTimedOut));
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task AProduceEndsWithTheBus(bool mayBeCancelled)
+    {
+        using var cancellation = new CancellationTokenSource();
+        await using var bus = await ProducingBusAsync();
+        await bus.InScopeAsync<ITopicProducer<string, Order>>(async producer =>
+        {
+            var produce = producer.Produce("1", new Order { OrderId = "1" }, mayBeCancelled ? cancellation.Token : CancellationToken.None);
+
+            await bus.StopAsync();
+
+            var failure = Assert.ThrowsAsync<ProduceException<byte[]?, byte[]?>>(() => produce.WaitAsync(Patience));
+            Assert.That(failure!.Error.Code, Is.EqualTo(ErrorCode.Local_PurgeQueue));
+            Assert.That(failure.DeliveryResult.Status, Is.EqualTo(PersistenceStatus.PossiblyPersisted));
+        });
+    }
+
+    [Test]
+    public async Task AProduceThatItsCallerGivesUpIsCancelled()
+    {
+        using var cancellation = new CancellationTokenSource();
+        await using var bus = await ProducingBusAsync();
+        await bus.InScopeAsync<ITopicProducer<string, Order>>(async producer =>
+        {
+            var produce = producer.Produce("1", new Order { OrderId = "1" }, cancellation.Token);
+
+            await cancellation.CancelAsync();
+
+            Assert.That(() => produce.WaitAsync(Patience), Throws.InstanceOf<OperationCanceledException>());
+        });
+    }
+
     [Test]
     public async Task AStartThatIsGivenUpEnds()
     {
@@ -32,4 +67,10 @@ public sealed class RiderWithoutBrokerTests
 
         Assert.That(() => bus.StartAsync(TimeSpan.FromSeconds(1)), Throws.InstanceOf<OperationCanceledException>());
     }
+
+    private static Task<RiderBus> ProducingBusAsync() => RiderBus.StartAsync(rider =>
+    {
+        rider.AddProducer<string, Order>("any");
+        rider.UsingKafka((_, k) => k.Host("127.0.0.1:1"));
+    });
 }

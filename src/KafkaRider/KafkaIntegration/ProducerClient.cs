@@ -30,10 +30,12 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     private const string Unproven =
         "Whether the record was written is not known: a later one of its partition was. This happens only with a MaxInFlight above 1.";
 
+    private const string Unacknowledged = "The client was closed before the record was acknowledged: whether it was written is not known.";
+
     private readonly Lock gate = new();
 
     // Only under the gate.
-    private IProducer<byte[]?, byte[]?>? current;
+    private NativeClient? current;
 
     // Why no broker lets the producer in; none: one does, as far as is known.
     private volatile Error? rejection;
@@ -42,9 +44,24 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
         TopicPartition target, Message<byte[]?, byte[]?> message, CancellationToken cancellationToken)
     {
         DeliveryResult<byte[]?, byte[]?> delivered;
+        var native = GetOrBuild();
         try
         {
-            delivered = await GetOrBuild().ProduceAsync(target, message, cancellationToken).ConfigureAwait(false);
+            delivered = await native.Producer.ProduceAsync(target, message, cancellationToken).WaitAsync(native.Closed).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (native.IsEndedBy(exception))
+        {
+            // Not on the thread that closes the client: whoever produces goes on from here, for as long as he likes.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            throw new ProduceException<byte[]?, byte[]?>(
+                new Error(ErrorCode.Local_PurgeQueue, Unacknowledged),
+                new DeliveryResult<byte[]?, byte[]?>
+                {
+                    TopicPartitionOffset = new TopicPartitionOffset(target, Offset.Unset),
+                    Message = message,
+                    Status = PersistenceStatus.PossiblyPersisted,
+                },
+                exception);
         }
         catch (ProduceException<byte[]?, byte[]?> exception)
         {
@@ -68,7 +85,7 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     /// </summary>
     public void WarmUp(IEnumerable<string> topics)
     {
-        using var admin = new DependentAdminClientBuilder(GetOrBuild().Handle).Build();
+        using var admin = new DependentAdminClientBuilder(GetOrBuild().Producer.Handle).Build();
         foreach (var topic in topics)
         {
             try
@@ -82,18 +99,13 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
         }
     }
 
-    public void Close()
-    {
-        var closing = Take(null);
-        closing?.Flush(FlushTimeout);
-        closing?.Dispose();
-    }
+    public void Close() => Take(null)?.Close();
 
-    private IProducer<byte[]?, byte[]?> GetOrBuild()
+    private NativeClient GetOrBuild()
     {
         lock (gate)
         {
-            return current ??= Build();
+            return current ??= new NativeClient(Build());
         }
     }
 
@@ -135,16 +147,16 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
 
         if (error.IsFatal && Take(producer) is { } broken)
         {
-            // Not here: this is called on the producer's own poll thread, which Dispose waits for.
-            _ = Task.Run(broken.Dispose);
+            // Not here: this is called on the producer's own poll thread, which Close waits for.
+            _ = Task.Run(broken.Close);
         }
     }
 
-    private IProducer<byte[]?, byte[]?>? Take(IProducer<byte[]?, byte[]?>? expected)
+    private NativeClient? Take(IProducer<byte[]?, byte[]?>? expected)
     {
         lock (gate)
         {
-            if (expected is not null && !ReferenceEquals(expected, current))
+            if (expected is not null && !ReferenceEquals(expected, current?.Producer))
             {
                 return null;
             }
@@ -152,6 +164,34 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
             var taken = current;
             current = null;
             return taken;
+        }
+    }
+
+    /// <summary>One native client. Confluent's never ends what is on its way when it is disposed of; this one does.</summary>
+    private sealed class NativeClient(IProducer<byte[]?, byte[]?> producer)
+    {
+        private readonly CancellationTokenSource closed = new();
+
+        public IProducer<byte[]?, byte[]?> Producer => producer;
+
+        /// <summary>Ends what is on its way.</summary>
+        public CancellationToken Closed => closed.Token;
+
+        /// <summary>Whether it is this client that a produce failed of, and not its record or its caller.</summary>
+        public bool IsEndedBy(Exception exception) =>
+            exception is ObjectDisposedException || (exception is OperationCanceledException cancelled && cancelled.CancellationToken == closed.Token);
+
+        public void Close()
+        {
+            try
+            {
+                producer.Flush(FlushTimeout);
+            }
+            finally
+            {
+                producer.Dispose();
+                closed.Cancel();
+            }
         }
     }
 }
