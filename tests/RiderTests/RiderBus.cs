@@ -40,9 +40,9 @@ internal sealed class RiderBus : IAsyncDisposable
         await bus.StartAsync(patience.Token);
     }
 
-    public async Task StopAsync()
+    public async Task StopAsync(TimeSpan? patienceOfStop = null)
     {
-        using var patience = new CancellationTokenSource(Patience);
+        using var patience = new CancellationTokenSource(patienceOfStop ?? Patience);
         await bus.StopAsync(patience.Token);
     }
 

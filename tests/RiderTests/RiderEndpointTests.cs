@@ -60,6 +60,35 @@ public sealed class RiderEndpointTests
     }
 
     [Test]
+    public async Task AStopThatIsGivenUpIsTheEndOfProducersToo()
+    {
+        var (begun, release) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var bus = await RiderBus.StartAsync(rider =>
+        {
+            rider.AddProducer<string, Order>(topic);
+            rider.UsingKafka((_, k) =>
+            {
+                k.Host(kafka.Bootstrap);
+                k.TopicEndpoint<string, Order>(topic, RiderApplication.Config(group), endpoint => endpoint.Handler<Order>(_ =>
+                {
+                    begun.TrySetResult();
+                    return release.Task;
+                }));
+            });
+        });
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders("1"));
+        await begun.Task;
+
+        // The handler goes on.
+        await bus.StopAsync(TimeSpan.Zero);
+
+        var failure = Assert.ThrowsAsync<KafkaException>(() =>
+            bus.InScopeAsync<ITopicProducer<string, Order>>(producer => producer.Produce("k", new Order { OrderId = "late" })));
+        Assert.That(failure!.Message, Does.Contain("The bus was stopped"));
+        release.SetResult();
+    }
+
+    [Test]
     public async Task AProducerMayHaveSettingsOfItsOwn()
     {
         await using var bus = await RiderBus.StartAsync(rider =>

@@ -168,10 +168,17 @@ internal sealed class KafkaRider : IKafkaRider
         public async Task StopAsync(CancellationToken cancellationToken)
         {
             await givenUp.CancelAsync().ConfigureAwait(false);
-            await rider.endpoints.StopEndpoints(cancellationToken).ConfigureAwait(false);
-            rider.reference.Stopped();
-            rider.clients.ForEach(client => client.Close());
-            givenUp.Dispose();
+            try
+            {
+                await rider.endpoints.StopEndpoints(cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                // Also when the stop is given up: nobody stops the rider again.
+                rider.reference.Stopped();
+                rider.clients.ForEach(client => client.Close());
+                givenUp.Dispose();
+            }
         }
     }
 }
