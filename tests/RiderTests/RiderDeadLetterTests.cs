@@ -168,6 +168,34 @@ public sealed class RiderDeadLetterTests
     }
 
     [Test]
+    public async Task AReplayTakesNothingBackOnceTheBusHasStopped()
+    {
+        await using var bus = await StartAsync(_ => { });
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders(Bad));
+        await LetterAsync();
+        var rider = bus.Services.GetRequiredService<IKafkaRider>();
+        DeadLetterReplayOptions duringTheStop = new()
+        {
+            Where = _ =>
+            {
+                bus.StopAsync().GetAwaiter().GetResult();
+                return true;
+            },
+        };
+
+        Assert.That(
+            () => rider.ReplayDeadLetters($"{topic}.dead-letter", duringTheStop),
+            Throws.TypeOf<KafkaException>().With.Message.Contains("The bus was stopped"));
+        Assert.That(
+            () => rider.ReplayDeadLetters($"{topic}.dead-letter"),
+            Throws.TypeOf<KafkaException>().With.Message.Contains("The bus was stopped"));
+
+        failing = false;
+        await bus.StartAsync();
+        Assert.That(await rider.ReplayDeadLetters($"{topic}.dead-letter"), Is.EqualTo(new DeadLetterReplay(Replayed: 1, PassedBy: 0, Incomplete: 0)));
+    }
+
+    [Test]
     public async Task TombstonesReachAConsumerThatAsksForThemAndTheOthersGoToTheDeadLetters()
     {
         ConcurrentQueue<string?> deleted = new();

@@ -60,6 +60,37 @@ public sealed class RiderEndpointTests
     }
 
     [Test]
+    public async Task AProducerThatIsKeptProducesWheneverTheBusRuns()
+    {
+        await using var bus = await RiderBus.StartAsync(rider =>
+        {
+            rider.AddProducer<string, Order>(topic);
+            rider.UsingKafka((_, k) => k.Host(kafka.Bootstrap));
+        });
+        await using var scope = bus.Services.CreateAsyncScope();
+        ITopicProducer<string, Order>[] producers =
+        [
+            scope.ServiceProvider.GetRequiredService<ITopicProducer<string, Order>>(),
+            scope.ServiceProvider.GetRequiredService<ITopicProducerProvider>().GetProducer<string, Order>(new Uri($"topic:{topic}")),
+        ];
+        Task ProduceAsync(string key) => Task.WhenAll(producers.Select(producer => producer.Produce(key, new Order { OrderId = key })));
+        await ProduceAsync("first");
+
+        await bus.StopAsync();
+        var late = producers.Select(producer => producer.Produce("late", new Order { OrderId = "late" })).ToList();
+        foreach (var produce in late)
+        {
+            Assert.That(() => produce, Throws.TypeOf<KafkaException>().With.Message.Contains("The bus was stopped"));
+        }
+
+        await bus.StartAsync();
+        await ProduceAsync("again");
+        Assert.That(
+            (await TestTopics.ReadAsync(kafka, topic, 4)).Select(record => record.Key()),
+            Is.EquivalentTo(new[] { "first", "first", "again", "again" }));
+    }
+
+    [Test]
     public async Task AStopThatIsGivenUpIsTheEndOfProducersToo()
     {
         var (begun, release) = (new TaskCompletionSource(), new TaskCompletionSource());

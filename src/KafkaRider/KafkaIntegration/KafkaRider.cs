@@ -131,6 +131,7 @@ internal sealed class KafkaRider : IKafkaRider
 
     public RiderHandle Start(CancellationToken cancellationToken = default)
     {
+        clients.ForEach(client => client.Open());
         if (producerTopics.Count > 0)
         {
             _ = Task.Run(() => Producer.WarmUp(producerTopics), cancellationToken);

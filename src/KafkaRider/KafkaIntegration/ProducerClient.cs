@@ -37,6 +37,9 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     // Only under the gate.
     private NativeClient? current;
 
+    // Only under the gate. A native client that is made after the stop of the rider would be closed by nobody.
+    private bool isClosed;
+
     // Why no broker lets the producer in; none: one does, as far as is known.
     private volatile Error? rejection;
 
@@ -99,13 +102,33 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
         }
     }
 
-    public void Close() => Take(null)?.Close();
+    /// <summary>When the rider starts, again.</summary>
+    public void Open()
+    {
+        lock (gate)
+        {
+            isClosed = false;
+        }
+    }
+
+    /// <summary>When the rider was stopped: what is still at work in it makes no native client any more.</summary>
+    public void Close()
+    {
+        NativeClient? last;
+        lock (gate)
+        {
+            isClosed = true;
+            (last, current) = (current, null);
+        }
+
+        last?.Close();
+    }
 
     private NativeClient GetOrBuild()
     {
         lock (gate)
         {
-            return current ??= new NativeClient(Build());
+            return isClosed ? throw RiderReference.StoppedException() : current ??= new NativeClient(Build());
         }
     }
 
@@ -145,18 +168,18 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
             rejection = error;
         }
 
-        if (error.IsFatal && Take(producer) is { } broken)
+        if (error.IsFatal && TakeBroken(producer) is { } broken)
         {
             // Not here: this is called on the producer's own poll thread, which Close waits for.
             _ = Task.Run(broken.Close);
         }
     }
 
-    private NativeClient? Take(IProducer<byte[]?, byte[]?>? expected)
+    private NativeClient? TakeBroken(IProducer<byte[]?, byte[]?> broken)
     {
         lock (gate)
         {
-            if (expected is not null && !ReferenceEquals(expected, current?.Producer))
+            if (!ReferenceEquals(broken, current?.Producer))
             {
                 return null;
             }

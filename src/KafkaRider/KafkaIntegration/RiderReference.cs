@@ -42,9 +42,12 @@ internal sealed class RiderReference : IRegistration
     public void Stopped()
     {
         var stopped = new TaskCompletionSource<KafkaRider>();
-        stopped.SetException(new KafkaException(new Error(ErrorCode.Local_Destroy, "The bus was stopped: nothing can be produced.")));
+        stopped.SetException(StoppedException());
         Volatile.Write(ref rider, stopped);
     }
+
+    /// <summary>What a produce after the stop of the bus fails with.</summary>
+    public static KafkaException StoppedException() => new(new Error(ErrorCode.Local_Destroy, "The bus was stopped: nothing can be produced."));
 
     private static async ValueTask<KafkaRider> WaitAsync(Task<KafkaRider> start, CancellationToken cancellationToken)
     {

@@ -56,7 +56,10 @@ internal sealed class TopicProducerProvider(RiderReference reference, IServicePr
         TopicSender<TKey, TValue>? sender = null;
         return new TopicProducer<TKey, TValue>(
             async cancellationToken =>
-                sender ??= (await reference.StartedAsync(cancellationToken).ConfigureAwait(false)).CreateSender(topic, new ProducerSettings<TKey, TValue>(new())),
+            {
+                var rider = await reference.StartedAsync(cancellationToken).ConfigureAwait(false);
+                return sender ??= rider.CreateSender(topic, new ProducerSettings<TKey, TValue>(new()));
+            },
             reference.SendObservers,
             scope);
     }
