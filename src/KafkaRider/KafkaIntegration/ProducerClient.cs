@@ -47,24 +47,9 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
         TopicPartition target, Message<byte[]?, byte[]?> message, CancellationToken cancellationToken)
     {
         DeliveryResult<byte[]?, byte[]?> delivered;
-        var native = GetOrBuild();
         try
         {
-            delivered = await native.Producer.ProduceAsync(target, message, cancellationToken).WaitAsync(native.Closed).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (native.IsEndedBy(exception))
-        {
-            // Not on the thread that closes the client: whoever produces goes on from here, for as long as he likes.
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            throw new ProduceException<byte[]?, byte[]?>(
-                new Error(ErrorCode.Local_PurgeQueue, Unacknowledged),
-                new DeliveryResult<byte[]?, byte[]?>
-                {
-                    TopicPartitionOffset = new TopicPartitionOffset(target, Offset.Unset),
-                    Message = message,
-                    Status = PersistenceStatus.PossiblyPersisted,
-                },
-                exception);
+            delivered = await GetOrBuild().ProduceAsync(target, message, cancellationToken).ConfigureAwait(false);
         }
         catch (ProduceException<byte[]?, byte[]?> exception)
         {
@@ -190,19 +175,31 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
         }
     }
 
-    /// <summary>One native client. Confluent's never ends what is on its way when it is disposed of; this one does.</summary>
+    /// <summary>One native client. What is on its way when it is closed ends with it: Confluent's would leave it without an end.</summary>
     private sealed class NativeClient(IProducer<byte[]?, byte[]?> producer)
     {
         private readonly CancellationTokenSource closed = new();
 
         public IProducer<byte[]?, byte[]?> Producer => producer;
 
-        /// <summary>Ends what is on its way.</summary>
-        public CancellationToken Closed => closed.Token;
+        public async Task<DeliveryResult<byte[]?, byte[]?>> ProduceAsync(
+            TopicPartition target, Message<byte[]?, byte[]?> message, CancellationToken cancellationToken)
+        {
+            var delivery = new Delivery(target, message);
+            using var withClient = closed.Token.UnsafeRegister(static state => ((Delivery)state!).EndUnacknowledged(), delivery);
+            using var withCaller = cancellationToken.UnsafeRegister(static (state, token) => ((Delivery)state!).TrySetCanceled(token), delivery);
+            try
+            {
+                producer.Produce(target, message, delivery.End);
+            }
+            catch (ObjectDisposedException)
+            {
+                delivery.EndUnacknowledged();
+            }
 
-        /// <summary>Whether it is this client that a produce failed of, and not its record or its caller.</summary>
-        public bool IsEndedBy(Exception exception) =>
-            exception is ObjectDisposedException || (exception is OperationCanceledException cancelled && cancelled.CancellationToken == closed.Token);
+            var report = await delivery.Task.ConfigureAwait(false);
+            return report.Error.IsError ? throw new ProduceException<byte[]?, byte[]?>(report.Error, report) : report;
+        }
 
         public void Close()
         {
@@ -216,6 +213,20 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
                 closed.Cancel();
             }
         }
+    }
+
+    /// <summary>A record on its way. Of its ends the first one counts, and whoever waits goes on elsewhere.</summary>
+    private sealed class Delivery(TopicPartition target, Message<byte[]?, byte[]?> message)
+        : TaskCompletionSource<DeliveryReport<byte[]?, byte[]?>>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public void End(DeliveryReport<byte[]?, byte[]?> report) => TrySetResult(report);
+
+        public void EndUnacknowledged() => End(new DeliveryReport<byte[]?, byte[]?>
+        {
+            TopicPartitionOffsetError = new TopicPartitionOffsetError(target, Offset.Unset, new Error(ErrorCode.Local_PurgeQueue, Unacknowledged)),
+            Message = message,
+            Status = PersistenceStatus.PossiblyPersisted,
+        });
     }
 }
 

@@ -24,7 +24,8 @@ public sealed class RefusedRecordTests : IDisposable
     public void RefuseTheFirst()
     {
         kafka.CreateTopic(Topic);
-        kafka.RefuseNextProduce(ErrorCode.NotLeaderForPartition, RoundTrip);
+        kafka.AnswerAfter(RoundTrip);
+        kafka.RefuseNextProduce(ErrorCode.NotLeaderForPartition);
     }
 
     public void Dispose() => kafka.Dispose();

@@ -4,13 +4,12 @@ using Confluent.Kafka;
 
 namespace ProductCache.RiderTests.Outages;
 
-/// <summary>Librdkafka's mock cluster of one broker, which a test tells what to answer. Confluent's client has no words for that.</summary>
+/// <summary>Librdkafka's mock cluster, which a test tells what to answer. Confluent's client has no words for that.</summary>
 internal sealed partial class RefusingKafka : IDisposable
 {
     private const int ProducerType = 0;
     private const short ProduceRequest = 0;
-    private const int Broker = 1;
-
+    private readonly int brokers;
     private readonly IntPtr client;
     private readonly IntPtr cluster;
 
@@ -22,23 +21,31 @@ internal sealed partial class RefusingKafka : IDisposable
         NativeLibrary.SetDllImportResolver(typeof(RefusingKafka).Assembly, (name, _, _) => name == "librdkafka" ? NativeLibrary.Load(path) : IntPtr.Zero);
     }
 
-    public RefusingKafka()
+    public RefusingKafka(int brokers = 1)
     {
+        this.brokers = brokers;
         client = New(ProducerType, IntPtr.Zero, IntPtr.Zero, 0);
-        cluster = NewCluster(client, Broker);
+        cluster = NewCluster(client, brokers);
         Bootstrap = Marshal.PtrToStringUTF8(Bootstraps(cluster))!;
     }
 
     public string Bootstrap { get; }
 
-    public void CreateTopic(string topic) => CreateTopic(cluster, topic, partitions: 1, replicas: 1);
-
-    /// <summary>From now on each answer takes so long, and the next request to produce is refused.</summary>
-    public void RefuseNextProduce(ErrorCode why, TimeSpan roundTrip)
+    /// <summary>A partition on each broker: partition 0 on broker 1, and so on.</summary>
+    public void CreateTopic(string topic)
     {
-        SetRoundTrip(cluster, Broker, (int)roundTrip.TotalMilliseconds);
-        PushErrors(cluster, ProduceRequest, 1, [(int)why]);
+        CreateTopic(cluster, topic, partitions: brokers, replicas: 1);
+        for (var partition = 0; partition < brokers; partition++)
+        {
+            SetLeader(cluster, topic, partition, partition + 1);
+        }
     }
+
+    /// <summary>From now on each answer of a broker takes so long.</summary>
+    public void AnswerAfter(TimeSpan roundTrip, int broker = 1) => SetRoundTrip(cluster, broker, (int)roundTrip.TotalMilliseconds);
+
+    /// <summary>Whichever broker gets it.</summary>
+    public void RefuseNextProduce(ErrorCode why) => PushErrors(cluster, ProduceRequest, 1, [(int)why]);
 
     public void Dispose()
     {
@@ -63,6 +70,9 @@ internal sealed partial class RefusingKafka : IDisposable
 
     [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_topic_create", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int CreateTopic(IntPtr cluster, string topic, int partitions, int replicas);
+
+    [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_partition_set_leader", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetLeader(IntPtr cluster, string topic, int partition, int broker);
 
     [LibraryImport("librdkafka", EntryPoint = "rd_kafka_mock_broker_set_rtt")]
     private static partial int SetRoundTrip(IntPtr cluster, int broker, int milliseconds);
