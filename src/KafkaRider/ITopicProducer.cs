@@ -11,7 +11,10 @@ public interface ITopicProducer<TKey, TValue> : ISendObserverConnector
     /// <summary>
     /// Returns once the brokers have acknowledged the record. A cancelled call is unknown: the record may still arrive.
     /// </summary>
-    /// <exception cref="ProduceException{TKey, TValue}">The record was not acknowledged within 30 s (<see cref="IKafkaProducerConfigurator.MessageTimeout"/>), or was refused.</exception>
+    /// <exception cref="ProduceException{TKey, TValue}">
+    /// The record was refused, or not acknowledged within 30 s (<see cref="IKafkaProducerConfigurator.MessageTimeout"/>) or before the bus was stopped.
+    /// </exception>
+    /// <exception cref="KafkaException">The bus was stopped before.</exception>
     Task Produce(TKey key, TValue value, CancellationToken cancellationToken = default);
 
     /// <inheritdoc cref="Produce(TKey, TValue, CancellationToken)"/>
