@@ -66,6 +66,59 @@ public sealed class RiderBatchTests
     }
 
     [Test]
+    public async Task ARecordOfABatchThatHasNoTraceIsNotInThatOfAnother()
+    {
+        ConcurrentQueue<Activity> ended = new();
+        var trace = ActivityTraceId.CreateRandom();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = heard => heard.Name == "MassTransit",
+            Sample = (ref ActivityCreationOptions<ActivityContext> options) =>
+                options.Parent.TraceId == trace ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            ActivityStopped = ended.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Traced("1", trace), Records.Order("2", "2"), Traced("3", trace));
+
+        await using var bus = await StartAsync();
+
+        await Eventually.TrueAsync(() => Processed() >= 2);
+        await bus.StopAsync();
+        Assert.That(Processed(), Is.EqualTo(2));
+
+        int Processed() => ended.Count(activity => activity.TraceId == trace && activity.OperationName.EndsWith(" process", StringComparison.Ordinal));
+    }
+
+    [Test]
+    public async Task ASagaBesideABatchConsumerGetsItsRecordsToo()
+    {
+        ConcurrentQueue<Guid> placed = new();
+        string[] ids = [$"{Guid.NewGuid()}", $"{Guid.NewGuid()}"];
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Records.Orders(ids));
+
+        await using var bus = await RiderBus.StartAsync(
+            rider =>
+            {
+                rider.AddConsumer<Collecting>();
+                rider.AddSagaStateMachine<DeliveryStateMachine, Delivery>().InMemoryRepository();
+                rider.UsingKafka((context, k) =>
+                {
+                    k.Host(kafka.Bootstrap);
+                    k.TopicEndpoint<string, Order>(topic, RiderApplication.Config($"group-{Guid.NewGuid():N}"), endpoint =>
+                    {
+                        endpoint.ConcurrentMessageLimit = ids.Length;
+                        endpoint.ConfigureConsumer<Collecting>(context);
+                        endpoint.ConfigureSaga<Delivery>(context);
+                    });
+                });
+            },
+            services => services.AddSingleton(consumed).AddSingleton(placed));
+
+        await Eventually.TrueAsync(() => ids.All(id => placed.Contains(Guid.Parse(id))));
+        await Eventually.TrueAsync(() => !ids.Except(consumed.SelectMany(batch => batch)).Any());
+    }
+
+    [Test]
     public async Task ABatchIsNotCollectedForLongerThanItsTimeLimit()
     {
         const int count = 300;
@@ -102,6 +155,25 @@ public sealed class RiderBatchTests
             });
         },
         services => services.AddSingleton(consumed));
+
+    public sealed class Delivery : SagaStateMachineInstance
+    {
+        public Guid CorrelationId { get; set; }
+
+        public string CurrentState { get; set; } = null!;
+    }
+
+    public sealed class DeliveryStateMachine : MassTransitStateMachine<Delivery>
+    {
+        public DeliveryStateMachine(ConcurrentQueue<Guid> placed)
+        {
+            InstanceState(delivery => delivery.CurrentState);
+            Event(() => Placed, order => order.CorrelateById(context => Guid.Parse(context.Message.OrderId)));
+            Initially(When(Placed).Then(context => placed.Enqueue(context.Saga.CorrelationId)));
+        }
+
+        public Event<Order> Placed { get; private set; } = null!;
+    }
 
     private sealed class Collecting(ConcurrentQueue<string[]> consumed) : IConsumer<Batch<Order>>
     {

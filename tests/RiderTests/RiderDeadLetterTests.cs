@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using MassTransit;
 using MassTransit.KafkaIntegration;
 using Microsoft.Extensions.DependencyInjection;
@@ -196,6 +198,52 @@ public sealed class RiderDeadLetterTests
     }
 
     [Test]
+    public async Task DeadLettersAndReplaysDoNotDependOnWhoseTimestampsTheTopicsKeep()
+    {
+        kafka.RequireReal();
+        var letters = $"{topic}.dead-letter";
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
+        await admin.IncrementalAlterConfigsAsync(new[] { topic, letters }.ToDictionary(
+            name => new ConfigResource { Type = ResourceType.Topic, Name = name },
+            _ => new List<ConfigEntry> { new() { Name = "message.timestamp.type", Value = "LogAppendTime", IncrementalOperation = AlterConfigOpType.Set } }));
+        await using var bus = await StartAsync(_ => { });
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders(Bad));
+        await LetterAsync();
+
+        failing = false;
+        var replay = await bus.Services.GetRequiredService<IKafkaRider>().ReplayDeadLetters(letters);
+
+        Assert.That(replay, Is.EqualTo(new DeadLetterReplay(Replayed: 1, PassedBy: 0, Incomplete: 0)));
+        await Eventually.TrueAsync(() => handled.Contains(Bad));
+    }
+
+    [Test]
+    public async Task OfABatchThatFailsARecordMayBeUnreadableTheSecondTime()
+    {
+        await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Records.Orders("1", Bad, "2"));
+        await using var bus = await RiderBus.StartAsync(
+            rider =>
+            {
+                rider.AddConsumer<FussyBatchConsumer>();
+                rider.UsingKafka((context, k) =>
+                {
+                    k.Host(kafka.Bootstrap);
+                    k.TopicEndpoint<string, Order>(topic, RiderApplication.Config(group), endpoint =>
+                    {
+                        endpoint.SetValueDeserializer(new ReadableOnce("2"));
+                        endpoint.ConfigureConsumer<FussyBatchConsumer>(context);
+                    });
+                });
+            },
+            services => services.AddSingleton(handled));
+
+        await TestTopics.CommittedReachesAsync(kafka, topic, group, 3);
+
+        // Should each have been polled alone, there was no second time.
+        Assert.That(handled, Is.EqualTo(new[] { "1" }).Or.EqualTo(new[] { "1", "2" }));
+    }
+
+    [Test]
     public async Task TombstonesReachAConsumerThatAsksForThemAndTheOthersGoToTheDeadLetters()
     {
         ConcurrentQueue<string?> deleted = new();
@@ -233,6 +281,17 @@ public sealed class RiderDeadLetterTests
                 });
             });
         }));
+
+    private sealed class ReadableOnce(string id) : IDeserializer<Order>
+    {
+        private int reads;
+
+        public Order Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context)
+        {
+            var order = JsonSerializer.Deserialize<Order>(data, JsonSerializerOptions.Web)!;
+            return order.OrderId == id && ++reads > 1 ? throw new InvalidDataException("The registry is away.") : order;
+        }
+    }
 
     private sealed class FussyBatchConsumer(ConcurrentQueue<string> handled) : IConsumer<Batch<Order>>
     {

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using MassTransit;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -47,6 +49,38 @@ public sealed class RiderHealthTests
         await Eventually.TrueAsync(() => bus.Health().Status == BusHealthStatus.Healthy);
         Assert.That(TestTopics.PartitionsOf(kafka, topic), Has.Count.EqualTo(3));
         Assert.That(TestTopics.PartitionsOf(kafka, $"{topic}.dead-letter"), Has.Count.EqualTo(3));
+    }
+
+    [Test]
+    public async Task AMissingDeadLetterTopicIsCreatedBesideATopicThatIsThere()
+    {
+        var kafka = await SharedServers.Kafka;
+        kafka.RequireReal();
+        var topic = $"test-{Guid.NewGuid():N}";
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
+        await admin.CreateTopicsAsync([new TopicSpecification { Name = topic, NumPartitions = 1, ReplicationFactor = 1 }]);
+        await using var bus = Bus(kafka, topic, endpoint => endpoint.CreateIfMissing());
+
+        await bus.StartAsync();
+
+        await Eventually.TrueAsync(() => TestTopics.PartitionsOf(kafka, $"{topic}.dead-letter").Count == 1);
+    }
+
+    [Test]
+    public async Task AFatalErrorIsToldAsWhatItIs()
+    {
+        var kafka = await SharedServers.Kafka;
+        kafka.RequireReal();
+        var topic = await TestTopics.CreateAsync(kafka);
+        Action<IKafkaTopicReceiveEndpointConfigurator<string, Order>> only = endpoint => endpoint.GroupInstanceId = "only";
+        await using var one = Bus(kafka, topic, only);
+        await one.StartAsync();
+
+        // Members of one name throw each other out.
+        await using var other = Bus(kafka, topic, only);
+        await other.StartAsync();
+
+        await Eventually.TrueAsync(() => one.Health(topic).Exception is KafkaException { Error.Code: ErrorCode.FencedInstanceId });
     }
 
     [Test]

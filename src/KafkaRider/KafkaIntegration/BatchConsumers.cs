@@ -7,7 +7,7 @@ namespace MassTransit.KafkaIntegration;
 /// Finds out whether all that an endpoint has is one consumer of batches. It then gets batches of what was polled, in one
 /// pass through its pipe, where core would pass each record through and collect them again.
 /// </summary>
-internal sealed class BatchConsumers<TValue> : IConsumerConfigurationObserver, IHandlerConfigurationObserver
+internal sealed class BatchConsumers<TValue> : IConsumerConfigurationObserver, IHandlerConfigurationObserver, ISagaConfigurationObserver
     where TValue : class
 {
     private BatchOptions options = new();
@@ -42,4 +42,16 @@ internal sealed class BatchConsumers<TValue> : IConsumerConfigurationObserver, I
 
     public void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator)
         where TMessage : class => others++;
+
+    public void SagaConfigured<TSaga>(ISagaConfigurator<TSaga> configurator)
+        where TSaga : class, ISaga => others++;
+
+    public void StateMachineSagaConfigured<TInstance>(ISagaConfigurator<TInstance> configurator, SagaStateMachine<TInstance> stateMachine)
+        where TInstance : class, ISaga, SagaStateMachineInstance => others++;
+
+    public void SagaMessageConfigured<TSaga, TMessage>(ISagaMessageConfigurator<TSaga, TMessage> configurator)
+        where TSaga : class, ISaga
+        where TMessage : class
+    {
+    }
 }

@@ -51,6 +51,8 @@ internal sealed class BatchSpans : IDisposable
 
     private static Activity? Start(string name, TopicEndpointSettings settings, ActivityContext parent, IEnumerable<ActivityLink> links)
     {
+        // What has no parent has none, instead of the one that was started last.
+        Activity.Current = null;
         var activity = Source.CreateActivity(name, ActivityKind.Consumer, parent, tags: null, links);
         activity?.SetTag("messaging.system", "kafka");
         activity?.SetTag("messaging.destination.name", settings.Topic);

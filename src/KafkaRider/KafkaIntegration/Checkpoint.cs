@@ -20,17 +20,19 @@ internal sealed class Checkpoint
     private int doneSinceCommit;
     private int coveredByCommit;
     private bool revoked;
+    private int running;
 
-    /// <summary>The partition belongs to somebody else: what is queued need not be started.</summary>
+    /// <summary>The partition belongs to somebody else, or stands still: what is queued is not started.</summary>
     public bool IsRevoked => Volatile.Read(ref revoked);
 
-    public int InFlight
+    /// <summary>Records that have started and not ended.</summary>
+    public int Running
     {
         get
         {
             lock (gate)
             {
-                return inFlight.Count;
+                return running;
             }
         }
     }
@@ -74,7 +76,13 @@ internal sealed class Checkpoint
     // Only under the gate.
     private long Lowest => Math.Min(inFlight.Count > 0 ? inFlight.Min : next, abandoned);
 
-    public void Revoke() => Volatile.Write(ref revoked, true);
+    public void Revoke()
+    {
+        lock (gate)
+        {
+            revoked = true;
+        }
+    }
 
     /// <summary>Returns how far reading is ahead now.</summary>
     public long Begin(long offset)
@@ -87,24 +95,53 @@ internal sealed class Checkpoint
         }
     }
 
-    /// <summary>Returns how many records are done since the last commit.</summary>
+    /// <summary>Whether a record may start; one that may not is left to the next owner.</summary>
+    public bool TryStart(long offset)
+    {
+        lock (gate)
+        {
+            if (revoked)
+            {
+                inFlight.Remove(offset);
+                abandoned = Math.Min(abandoned, offset);
+                return false;
+            }
+
+            running++;
+            return true;
+        }
+    }
+
+    /// <summary>A record that has started is done. Returns how many are since the last commit.</summary>
     public int Done(long offset)
     {
         lock (gate)
         {
+            running--;
             inFlight.Remove(offset);
             doneAt ??= Stopwatch.GetTimestamp();
             return ++doneSinceCommit;
         }
     }
 
-    /// <summary>The record is not done and will not be here: nothing from it on may be committed.</summary>
+    /// <summary>A record that has started is not done and will not be here: nothing from it on may be committed.</summary>
     public void Abandon(long offset)
     {
         lock (gate)
         {
+            running--;
             inFlight.Remove(offset);
             abandoned = Math.Min(abandoned, offset);
+        }
+    }
+
+    /// <summary>The partition stands still at a record: nothing from it on is committed, and nothing more is started.</summary>
+    public void StopAt(long offset)
+    {
+        lock (gate)
+        {
+            abandoned = Math.Min(abandoned, offset);
+            revoked = true;
         }
     }
 

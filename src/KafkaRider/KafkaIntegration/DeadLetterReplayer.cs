@@ -86,6 +86,7 @@ internal sealed class DeadLetterReplayer(ClientSettings client, ProducerClient p
         }
 
         letter.Message.Headers = headers;
+        letter.Message.Timestamp = DeadLetters.TimeOf(letter);
         await producer.ProduceAsync(new TopicPartition(topic, Partition.Any), letter.Message, cancellationToken).ConfigureAwait(false);
         return result with { Replayed = result.Replayed + 1 };
     }

@@ -20,7 +20,7 @@ internal enum DeadLetterStage
 /// the record's partition stops.
 /// </summary>
 internal sealed class DeadLetters(
-    TopicEndpointSettings settings, ProducerClient producer, Action<TopicPartitionOffset, Exception> stopPartition, ILogger logger)
+    TopicEndpointSettings settings, ProducerClient producer, Action<AcceptedRecord, Exception> stopPartition, ILogger logger)
 {
     /// <summary>What the names of all headers begin with that a dead letter has and its record had not.</summary>
     public const string HeaderPrefix = "dead-letter-";
@@ -48,11 +48,12 @@ internal sealed class DeadLetters(
     /// cancelled, at the end of the endpoint.
     /// </summary>
     public async Task PutAsync(
-        ConsumeResult<byte[]?, byte[]?> record, DeadLetterStage stage, int attempts, Exception exception, CancellationToken cancellationToken)
+        AcceptedRecord accepted, DeadLetterStage stage, int attempts, Exception exception, CancellationToken cancellationToken)
     {
+        var record = accepted.Record;
         if (settings.DeadLetterTopicOf(record.Topic) is not { } topic)
         {
-            stopPartition(record.TopicPartitionOffset, exception);
+            stopPartition(accepted, exception);
             return;
         }
 
@@ -84,6 +85,11 @@ internal sealed class DeadLetters(
         }
     }
 
+    /// <summary>The time of a record, to be produced again: a producer may only tell it as its own, also where the brokers have set it.</summary>
+    public static Timestamp TimeOf(ConsumeResult<byte[]?, byte[]?> record) => record.Message.Timestamp is { Type: not TimestampType.NotAvailable } timestamp
+        ? new Timestamp(timestamp.UnixTimestampMs, TimestampType.CreateTime)
+        : Timestamp.Default;
+
     private Message<byte[]?, byte[]?> Letter(ConsumeResult<byte[]?, byte[]?> record, string stage, int attempts, Exception exception, Omitted omitted)
     {
         var headers = new KafkaHeaders();
@@ -107,7 +113,7 @@ internal sealed class DeadLetters(
             Key = omitted == Omitted.All ? null : record.Message.Key,
             Value = omitted == Omitted.Nothing ? record.Message.Value : null,
             Headers = headers,
-            Timestamp = record.Message.Timestamp,
+            Timestamp = TimeOf(record),
         };
     }
 }

@@ -58,7 +58,7 @@ internal static partial class KafkaLog
     [LoggerMessage(12, LogLevel.Warning, "{Topic}/{Group}: a batch of {Count} failed and is tried again in halves: {Reason}")]
     public static partial void BatchSplit(ILogger logger, string topic, string group, int count, string reason);
 
-    [LoggerMessage(13, LogLevel.Error, "{Topic}[{Partition}]@{Offset} could not be handled, and group {Group} has no dead-letter topic: the partition stands still: {Reason}")]
+    [LoggerMessage(13, LogLevel.Error, "{Topic}[{Partition}]@{Offset} could not be handled by group {Group}, nor put aside: the partition stands still: {Reason}")]
     public static partial void PartitionStopped(ILogger logger, string topic, int partition, long offset, string group, string reason);
 
     [LoggerMessage(14, LogLevel.Information, "Created topic {Topic}")]

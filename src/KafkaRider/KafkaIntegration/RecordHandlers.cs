@@ -1,7 +1,6 @@
 using MassTransit.Batching;
 using MassTransit.Context;
 using MassTransit.Transports;
-using KafkaRecord = Confluent.Kafka.ConsumeResult<byte[]?, byte[]?>;
 
 namespace MassTransit.KafkaIntegration;
 
@@ -39,13 +38,13 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
 
     public async Task<bool> HandleAsync(AcceptedRecord[] records, CancellationToken abort)
     {
-        var record = records[0].Record;
+        var record = records[0];
         try
         {
             RecordContext<TKey, TValue> recordContext;
             try
             {
-                recordContext = new RecordContext<TKey, TValue>(record, settings.GroupId, reader, context);
+                recordContext = new RecordContext<TKey, TValue>(record.Record, settings.GroupId, reader, context);
             }
             catch (Exception exception)
             {
@@ -103,18 +102,14 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
     public async Task<bool> HandleAsync(AcceptedRecord[] records, CancellationToken abort)
     {
         LogContext.SetCurrentIfNull(context.LogContext);
-        List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> readable = new(records.Length);
+        List<Readable> readable = new(records.Length);
         try
         {
-            foreach (var (record, _) in records)
+            foreach (var record in records)
             {
-                try
+                if (await ReadAsync(record, abort).ConfigureAwait(false) is { } context)
                 {
-                    readable.Add((record, new RecordContext<TKey, TValue>(record, settings.GroupId, reader, context)));
-                }
-                catch (Exception exception)
-                {
-                    await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, attempts: 0, exception, abort).ConfigureAwait(false);
+                    readable.Add(new Readable(record, context));
                 }
             }
 
@@ -131,7 +126,21 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         }
     }
 
-    private async Task ConsumeAsync(List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> records, int attemptsBefore, CancellationToken abort)
+    /// <returns>None: it cannot be read, and was put aside.</returns>
+    private async Task<RecordContext<TKey, TValue>?> ReadAsync(AcceptedRecord record, CancellationToken abort)
+    {
+        try
+        {
+            return new RecordContext<TKey, TValue>(record.Record, settings.GroupId, reader, context);
+        }
+        catch (Exception exception)
+        {
+            await deadLetters.PutAsync(record, DeadLetterStage.Deserialize, attempts: 0, exception, abort).ConfigureAwait(false);
+            return null;
+        }
+    }
+
+    private async Task ConsumeAsync(List<Readable> records, int attemptsBefore, CancellationToken abort)
     {
         if (records.Count == 0 || await AttemptAsync(records, abort).ConfigureAwait(false) is not var (attempts, failure))
         {
@@ -150,15 +159,19 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         await ConsumeAsync(records[..half], attempts, abort).ConfigureAwait(false);
 
         // What retries have left in the context of the last record would keep it from being retried again.
-        var rest = records[half..];
-        using var again = new RecordContext<TKey, TValue>(rest[^1].Record, settings.GroupId, reader, context);
-        rest[^1] = (rest[^1].Record, again);
+        var (rest, last) = (records[half..^1], records[^1].Record);
+        using var again = await ReadAsync(last, abort).ConfigureAwait(false);
+        if (again is not null)
+        {
+            rest.Add(new Readable(last, again));
+        }
+
         await ConsumeAsync(rest, attempts, abort).ConfigureAwait(false);
     }
 
     /// <returns>Why it failed, and after how many attempts; none: it did not.</returns>
     private async Task<(int Attempts, Exception Failure)?> AttemptAsync(
-        List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> records, CancellationToken abort)
+        List<Readable> records, CancellationToken abort)
     {
         using var spans = BatchSpans.Start(settings, records.Select(record => record.Context));
 
@@ -183,13 +196,15 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
     }
 
     private static MessageConsumeContext<Batch<TValue>> BatchOf(
-        List<(KafkaRecord Record, RecordContext<TKey, TValue> Context)> records, RecordContext<TKey, TValue> last)
+        List<Readable> records, RecordContext<TKey, TValue> last)
     {
         var messages = records.ConvertAll(record => record.Context.Message);
         var mode = records.Count == 1 ? BatchCompletionMode.Forced : BatchCompletionMode.Size;
-        var batch = new MessageBatch<TValue>(records[0].Record.Message.Timestamp.UtcDateTime, last.CheckpointUtcDateTime, mode, messages);
+        var batch = new MessageBatch<TValue>(records[0].Context.CheckpointUtcDateTime, last.CheckpointUtcDateTime, mode, messages);
         return new MessageConsumeContext<Batch<TValue>>(last.Message, batch);
     }
+
+    private readonly record struct Readable(AcceptedRecord Record, RecordContext<TKey, TValue> Context);
 
     /// <summary>Core also asks how many were on their way at once, which only its own dispatcher counts.</summary>
     private sealed record Count(long DeliveryCount) : DeliveryMetrics

@@ -73,6 +73,10 @@ internal sealed class TopicConsumer
     // Any thread.
     private readonly ConcurrentDictionary<TopicPartition, Checkpoint> checkpoints = new();
     private readonly ConcurrentDictionary<TopicPartition, long> ends = new();
+
+    /// <summary>Where the group is somewhere of its own since the start, so that <see cref="TopicEndpointSettings.Offset"/> is over.</summary>
+    private readonly ConcurrentDictionary<TopicPartition, bool> begun = new();
+
     private readonly Lanes lanes;
     private readonly SemaphoreSlim commitDue = new(0, 1);
     private readonly ManualResetEventSlim room = new();
@@ -80,7 +84,6 @@ internal sealed class TopicConsumer
     private bool stopsDue;
 
     // Only the poll thread.
-    private readonly HashSet<TopicPartition> begun = [];
     private Checkpoint? farAhead;
     private readonly List<KafkaRecord> polled = [];
     private bool paused;
@@ -180,7 +183,7 @@ internal sealed class TopicConsumer
             // 1. Nothing more is polled, what is queued does not start, what runs may finish. 2. The last commit.
             // 3. Leave the group.
             Drain(checkpoints.Values, context.ConsumerStopTimeout ?? DefaultStopTimeout);
-            if (checkpoints.Values.Sum(checkpoint => checkpoint.InFlight) is > 0 and var unfinished)
+            if (checkpoints.Values.Sum(checkpoint => checkpoint.Running) is > 0 and var unfinished)
             {
                 KafkaLog.StoppedUnfinished(logger, settings.Topic, settings.GroupId, unfinished);
                 Abort();
@@ -366,9 +369,9 @@ internal sealed class TopicConsumer
     {
         try
         {
-            var owned = Owned(records);
-            var done = owned.Length > 0 && await handler.HandleAsync(owned, aborting.Token).ConfigureAwait(false);
-            foreach (var (record, checkpoint) in owned)
+            var started = Start(records);
+            var done = started.Length > 0 && await HandleAsync(started).ConfigureAwait(false);
+            foreach (var (record, checkpoint) in started)
             {
                 if (!done)
                 {
@@ -389,37 +392,38 @@ internal sealed class TopicConsumer
         }
     }
 
-    // What has not started when its partition goes away is the next owner's.
-    private static AcceptedRecord[] Owned(AcceptedRecord[] records)
+    private async Task<bool> HandleAsync(AcceptedRecord[] records)
     {
-        if (!Array.Exists(records, record => record.Checkpoint.IsRevoked))
+        try
         {
-            return records;
+            return await handler.HandleAsync(records, aborting.Token).ConfigureAwait(false);
         }
-
-        List<AcceptedRecord> owned = [];
-        foreach (var accepted in records)
+        catch (Exception exception)
         {
-            if (accepted.Checkpoint.IsRevoked)
+            // Whatever it is, nothing is passed over, and nothing waits for it unseen.
+            foreach (var record in records)
             {
-                accepted.Checkpoint.Abandon(accepted.Record.Offset.Value);
+                StopPartition(record, exception);
             }
-            else
-            {
-                owned.Add(accepted);
-            }
-        }
 
-        return [.. owned];
+            return false;
+        }
+    }
+
+    // What has not started when its partition goes away is the next owner's.
+    private static AcceptedRecord[] Start(AcceptedRecord[] records)
+    {
+        var started = Array.FindAll(records, accepted => accepted.Checkpoint.TryStart(accepted.Record.Offset.Value));
+        return started.Length == records.Length ? records : started;
     }
 
     // A record could not be handled and must not be passed over.
-    private void StopPartition(TopicPartitionOffset at, Exception reason)
+    private void StopPartition(AcceptedRecord record, Exception reason)
     {
-        if (checkpoints.TryGetValue(at.TopicPartition, out var checkpoint))
+        var at = record.Record.TopicPartitionOffset;
+        record.Checkpoint.StopAt(at.Offset.Value);
+        if (checkpoints.TryGetValue(at.TopicPartition, out var checkpoint) && checkpoint == record.Checkpoint)
         {
-            checkpoint.Abandon(at.Offset.Value);
-            checkpoint.Revoke();
             health.Stopped(at, reason);
             Volatile.Write(ref stopsDue, true);
             KafkaLog.PartitionStopped(logger, at.Topic, at.Partition.Value, at.Offset.Value, settings.GroupId, reason.Message);
@@ -439,8 +443,10 @@ internal sealed class TopicConsumer
             _ = Task.Run(() => context.TransportObservers.NotifyReady(context.InputAddress));
         }
 
+        partitions.ForEach(health.Released);
+
         // Unset: where the group is.
-        return [.. partitions.Select(partition => new TopicPartitionOffset(partition, begun.Add(partition) ? settings.Offset : Offset.Unset))];
+        return [.. partitions.Select(partition => new TopicPartitionOffset(partition, begun.ContainsKey(partition) ? Offset.Unset : settings.Offset))];
     }
 
     // Called by Consume, on the poll thread. Lost partitions have another owner already: nothing to wait for, nothing to commit.
@@ -453,8 +459,6 @@ internal sealed class TopicConsumer
         }
 
         KafkaMetrics.CountRebalance(settings, lost ? "lost" : "revoked");
-        partitions.ForEach(partition => health.Released(partition.TopicPartition));
-
         polled.RemoveAll(record => partitions.Exists(partition => partition.TopicPartition == record.TopicPartition));
         var revoked = checkpoints.Where(entry => partitions.Any(partition => partition.TopicPartition == entry.Key)).ToList();
         Drain(revoked.Select(entry => entry.Value), lost ? TimeSpan.Zero : RevokeDrainTimeout);
@@ -464,13 +468,28 @@ internal sealed class TopicConsumer
         }
 
         revoked.ForEach(entry => checkpoints.TryRemove(entry));
+        partitions.ForEach(partition => health.Released(partition.TopicPartition));
+        Unpause(consumer, partitions);
         KafkaLog.Revoked(
             logger,
             settings.Topic,
             settings.GroupId,
             lost ? "lost" : "gave up",
             Names(partitions.Select(partition => partition.TopicPartition)),
-            revoked.Sum(entry => entry.Value.InFlight));
+            revoked.Sum(entry => entry.Value.Running));
+    }
+
+    // The client keeps a pause beyond the assignment: a partition that comes back would not be read.
+    private static void Unpause(IConsumer<byte[]?, byte[]?> consumer, List<TopicPartitionOffset> partitions)
+    {
+        try
+        {
+            consumer.Resume(partitions.Select(partition => partition.TopicPartition));
+        }
+        catch (KafkaException)
+        {
+            // What the client does not know any more is not paused.
+        }
     }
 
     private void OnError(Error error)
@@ -487,8 +506,19 @@ internal sealed class TopicConsumer
     {
         var closing = Task.Run(() =>
         {
-            consumer.Close();
-            consumer.Dispose();
+            try
+            {
+                consumer.Close();
+            }
+            catch (KafkaException exception)
+            {
+                // After a fatal error it cannot: the group misses it when its session ends.
+                KafkaLog.ClientError(context.LogContext, exception.Error, again: true);
+            }
+            finally
+            {
+                consumer.Dispose();
+            }
         });
         if (!closing.Wait(CloseTimeout))
         {
@@ -500,7 +530,7 @@ internal sealed class TopicConsumer
     {
         var waiting = drained.ToList();
         waiting.ForEach(checkpoint => checkpoint.Revoke());
-        SpinWait.SpinUntil(() => waiting.TrueForAll(checkpoint => checkpoint.InFlight == 0), atMost);
+        SpinWait.SpinUntil(() => waiting.TrueForAll(checkpoint => checkpoint.Running == 0), atMost);
     }
 
     private void Abort()
@@ -593,7 +623,12 @@ internal sealed class TopicConsumer
                 return;
             }
 
-            due.ForEach(commit => commit.Checkpoint.Committed(commit.Offset.Offset.Value));
+            foreach (var (checkpoint, offset) in due)
+            {
+                checkpoint.Committed(offset.Offset.Value);
+                begun.TryAdd(offset.TopicPartition, true);
+            }
+
             settings.OffsetsCommitted?.Invoke(new CommittedOffsets(
                 [.. due.Select(commit => new TopicPartitionOffsetError(commit.Offset, new Error(ErrorCode.NoError)))], new Error(ErrorCode.NoError)));
         }

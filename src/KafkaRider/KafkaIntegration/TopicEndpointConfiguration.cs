@@ -32,8 +32,10 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         PublishFaults = false;
         ConnectConsumerConfigurationObserver(batchConsumers);
         ConnectHandlerConfigurationObserver(batchConsumers);
+        ConnectSagaConfigurationObserver(batchConsumers);
         ConnectConsumerConfigurationObserver(tombstoneConsumers);
         ConnectHandlerConfigurationObserver(tombstoneConsumers);
+        ConnectSagaConfigurationObserver(tombstoneConsumers);
 
         // The dispatcher then throws for every record that was not handled, and the transport decides its fate.
         this.RethrowFaultedMessages();
@@ -228,7 +230,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 }
 
 /// <summary>Finds out whether an endpoint has a consumer of tombstones.</summary>
-internal sealed class TombstoneConsumers<TValue> : IConsumerConfigurationObserver, IHandlerConfigurationObserver
+internal sealed class TombstoneConsumers<TValue> : IConsumerConfigurationObserver, IHandlerConfigurationObserver, ISagaConfigurationObserver
     where TValue : class
 {
     public bool Any { get; private set; }
@@ -243,5 +245,19 @@ internal sealed class TombstoneConsumers<TValue> : IConsumerConfigurationObserve
         where TMessage : class => Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
 
     public void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator)
+        where TMessage : class => Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
+
+    public void SagaConfigured<TSaga>(ISagaConfigurator<TSaga> configurator)
+        where TSaga : class, ISaga
+    {
+    }
+
+    public void StateMachineSagaConfigured<TInstance>(ISagaConfigurator<TInstance> configurator, SagaStateMachine<TInstance> stateMachine)
+        where TInstance : class, ISaga, SagaStateMachineInstance
+    {
+    }
+
+    public void SagaMessageConfigured<TSaga, TMessage>(ISagaMessageConfigurator<TSaga, TMessage> configurator)
+        where TSaga : class, ISaga
         where TMessage : class => Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
 }

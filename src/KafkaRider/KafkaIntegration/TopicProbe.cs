@@ -23,21 +23,21 @@ internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, 
             return null;
         }
 
-        var topic = admin.GetMetadata(settings.Topic, Timeout).Topics.Single();
-        if (topic.Error.Code == ErrorCode.UnknownTopicOrPart)
+        // The dead-letter topic first: records may come as soon as the other is there.
+        if (settings.CreateTopic is { } options && settings.DeadLetterTopicOf(settings.Topic) is { } deadLetterTopic && IsMissing(Look(deadLetterTopic)))
         {
-            if (settings.CreateTopic is not { } options)
+            await CreateAsync(deadLetterTopic, options).ConfigureAwait(false);
+        }
+
+        var topic = Look(settings.Topic);
+        if (IsMissing(topic))
+        {
+            if (settings.CreateTopic is not { } wanted)
             {
                 return $"topic {settings.Topic} does not exist";
             }
 
-            // The dead-letter topic first: records may come as soon as the other is there.
-            if (settings.DeadLetterTopicOf(settings.Topic) is { } deadLetterTopic)
-            {
-                await CreateAsync(deadLetterTopic, options).ConfigureAwait(false);
-            }
-
-            await CreateAsync(settings.Topic, options).ConfigureAwait(false);
+            await CreateAsync(settings.Topic, wanted).ConfigureAwait(false);
             return $"topic {settings.Topic} did not exist and is being created";
         }
 
@@ -49,6 +49,10 @@ internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, 
     }
 
     public void Dispose() => admin.Dispose();
+
+    private static bool IsMissing(TopicMetadata topic) => topic.Error.Code == ErrorCode.UnknownTopicOrPart;
+
+    private TopicMetadata Look(string topic) => admin.GetMetadata(topic, Timeout).Topics.Single();
 
     private async Task CreateAsync(string name, KafkaTopicOptions options)
     {

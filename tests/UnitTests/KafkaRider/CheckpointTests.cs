@@ -152,23 +152,43 @@ public sealed class CheckpointTests
     }
 
     [Test]
-    public void DoneAndAbandonedRecordsAreNoLongerInFlight()
+    public void OnlyWhatHasStartedAndNotEndedIsRunning()
     {
+        checkpoint.Begin(4);
         Begin(1, 2, 3);
-        Assert.That(checkpoint.InFlight, Is.EqualTo(3));
+        Assert.That(checkpoint.Running, Is.EqualTo(3));
 
         Done(1);
         checkpoint.Abandon(2);
 
-        Assert.That(checkpoint.InFlight, Is.EqualTo(1));
+        Assert.That(checkpoint.Running, Is.EqualTo(1));
     }
 
     [Test]
-    public void OnceRevokedItStaysRevoked()
+    public void OnceRevokedNothingStartsAndWhatHadNotIsLeftToTheNextOwner()
     {
+        Begin(5);
+        checkpoint.Begin(6);
         Assert.That(checkpoint.IsRevoked, Is.False);
+
         checkpoint.Revoke();
+
         Assert.That(checkpoint.IsRevoked, Is.True);
+        Assert.That(checkpoint.TryStart(6), Is.False);
+        Assert.That(checkpoint.Running, Is.EqualTo(1));
+        Done(5);
+        Assert.That(Committable(), Is.EqualTo(6));
+    }
+
+    [Test]
+    public void APartitionThatStandsStillIsNotCommittedBeyondItsRecord()
+    {
+        Begin(5, 6);
+        checkpoint.StopAt(6);
+        Done(5, 6);
+
+        Assert.That(Committable(), Is.EqualTo(6));
+        Assert.That(checkpoint.TryStart(7), Is.False);
     }
 
     [Test]
@@ -193,7 +213,11 @@ public sealed class CheckpointTests
         Assert.That(Committable(), Is.EqualTo(records));
     }
 
-    private void Begin(params long[] offsets) => Array.ForEach(offsets, offset => checkpoint.Begin(offset));
+    private void Begin(params long[] offsets) => Array.ForEach(offsets, offset =>
+    {
+        checkpoint.Begin(offset);
+        checkpoint.TryStart(offset);
+    });
 
     private void Done(params long[] offsets) => Array.ForEach(offsets, offset => checkpoint.Done(offset));
 
