@@ -1,5 +1,7 @@
+using System.Diagnostics.Metrics;
 using Confluent.Kafka;
 using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
@@ -54,6 +56,47 @@ public sealed class RiderRebalanceTests
         gate.SetResult();
 
         await Eventually.TrueAsync(() => !ids.Except(staying.Handled).Any());
+    }
+
+    [Test]
+    public async Task ARecordThatFailsWhileItsPartitionGoesIsTheNextOwners()
+    {
+        var ids = await ProduceToBothAsync(0, 1);
+        using var listener = OnRevoked(() => gate.TrySetException(new InvalidOperationException("Not this one.")));
+        await using var staying = await StartHeldAsync(endpoint =>
+        {
+            endpoint.ConcurrentMessageLimit = 2;
+            endpoint.DeadLetterTopic = null;
+        });
+        var health = staying.Services.GetRequiredService<IBusControl>();
+
+        await using var coming = await RiderApplication.StartAsync(kafka, topic, group);
+
+        await Eventually.TrueAsync(() => ids.Any(coming.Handled.Contains));
+        await Eventually.TrueAsync(() => health.CheckHealth().Endpoints.Values.Any(endpoint => endpoint.Status == BusHealthStatus.Degraded));
+        var standing = health.CheckHealth().Endpoints.Values.Single(endpoint => endpoint.Status == BusHealthStatus.Degraded);
+        Assert.That(standing.Description, Does.Not.Contain(";"), "one partition, which it kept");
+    }
+
+    private MeterListener OnRevoked(Action act)
+    {
+        var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Name == "kafka_rider.rebalances")
+            {
+                self.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) =>
+        {
+            if (tags.ToArray().Any(tag => Equals(tag.Value, group)) && tags.ToArray().Any(tag => Equals(tag.Value, "revoked")))
+            {
+                act();
+            }
+        });
+        listener.Start();
+        return listener;
     }
 
     private Task<RiderApplication> StartHeldAsync(Action<IKafkaTopicReceiveEndpointConfigurator<string, Order>> configure) =>
