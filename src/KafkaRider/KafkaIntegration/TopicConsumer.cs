@@ -411,11 +411,11 @@ internal sealed class TopicConsumer
     }
 
     // What has not started when its partition goes away is the next owner's.
-    private static AcceptedRecord[] Start(AcceptedRecord[] records)
-    {
-        var started = Array.FindAll(records, accepted => accepted.Checkpoint.TryStart(accepted.Record.Offset.Value));
-        return started.Length == records.Length ? records : started;
-    }
+    private static AcceptedRecord[] Start(AcceptedRecord[] records) => records is [var only]
+        ? Start(only) ? records : []
+        : Array.FindAll(records, Start);
+
+    private static bool Start(AcceptedRecord accepted) => accepted.Checkpoint.TryStart(accepted.Record.Offset.Value);
 
     // A record could not be handled and must not be passed over.
     private void StopPartition(AcceptedRecord record, Exception reason)
