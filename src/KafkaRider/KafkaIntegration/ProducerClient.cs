@@ -185,20 +185,25 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
         public async Task<DeliveryResult<byte[]?, byte[]?>> ProduceAsync(
             TopicPartition target, Message<byte[]?, byte[]?> message, CancellationToken cancellationToken)
         {
-            var delivery = new Delivery(target, message);
-            using var withClient = closed.Token.UnsafeRegister(static state => ((Delivery)state!).EndUnacknowledged(), delivery);
-            using var withCaller = cancellationToken.UnsafeRegister(static (state, token) => ((Delivery)state!).TrySetCanceled(token), delivery);
+            // By the token of Confluent's own wait: an acknowledgement that came before counts.
+            using var either = cancellationToken.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, closed.Token) : null;
             try
             {
-                producer.Produce(target, message, delivery.End);
+                return await producer.ProduceAsync(target, message, either?.Token ?? closed.Token).ConfigureAwait(false);
             }
-            catch (ObjectDisposedException)
+            catch (Exception exception) when (
+                exception is ObjectDisposedException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
-                delivery.EndUnacknowledged();
+                throw new ProduceException<byte[]?, byte[]?>(
+                    new Error(ErrorCode.Local_PurgeQueue, Unacknowledged),
+                    new DeliveryResult<byte[]?, byte[]?>
+                    {
+                        TopicPartitionOffset = new TopicPartitionOffset(target, Offset.Unset),
+                        Message = message,
+                        Status = PersistenceStatus.PossiblyPersisted,
+                    },
+                    exception);
             }
-
-            var report = await delivery.Task.ConfigureAwait(false);
-            return report.Error.IsError ? throw new ProduceException<byte[]?, byte[]?>(report.Error, report) : report;
         }
 
         public void Close()
@@ -213,20 +218,6 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
                 closed.Cancel();
             }
         }
-    }
-
-    /// <summary>A record on its way. Of its ends the first one counts, and whoever waits goes on elsewhere.</summary>
-    private sealed class Delivery(TopicPartition target, Message<byte[]?, byte[]?> message)
-        : TaskCompletionSource<DeliveryReport<byte[]?, byte[]?>>(TaskCreationOptions.RunContinuationsAsynchronously)
-    {
-        public void End(DeliveryReport<byte[]?, byte[]?> report) => TrySetResult(report);
-
-        public void EndUnacknowledged() => End(new DeliveryReport<byte[]?, byte[]?>
-        {
-            TopicPartitionOffsetError = new TopicPartitionOffsetError(target, Offset.Unset, new Error(ErrorCode.Local_PurgeQueue, Unacknowledged)),
-            Message = message,
-            Status = PersistenceStatus.PossiblyPersisted,
-        });
     }
 }
 
