@@ -19,6 +19,8 @@ internal sealed class Checkpoint
     private long? doneAt;
     private int doneSinceCommit;
     private int coveredByCommit;
+
+    // Not under the gate: asked of every record.
     private bool revoked;
     private int running;
 
@@ -26,16 +28,7 @@ internal sealed class Checkpoint
     public bool IsRevoked => Volatile.Read(ref revoked);
 
     /// <summary>Records that have started and not ended.</summary>
-    public int Running
-    {
-        get
-        {
-            lock (gate)
-            {
-                return running;
-            }
-        }
-    }
+    public int Running => Volatile.Read(ref running);
 
     /// <summary>How far reading is ahead of what may be committed.</summary>
     public long Ahead
@@ -76,13 +69,8 @@ internal sealed class Checkpoint
     // Only under the gate.
     private long Lowest => Math.Min(inFlight.Count > 0 ? inFlight.Min : next, abandoned);
 
-    public void Revoke()
-    {
-        lock (gate)
-        {
-            revoked = true;
-        }
-    }
+    /// <summary>From now on nothing starts that is not <see cref="Running"/> yet.</summary>
+    public void Revoke() => Interlocked.Exchange(ref revoked, true);
 
     /// <summary>Returns how far reading is ahead now.</summary>
     public long Begin(long offset)
@@ -98,30 +86,31 @@ internal sealed class Checkpoint
     /// <summary>Whether a record may start; one that may not is left to the next owner.</summary>
     public bool TryStart(long offset)
     {
-        lock (gate)
+        // Counted before it asks, and left out again: whoever revokes waits for what is counted.
+        Interlocked.Increment(ref running);
+        if (!IsRevoked)
         {
-            if (revoked)
-            {
-                inFlight.Remove(offset);
-                abandoned = Math.Min(abandoned, offset);
-                return false;
-            }
-
-            running++;
             return true;
         }
+
+        Abandon(offset);
+        return false;
     }
 
     /// <summary>A record that has started is done. Returns how many are since the last commit.</summary>
     public int Done(long offset)
     {
+        int done;
         lock (gate)
         {
-            running--;
             inFlight.Remove(offset);
             doneAt ??= Stopwatch.GetTimestamp();
-            return ++doneSinceCommit;
+            done = ++doneSinceCommit;
         }
+
+        // Last: who waits for it to end then commits it.
+        Interlocked.Decrement(ref running);
+        return done;
     }
 
     /// <summary>A record that has started is not done and will not be here: nothing from it on may be committed.</summary>
@@ -129,10 +118,11 @@ internal sealed class Checkpoint
     {
         lock (gate)
         {
-            running--;
             inFlight.Remove(offset);
             abandoned = Math.Min(abandoned, offset);
         }
+
+        Interlocked.Decrement(ref running);
     }
 
     /// <summary>The partition stands still at a record: nothing from it on is committed, and nothing more is started.</summary>
@@ -141,8 +131,9 @@ internal sealed class Checkpoint
         lock (gate)
         {
             abandoned = Math.Min(abandoned, offset);
-            revoked = true;
         }
+
+        Revoke();
     }
 
     /// <summary>The offset to commit, if it is beyond the last one.</summary>
