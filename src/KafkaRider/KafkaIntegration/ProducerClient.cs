@@ -23,6 +23,9 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     /// <summary>How long a stop waits for records that are on their way.</summary>
     public static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a produce then waits for an acknowledgement that came before the client was closed.</summary>
+    private static readonly TimeSpan LastTimeout = TimeSpan.FromSeconds(1);
+
     /// <summary>How long a warm-up waits for the metadata of one topic.</summary>
     public static readonly TimeSpan WarmUpTimeout = TimeSpan.FromSeconds(5);
 
@@ -185,16 +188,18 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
         public async Task<DeliveryResult<byte[]?, byte[]?>> ProduceAsync(
             TopicPartition target, Message<byte[]?, byte[]?> message, CancellationToken cancellationToken)
         {
-            // By the token of Confluent's own wait: an acknowledgement that came before counts.
-            using var either = cancellationToken.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, closed.Token) : null;
+            // Without a token: of a record that it does not take, Confluent's client would keep what waits for it as long as the token lives.
+            var delivery = producer.ProduceAsync(target, message, CancellationToken.None);
             try
             {
-                return await producer.ProduceAsync(target, message, either?.Token ?? closed.Token).ConfigureAwait(false);
+                return await delivery.WaitAsync(closed.Token).WaitAsync(cancellationToken).ConfigureAwait(false);
             }
             catch (Exception exception) when (
                 exception is ObjectDisposedException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
-                throw new ProduceException<byte[]?, byte[]?>(
+                // What was acknowledged before may still be on its way here.
+                await Task.WhenAny(delivery, Task.Delay(LastTimeout, CancellationToken.None)).ConfigureAwait(false);
+                return delivery.IsCompletedSuccessfully ? await delivery.ConfigureAwait(false) : throw new ProduceException<byte[]?, byte[]?>(
                     new Error(ErrorCode.Local_PurgeQueue, Unacknowledged),
                     new DeliveryResult<byte[]?, byte[]?>
                     {
