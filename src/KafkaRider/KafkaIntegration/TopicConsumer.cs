@@ -367,46 +367,36 @@ internal sealed class TopicConsumer
 
     private async Task ProcessAsync(AcceptedRecord[] records)
     {
+        var started = Start(records);
+        var done = false;
         try
         {
-            var started = Start(records);
-            var done = started.Length > 0 && await HandleAsync(started).ConfigureAwait(false);
-            foreach (var (record, checkpoint) in started)
-            {
-                if (!done)
-                {
-                    checkpoint.Abandon(record.Offset.Value);
-                }
-                else if (checkpoint.Done(record.Offset.Value) % settings.CheckpointMessageCount == 0)
-                {
-                    SignalCommit();
-                }
-            }
-        }
-        finally
-        {
-            if (Interlocked.Decrement(ref inFlight) == roomy)
-            {
-                room.Set();
-            }
-        }
-    }
-
-    private async Task<bool> HandleAsync(AcceptedRecord[] records)
-    {
-        try
-        {
-            return await handler.HandleAsync(records, aborting.Token).ConfigureAwait(false);
+            done = started.Length > 0 && await handler.HandleAsync(started, aborting.Token).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
             // Whatever it is, nothing is passed over, and nothing waits for it unseen.
-            foreach (var record in records)
+            foreach (var record in started)
             {
                 StopPartition(record, exception);
             }
+        }
 
-            return false;
+        foreach (var (record, checkpoint) in started)
+        {
+            if (!done)
+            {
+                checkpoint.Abandon(record.Offset.Value);
+            }
+            else if (checkpoint.Done(record.Offset.Value) % settings.CheckpointMessageCount == 0)
+            {
+                SignalCommit();
+            }
+        }
+
+        if (Interlocked.Decrement(ref inFlight) == roomy)
+        {
+            room.Set();
         }
     }
 
