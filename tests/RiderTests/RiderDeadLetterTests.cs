@@ -53,21 +53,7 @@ public sealed class RiderDeadLetterTests
     public async Task TheTriesOfItsBatchesAreTriesOfARecord()
     {
         await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Records.Orders("1", Bad));
-        await using var bus = await RiderBus.StartAsync(
-            rider =>
-            {
-                rider.AddConsumer<FussyBatchConsumer>();
-                rider.UsingKafka((context, k) =>
-                {
-                    k.Host(kafka.Bootstrap);
-                    k.TopicEndpoint<string, Order>(topic, RiderApplication.Config(group), endpoint =>
-                    {
-                        endpoint.UseMessageRetry(retry => retry.Immediate(1));
-                        endpoint.ConfigureConsumer<FussyBatchConsumer>(context);
-                    });
-                });
-            },
-            services => services.AddSingleton(handled));
+        await using var bus = await StartBatchesAsync(endpoint => endpoint.UseMessageRetry(retry => retry.Immediate(1)));
 
         // Twice in a batch of two and twice alone, or, should both have been polled one after the other, twice alone.
         var attempts = (await LetterAsync()).Header("dead-letter-attempts");
@@ -221,21 +207,7 @@ public sealed class RiderDeadLetterTests
     public async Task OfABatchThatFailsARecordMayBeUnreadableTheSecondTime()
     {
         await TestTopics.ProduceToOnePartitionAsync(kafka, topic, Records.Orders("1", Bad, "2"));
-        await using var bus = await RiderBus.StartAsync(
-            rider =>
-            {
-                rider.AddConsumer<FussyBatchConsumer>();
-                rider.UsingKafka((context, k) =>
-                {
-                    k.Host(kafka.Bootstrap);
-                    k.TopicEndpoint<string, Order>(topic, RiderApplication.Config(group), endpoint =>
-                    {
-                        endpoint.SetValueDeserializer(new ReadableOnce("2"));
-                        endpoint.ConfigureConsumer<FussyBatchConsumer>(context);
-                    });
-                });
-            },
-            services => services.AddSingleton(handled));
+        await using var bus = await StartBatchesAsync(endpoint => endpoint.SetValueDeserializer(new ReadableOnce("2")));
 
         await TestTopics.CommittedReachesAsync(kafka, topic, group, 3);
 
@@ -281,6 +253,22 @@ public sealed class RiderDeadLetterTests
                 });
             });
         }));
+
+    private Task<RiderBus> StartBatchesAsync(Action<IKafkaTopicReceiveEndpointConfigurator<string, Order>> configure) => RiderBus.StartAsync(
+        rider =>
+        {
+            rider.AddConsumer<FussyBatchConsumer>();
+            rider.UsingKafka((context, k) =>
+            {
+                k.Host(kafka.Bootstrap);
+                k.TopicEndpoint<string, Order>(topic, RiderApplication.Config(group), endpoint =>
+                {
+                    configure(endpoint);
+                    endpoint.ConfigureConsumer<FussyBatchConsumer>(context);
+                });
+            });
+        },
+        services => services.AddSingleton(handled));
 
     private sealed class ReadableOnce(string id) : IDeserializer<Order>
     {

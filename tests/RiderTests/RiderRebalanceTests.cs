@@ -34,12 +34,12 @@ public sealed class RiderRebalanceTests
 
         await ComeAndLeaveAsync(async coming =>
         {
-            // The other one was full for as long as it waited for what it had of the partition: it is paused.
+            // By then the other one has been full for seconds: it is paused.
             await Eventually.TrueAsync(() => coming.Handled.Count >= 2 * Prefetch);
             gate.SetResult();
             await TestTopics.NothingIsLeftAsync(kafka, topic, group);
         });
-        string[] later = [.. await ProduceToBothAsync(100, Prefetch / 4)];
+        var later = await ProduceToBothAsync(100, Prefetch / 4);
 
         await Eventually.TrueAsync(() => later.All(staying.Handled.Contains));
     }

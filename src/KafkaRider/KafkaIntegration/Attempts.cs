@@ -7,33 +7,16 @@ internal interface IAttempts
 }
 
 /// <summary>Counts inside of the retries: core tells what is outside of them only of the last one.</summary>
-internal sealed class AttemptCounter : IConsumerConfigurationObserver, IHandlerConfigurationObserver, ISagaConfigurationObserver
+internal sealed class AttemptCounter : EndpointObserver
 {
-    public void ConsumerConfigured<TConsumer>(IConsumerConfigurator<TConsumer> configurator)
-        where TConsumer : class
-    {
-    }
+    public override void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator) =>
+        configurator.Message(message => message.UseFilter(new Filter<TMessage>()));
 
-    public void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator)
-        where TConsumer : class
-        where TMessage : class => configurator.Message(message => message.UseFilter(new Filter<TMessage>()));
+    public override void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator) =>
+        configurator.UseFilter(new Filter<TMessage>());
 
-    public void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator)
-        where TMessage : class => configurator.UseFilter(new Filter<TMessage>());
-
-    public void SagaConfigured<TSaga>(ISagaConfigurator<TSaga> configurator)
-        where TSaga : class, ISaga
-    {
-    }
-
-    public void StateMachineSagaConfigured<TInstance>(ISagaConfigurator<TInstance> configurator, SagaStateMachine<TInstance> stateMachine)
-        where TInstance : class, ISaga, SagaStateMachineInstance
-    {
-    }
-
-    public void SagaMessageConfigured<TSaga, TMessage>(ISagaMessageConfigurator<TSaga, TMessage> configurator)
-        where TSaga : class, ISaga
-        where TMessage : class => configurator.Message(message => message.UseFilter(new Filter<TMessage>()));
+    public override void SagaMessageConfigured<TSaga, TMessage>(ISagaMessageConfigurator<TSaga, TMessage> configurator) =>
+        configurator.Message(message => message.UseFilter(new Filter<TMessage>()));
 
     private sealed class Filter<TMessage> : IFilter<ConsumeContext<TMessage>>
         where TMessage : class

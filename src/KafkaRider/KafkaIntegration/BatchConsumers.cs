@@ -7,7 +7,7 @@ namespace MassTransit.KafkaIntegration;
 /// Finds out whether all that an endpoint has is one consumer of batches. It then gets batches of what was polled, in one
 /// pass through its pipe, where core would pass each record through and collect them again.
 /// </summary>
-internal sealed class BatchConsumers<TValue> : IConsumerConfigurationObserver, IHandlerConfigurationObserver, ISagaConfigurationObserver
+internal sealed class BatchConsumers<TValue> : EndpointObserver
     where TValue : class
 {
     private BatchOptions options = new();
@@ -22,12 +22,10 @@ internal sealed class BatchConsumers<TValue> : IConsumerConfigurationObserver, I
         return pipe is not null;
     }
 
-    public void ConsumerConfigured<TConsumer>(IConsumerConfigurator<TConsumer> configurator)
-        where TConsumer : class => options = configurator.Options<BatchOptions>();
+    public override void ConsumerConfigured<TConsumer>(IConsumerConfigurator<TConsumer> configurator) =>
+        options = configurator.Options<BatchOptions>();
 
-    public void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator)
-        where TConsumer : class
-        where TMessage : class
+    public override void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator)
     {
         if (buildPipe is null && configurator is IConsumerMessageSpecification<TConsumer, Batch<TValue>> batches)
         {
@@ -40,18 +38,11 @@ internal sealed class BatchConsumers<TValue> : IConsumerConfigurationObserver, I
         }
     }
 
-    public void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator)
-        where TMessage : class => others++;
+    public override void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator) =>
+        others++;
 
-    public void SagaConfigured<TSaga>(ISagaConfigurator<TSaga> configurator)
-        where TSaga : class, ISaga => others++;
+    public override void SagaConfigured<TSaga>(ISagaConfigurator<TSaga> configurator) => others++;
 
-    public void StateMachineSagaConfigured<TInstance>(ISagaConfigurator<TInstance> configurator, SagaStateMachine<TInstance> stateMachine)
-        where TInstance : class, ISaga, SagaStateMachineInstance => others++;
-
-    public void SagaMessageConfigured<TSaga, TMessage>(ISagaMessageConfigurator<TSaga, TMessage> configurator)
-        where TSaga : class, ISaga
-        where TMessage : class
-    {
-    }
+    public override void StateMachineSagaConfigured<TInstance>(ISagaConfigurator<TInstance> configurator, SagaStateMachine<TInstance> stateMachine) =>
+        others++;
 }

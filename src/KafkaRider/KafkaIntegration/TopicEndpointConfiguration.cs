@@ -30,12 +30,8 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         PrefetchCount = 1_000;
         ConcurrentMessageLimit = 1;
         PublishFaults = false;
-        ConnectConsumerConfigurationObserver(batchConsumers);
-        ConnectHandlerConfigurationObserver(batchConsumers);
-        ConnectSagaConfigurationObserver(batchConsumers);
-        ConnectConsumerConfigurationObserver(tombstoneConsumers);
-        ConnectHandlerConfigurationObserver(tombstoneConsumers);
-        ConnectSagaConfigurationObserver(tombstoneConsumers);
+        Connect(batchConsumers);
+        Connect(tombstoneConsumers);
 
         // The dispatcher then throws for every record that was not handled, and the transport decides its fate.
         this.RethrowFaultedMessages();
@@ -177,10 +173,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
     public ReceiveEndpoint Build()
     {
         // Last, so that the attempts are counted inside of all retries.
-        var attempts = new AttemptCounter();
-        ConnectConsumerConfigurationObserver(attempts);
-        ConnectHandlerConfigurationObserver(attempts);
-        ConnectSagaConfigurationObserver(attempts);
+        Connect(new AttemptCounter());
 
         // Middleware such as UseMessageRetry is attached while the results are enumerated: to the end, and before the specifications are applied.
         var faults = Validate().Where(result => result.Disposition == ValidationResultDisposition.Failure).ToList();
@@ -203,6 +196,13 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         var endpoint = new ReceiveEndpoint(new TopicReceiveTransport(context, settings, rider, Health, HandlerFactory(context, reader)), context);
         ReceiveEndpoint = endpoint;
         return endpoint;
+    }
+
+    private void Connect(EndpointObserver observer)
+    {
+        ConnectConsumerConfigurationObserver(observer);
+        ConnectHandlerConfigurationObserver(observer);
+        ConnectSagaConfigurationObserver(observer);
     }
 
     // What is ignored is not for a factory of serializers to read.
@@ -230,34 +230,17 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 }
 
 /// <summary>Finds out whether an endpoint has a consumer of tombstones.</summary>
-internal sealed class TombstoneConsumers<TValue> : IConsumerConfigurationObserver, IHandlerConfigurationObserver, ISagaConfigurationObserver
+internal sealed class TombstoneConsumers<TValue> : EndpointObserver
     where TValue : class
 {
     public bool Any { get; private set; }
 
-    public void ConsumerConfigured<TConsumer>(IConsumerConfigurator<TConsumer> configurator)
-        where TConsumer : class
-    {
-    }
+    public override void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator) =>
+        Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
 
-    public void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator)
-        where TConsumer : class
-        where TMessage : class => Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
+    public override void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator) =>
+        Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
 
-    public void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator)
-        where TMessage : class => Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
-
-    public void SagaConfigured<TSaga>(ISagaConfigurator<TSaga> configurator)
-        where TSaga : class, ISaga
-    {
-    }
-
-    public void StateMachineSagaConfigured<TInstance>(ISagaConfigurator<TInstance> configurator, SagaStateMachine<TInstance> stateMachine)
-        where TInstance : class, ISaga, SagaStateMachineInstance
-    {
-    }
-
-    public void SagaMessageConfigured<TSaga, TMessage>(ISagaMessageConfigurator<TSaga, TMessage> configurator)
-        where TSaga : class, ISaga
-        where TMessage : class => Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
+    public override void SagaMessageConfigured<TSaga, TMessage>(ISagaMessageConfigurator<TSaga, TMessage> configurator) =>
+        Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
 }
