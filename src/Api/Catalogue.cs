@@ -14,7 +14,7 @@ namespace ProductCache.Api;
 /// <code>
 /// {"items":[{"id":1,"name":"…","price":123.45,"description":"…","version":5}],"next":"…"}
 /// </code>
-/// next is the cursor of the next page, if there is one; so is the header Link with rel="next".
+/// A row that is no valid product is listed as <c>{"id":81,"unreadable":"…"}</c>, with the reason. next is the cursor of the next page, if there is one; so is the header Link with rel="next".
 /// </summary>
 internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
 {
@@ -112,10 +112,7 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
             json.WriteStartArray("items"u8);
             foreach (var product in page.Products)
             {
-                json.WriteStartObject();
-                ProductJson.WriteMembers(json, product);
-                json.WriteNumber("version"u8, product.Version.Value);
-                json.WriteEndObject();
+                WriteItem(json, product);
             }
 
             json.WriteEndArray();
@@ -126,6 +123,23 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
 
             json.WriteEndObject();
             await json.FlushAsync(httpContext.RequestAborted);
+        }
+
+        private static void WriteItem(Utf8JsonWriter json, ListedProduct listed)
+        {
+            json.WriteStartObject();
+            if (listed.Product is { } product)
+            {
+                ProductJson.WriteMembers(json, product);
+                json.WriteNumber("version"u8, product.Version.Value);
+            }
+            else
+            {
+                json.WriteNumber("id"u8, listed.Id.Value);
+                json.WriteString("unreadable"u8, listed.Unreadable);
+            }
+
+            json.WriteEndObject();
         }
     }
 }

@@ -71,6 +71,9 @@ internal static class Problems
     public static readonly Problem TooManyRequests = new(
         "too-many-requests", StatusCodes.Status429TooManyRequests, "Too many requests", "too_many_requests");
 
+    public static readonly Problem UnreadableProduct = new(
+        "unreadable-product", StatusCodes.Status502BadGateway, "Unreadable product", "unreadable");
+
     public static readonly Problem CacheUnavailable = new(
         "cache-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "cache_unavailable");
 
@@ -89,7 +92,7 @@ internal static class Problems
     [
         NotAProductId, NotAListOfIds, NotAVersion, NotAPage, MalformedBody, NotAPrecondition, NotAnIdempotencyKey, NoCredential, WrongCredential,
         MissingScope, NoSuchProduct, BodyTooSlow, RefusedByDatabase, OlderThanDemanded, PreconditionFailed, BodyTooLarge, UnsupportedContent,
-        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
+        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, UnreadableProduct, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
         AuthorityUnavailable, NotCached,
     ];
 

@@ -121,8 +121,11 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             case WriteResult.KeyReused:
                 return Problems.Of(Problems.IdempotencyKeyReused, "This key was used to create another product. Nothing was written.");
 
-            case WriteResult.Refused:
-                return Problems.Of(Problems.RefusedByDatabase, "A rule of the database refuses this write. Nothing was written.");
+            case WriteResult.Refused refused:
+                return Problems.Of(Problems.RefusedByDatabase, $"The database refuses this write. Nothing was written. {refused.Reason}");
+
+            case WriteResult.Unreadable unreadable:
+                return Problems.Of(Problems.UnreadableProduct, $"The write is committed, but the product cannot be read. {unreadable.Reason}");
 
             default:
                 return Problems.ComeBack(

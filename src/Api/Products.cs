@@ -49,6 +49,10 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
                 CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, absent.Forward, time.GetUtcNow());
                 return Problems.Of(Problems.NoSuchProduct, $"There is no product {productId}.");
 
+            case GetProductResult.Unreadable unreadable:
+                CacheHeaders.Write(http.Response.Headers, unreadable.Entry, unreadable.Source, unreadable.Forward, time.GetUtcNow());
+                return Problems.Of(Problems.UnreadableProduct, $"Product {productId} cannot be read. {unreadable.Entry.Reason}");
+
             case GetProductResult.Requested requested:
                 return Requested(http, productId, requested.Forward);
 
@@ -193,6 +197,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         GetProductResult.Found { Source: EntrySource.Fill } => "filled",
         GetProductResult.Found => "hit",
         GetProductResult.Absent => Problems.NoSuchProduct.Outcome,
+        GetProductResult.Unreadable => Problems.UnreadableProduct.Outcome,
         GetProductResult.Requested => "requested",
         GetProductResult.OlderThanDemanded => Problems.OlderThanDemanded.Outcome,
         GetProductResult.TooManyMisses => Problems.TooManyMisses.Outcome,

@@ -43,11 +43,12 @@ public abstract record WriteResult
         public static readonly KeyReused Instance = new();
     }
 
-    /// <summary>A rule that somebody added to the database refuses the write. Nothing was written.</summary>
-    public sealed record Refused : WriteResult
-    {
-        public static readonly Refused Instance = new();
-    }
+    /// <summary>The database refuses the write: a constraint or a trigger of another owner, or its encoding. Nothing was written.</summary>
+    /// <param name="Reason">What the database said.</param>
+    public sealed record Refused(string Reason) : WriteResult;
+
+    /// <summary>Committed; but the row is no valid product, because a constraint of the table is missing.</summary>
+    public sealed record Unreadable(string Reason) : WriteResult;
 
     /// <summary>The store did not answer in time. Whether it has written is not known.</summary>
     public sealed record Unavailable : WriteResult

@@ -123,7 +123,7 @@ internal static class PlantedFaults
     {
         private const int MaxDelayMilliseconds = 1_000;
 
-        public async Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
+        public async Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
         {
             var products = await store.ReadAsync(ids, cancellationToken);
             if (Random.Shared.Next(slowOneIn) == 0)
@@ -149,7 +149,7 @@ internal static class PlantedFaults
                 .ToDictionary(group => group.Key, group => group.Last().Second.StaleRank);
             if (stale.Count > 0)
             {
-                var products = await store.ReadAsync(stale.Keys, cancellationToken);
+                var products = (await store.ReadAsync(stale.Keys, cancellationToken)).Products;
                 await cache.RefreshAsync([.. products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
             }
 

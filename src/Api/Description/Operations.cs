@@ -26,13 +26,13 @@ internal static class Operations
     // The last four where reads are protected.
     private static readonly Problem[] Reads =
     [
-        NotAVersion, TooManyMisses, TooManyRequests, CacheUnavailable, BrokerUnavailable, NotCached, NoCredential, WrongCredential, MissingScope,
+        NotAVersion, TooManyMisses, TooManyRequests, UnreadableProduct, CacheUnavailable, BrokerUnavailable, NotCached, NoCredential, WrongCredential, MissingScope,
         AuthorityUnavailable,
     ];
 
     private static readonly Problem[] Writes = [NoCredential, WrongCredential, MissingScope, TooManyRequests, StoreUnavailable, AuthorityUnavailable];
 
-    private static readonly Problem[] Bodies = [MalformedBody, BodyTooSlow, BodyTooLarge, UnsupportedContent, InvalidProduct, RefusedByDatabase];
+    private static readonly Problem[] Bodies = [MalformedBody, BodyTooSlow, BodyTooLarge, UnsupportedContent, InvalidProduct, RefusedByDatabase, UnreadableProduct];
 
     public static readonly Operation GetProduct = new(
         "GetProduct",

@@ -74,8 +74,9 @@ internal static class Schemas
         [ProductPage] = Object(
             "Products in the order of their ids.", ["items"],
             ("items", Array(ListProductsHandler.MaxLimit, Object(
-                "A product and its version, which is what its ETag has between the quotes.",
-                ("id", Id), ("name", Name), ("price", Price), ("description", Description()), ("version", Version)))),
+                "A product and its version, which is what its ETag has between the quotes. A row that is no valid product has only its id and, in unreadable, the reason.",
+                ["id"],
+                ("unreadable", AnyText()), ("id", Id), ("name", Name), ("price", Price), ("description", Description()), ("version", Version)))),
             ("next", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The cursor of the next page, if there is one." })),
         [Problem] = ProblemOf([]),
         [InvalidProduct] = ProblemOf([("errors", Array(ProductBody.MaxFaults, Object(
@@ -83,10 +84,11 @@ internal static class Schemas
     };
 
     private static OpenApiSchema ListItem(OpenApiDocument document) => Object(
-        "hit and stale have the product, its version and its age in seconds; stale is beyond its lifetime. older: the database has an older version than was demanded. unavailable: it could not be asked for now.",
+        "hit and stale have the product, its version and its age in seconds; stale is beyond its lifetime. older: the database has an older version than was demanded. unreadable: the database has a row that is no valid product; detail says why. unavailable: it could not be asked for now.",
         ["id", "status"],
         ("id", Id),
-        ("status", Words("hit", "stale", "absent", "requested", "older", "unavailable")),
+        ("status", Words("hit", "stale", "absent", "requested", "older", "unreadable", "unavailable")),
+        ("detail", AnyText()),
         ("version", Version),
         ("age", new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "0" }),
         ("product", new OpenApiSchemaReference(Product, document)));

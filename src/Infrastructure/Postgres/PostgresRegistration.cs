@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
@@ -12,6 +11,7 @@ public static class PostgresRegistration
     public static IServiceCollection AddPostgresForWorkers(this IServiceCollection services, PostgresOptions options)
     {
         services.AddPostgres(options);
+        services.AddSingleton<VersionRepair>();
         services.AddSingleton<IProductStore, ProductStore>();
         services.AddSingleton<ChangeOutbox>();
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
@@ -34,8 +34,7 @@ public static class PostgresRegistration
     private static void AddPostgres(this IServiceCollection services, PostgresOptions options)
     {
         services.TryAddSingleton(_ => new NpgsqlDataSourceBuilder(options.ConnectionString).Build());
-        services.AddDbContextFactory<ProductsDbContext>((provider, builder) => builder
-            .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
-            .UseSnakeCaseNamingConvention());
+        services.AddDbContextFactory<ProductsDbContext>((provider, builder) =>
+            ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));
     }
 }

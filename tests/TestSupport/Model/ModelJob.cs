@@ -109,16 +109,16 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
         return StopAsync(what, () => SendAsync(what, () => run.Guarded.RefreshAsync(refreshes, default)), outcomes => $": {string.Join(", ", outcomes)}");
     }
 
-    public Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
+    public Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
         $"reads {run.NamesOf(ids)} from SQL",
         () =>
         {
             clock.Commits = run.Table.Commits;
-            return Task.FromResult<IReadOnlyDictionary<ProductId, Product>>(ids
+            return Task.FromResult(new StoreRead(ids
                 .Where(id => run.Table.VersionOf(id) is not null)
-                .ToDictionary(id => id, id => TestProducts.Product(id, run.Table.VersionOf(id)!.Value)));
+                .ToDictionary(id => id, id => TestProducts.Product(id, run.Table.VersionOf(id)!.Value))));
         },
-        rows => $": {string.Join(", ", ids.Select(id => rows.TryGetValue(id, out var row) ? $"version {row.Version}" : "no row"))}");
+        read => $": {string.Join(", ", ids.Select(id => read.Products.TryGetValue(id, out var row) ? $"version {row.Version}" : "no row"))}");
 
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => PublishAsync("filled", false, ids);
 

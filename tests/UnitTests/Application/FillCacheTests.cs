@@ -15,6 +15,7 @@ public sealed class FillCacheTests
     };
 
     private readonly Dictionary<ProductId, Product> rows = [];
+    private readonly Dictionary<ProductId, string> unreadable = [];
     private readonly List<Fill> fills = [];
     private readonly List<Lease> released = [];
     private readonly List<ProductId> announced = [];
@@ -33,6 +34,7 @@ public sealed class FillCacheTests
     public void SetUp()
     {
         rows.Clear();
+        unreadable.Clear();
         fills.Clear();
         released.Clear();
         announced.Clear();
@@ -55,7 +57,7 @@ public sealed class FillCacheTests
         cache.WhenForAnyArgs(port => port.ReleaseAsync(default!, default)).Do(call => released.AddRange(call.Arg<IReadOnlyList<Lease>>()));
         store.ReadAsync(default!, default).ReturnsForAnyArgs(call => readFault is null
             ? Task.FromResult(RowsOf(call.Arg<IReadOnlyCollection<ProductId>>()))
-            : Task.FromException<IReadOnlyDictionary<ProductId, Product>>(readFault));
+            : Task.FromException<StoreRead>(readFault));
         notifications.WhenForAnyArgs(port => port.FilledAsync(default!, default))
             .Do(call => announced.AddRange(call.Arg<IReadOnlyCollection<ProductId>>()));
     }
@@ -303,10 +305,46 @@ public sealed class FillCacheTests
         Assert.That(fills.Single().Entry.Lifetime, Is.EqualTo(Lifetimes.Product));
     }
 
+    [Test]
+    public void AProductThatCannotBeReadAndWasRequestedAloneIsCachedWithTheReasonAndReported()
+    {
+        unreadable[new ProductId(1)] = "The price is negative.";
+
+        Assert.That(() => Fill(1), Throws.TypeOf<UnreadableProductException>().With.Message.Contains("Product 1").And.Message.Contains("The price is negative."));
+
+        var entry = fills.Single().Entry;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(entry.IsUnreadable, Is.True);
+            Assert.That(entry.Reason, Is.EqualTo("The price is negative."));
+            Assert.That(entry.Rank, Is.Zero);
+            Assert.That(entry.Lifetime, Is.EqualTo(Lifetimes.Absent).Within(TimeSpan.FromSeconds(3)));
+            Assert.That(announced, Is.EqualTo(Ids(1)));
+        }
+    }
+
+    [Test]
+    public void OfSeveralRequestsThoseThatCanBeReadAreFilledBeforeTheFaultIsReported()
+    {
+        InsertRow(1);
+        InsertRow(3);
+        unreadable[new ProductId(2)] = "The price is negative.";
+
+        Assert.That(() => Fill(1, 2, 3, 4), Throws.TypeOf<UnreadableProductException>());
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(fills.Select(fill => fill.Claim.Id), Is.EqualTo(Ids(1, 3, 4)));
+            Assert.That(announced, Is.EqualTo(Ids(1, 3, 4)));
+            Assert.That(released, Is.Empty);
+        }
+    }
+
     private static ProductId[] Ids(params int[] ids) => [.. ids.Select(id => new ProductId(id))];
 
-    private IReadOnlyDictionary<ProductId, Product> RowsOf(IReadOnlyCollection<ProductId> ids) =>
-        ids.Where(rows.ContainsKey).ToDictionary(id => id, id => rows[id]);
+    private StoreRead RowsOf(IReadOnlyCollection<ProductId> ids) => new(
+        ids.Where(rows.ContainsKey).ToDictionary(id => id, id => rows[id]),
+        ids.Where(unreadable.ContainsKey).ToDictionary(id => id, id => unreadable[id]));
 
     private void InsertRow(int id, long version = 1) => rows[new ProductId(id)] = Some.Product(new ProductId(id), version);
 
