@@ -12,13 +12,17 @@ public static class PostgresRegistration
     {
         services.AddPostgres(options);
         services.AddSingleton<VersionRepair>();
+        services.AddSingleton<VersionHighWater>();
+        services.AddSingleton<IStoreAudit, StoreAudit>();
         services.AddSingleton<IProductStore, ProductStore>();
         services.AddSingleton<ChangeOutbox>();
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
         services.AddHostedService<Relay>();
         services.AddSingleton<Migrator>();
         services.AddHostedService(provider => provider.GetRequiredService<Migrator>());
-        services.AddHealthChecks().AddCheck<Migrator>("database", tags: ["ready"]);
+        services.AddSingleton<AuditLoop>();
+        services.AddHostedService(provider => provider.GetRequiredService<AuditLoop>());
+        services.AddHealthChecks().AddCheck<Migrator>("database", tags: ["ready"]).AddCheck<AuditLoop>("audit", tags: ["ready"]);
         return services;
     }
 

@@ -39,6 +39,7 @@ public static class RedisRegistration
     public static IServiceCollection AddRedisForWorkers(this IServiceCollection services, RedisOptions options)
     {
         services.AddRedis(options, RedisOptions.BatchDeadline);
+        services.AddSingleton<ICacheAudit, CacheAudit>();
         return services;
     }
 

@@ -65,7 +65,9 @@ internal sealed class TestDatabase : IAsyncDisposable
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
-    public ProductsDbContext NewContext() => services.GetRequiredService<IDbContextFactory<ProductsDbContext>>().CreateDbContext();
+    public IDbContextFactory<ProductsDbContext> Contexts => services.GetRequiredService<IDbContextFactory<ProductsDbContext>>();
+
+    public ProductsDbContext NewContext() => Contexts.CreateDbContext();
 
     public ValueTask DisposeAsync() => services.DisposeAsync();
 }

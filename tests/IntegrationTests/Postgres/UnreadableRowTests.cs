@@ -14,7 +14,7 @@ public sealed class UnreadableRowTests
     public async Task CreateDatabaseAsync()
     {
         database = await TestDatabase.CreateMigratedAsync();
-        store = new ProductStore(database.DataSource, new VersionRepair(database.DataSource));
+        store = new ProductStore(database.DataSource, new VersionRepair(database.DataSource), new VersionHighWater());
         await database.ExecuteAsync("INSERT INTO products (id, name, price) SELECT n, 'Tea', 1 FROM generate_series(1, 5) AS n");
     }
 
@@ -86,7 +86,7 @@ public sealed class UnreadableRowTests
         await ascii.ExecuteAsync(@"INSERT INTO products (id, name, price) VALUES (1, 'Tea', 1), (2, 'Tea', 1), (3, E'caf\xe9', 1), (4, 'Tea', 1), (5, 'Tea', 1)");
         await database.DisposeAsync();
         database = ascii;
-        store = new ProductStore(database.DataSource, new VersionRepair(database.DataSource));
+        store = new ProductStore(database.DataSource, new VersionRepair(database.DataSource), new VersionHighWater());
 
         await TheThirdIsUnreadableAsync("UTF8");
     }
