@@ -17,6 +17,8 @@ internal sealed class AuditLoop : BackgroundService, IHealthCheck
     /// <summary>After a repair that failed: the next one takes the same locks.</summary>
     public static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(30);
 
+    private const string NotYet = "The database has not been audited yet.";
+
     private readonly IMediator mediator;
     private readonly Migrator migrator;
     private readonly TimeProvider time;
@@ -24,7 +26,7 @@ internal sealed class AuditLoop : BackgroundService, IHealthCheck
     private readonly Counter<long> repairs;
     private readonly Counter<long> corrections;
     private bool areRowsSeen;
-    private volatile string? fault;
+    private string? fault = NotYet;
 
     public AuditLoop(IMediator mediator, Migrator migrator, TimeProvider time, IMeterFactory meters, ILogger<AuditLoop> logger)
     {
@@ -38,7 +40,7 @@ internal sealed class AuditLoop : BackgroundService, IHealthCheck
     }
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(fault is { } reason ? HealthCheckResult.Unhealthy(reason) : HealthCheckResult.Healthy());
+        Task.FromResult(Volatile.Read(ref fault) is { } reason ? HealthCheckResult.Unhealthy(reason) : HealthCheckResult.Healthy());
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -48,9 +50,8 @@ internal sealed class AuditLoop : BackgroundService, IHealthCheck
             try
             {
                 await AuditAsync(stoppingToken);
-                if (fault is not null)
+                if (Interlocked.Exchange(ref fault, null) is not (null or NotYet))
                 {
-                    fault = null;
                     PostgresLog.AuditSucceeded(logger);
                 }
             }
@@ -63,7 +64,7 @@ internal sealed class AuditLoop : BackgroundService, IHealthCheck
                 Report(exception.InnerException is PostgresException answer ? PostgresText.Of(answer) : exception.Message);
             }
 
-            await Task.Delay(fault is null ? Interval : RetryInterval, time, stoppingToken);
+            await Task.Delay(fault is null or NotYet ? Interval : RetryInterval, time, stoppingToken);
         }
     }
 

@@ -37,6 +37,7 @@ public static class PostgresRegistration
 
     private static void AddPostgres(this IServiceCollection services, PostgresOptions options)
     {
+        services.TryAddSingleton(options);
         services.TryAddSingleton(_ => new NpgsqlDataSourceBuilder(options.ConnectionString).Build());
         services.AddDbContextFactory<ProductsDbContext>((provider, builder) =>
             ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));
