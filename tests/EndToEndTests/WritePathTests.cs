@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using ProductCache.Api;
+using ProductCache.Domain;
 using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;
@@ -143,11 +144,31 @@ public sealed class WritePathTests
         Assert.That(Header(patch, "Accept-Patch"), Is.EqualTo(MergePatch));
     }
 
+    // GET escapes what is outside of the Basic Multilingual Plane; a client may send it either way.
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task TheLongestProductCanBePutBackAsItWasRead(bool escaped)
+    {
+        var name = string.Concat(Enumerable.Repeat("😀", Product.MaxNameLength));
+        var description = string.Concat(Enumerable.Repeat("😀", Product.MaxDescriptionLength));
+        var id = await deployment.InsertAsync(name, 9_999_999_999.99m, description);
+        var path = $"{Products}/{id}";
+        using var read = await SendAsync("GET", path, null, ("Prefer", "wait=9"));
+        var body = await BodyAsync(read);
+        var sent = escaped ? body : body.Replace(@"\uD83D\uDE00", "😀", StringComparison.Ordinal);
+        Assert.That(sent.Contains('\\', StringComparison.Ordinal), Is.EqualTo(escaped));
+
+        using var put = await SendAsync("PUT", path, sent, ("If-Match", TagOf(read)));
+
+        Assert.That(put.StatusCode, Is.EqualTo(HttpStatusCode.OK), await BodyAsync(put));
+        Assert.That(await BodyAsync(put), Is.EqualTo(body));
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public async Task ABodyThatIsTooLargeIsRefused(bool chunked)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, Products) { Content = new StringContent(new string(' ', 70_000), Encoding.UTF8, Json) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, Products) { Content = new StringContent(new string(' ', 130_593), Encoding.UTF8, Json) };
         request.Headers.TransferEncodingChunked = chunked;
 
         using var answer = await deployment.Http.SendAsync(request);
