@@ -79,7 +79,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
         }
 
         var (draft, fault) = ProductBody.Read(bytes, productId, isPatch, validator);
-        return fault ?? Answer(http, await mediator.Send(new UpdateProduct(productId, draft!, versions), cancellationToken));
+        return fault ?? Answer(http, await mediator.Send(new UpdateProduct(productId, draft!, versions is null ? null : new(versions)), cancellationToken));
     }
 
     private async Task<IResult> DeleteAsync(string id, HttpContext http, CancellationToken cancellationToken)
@@ -90,7 +90,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
         }
 
         return Preconditions.TryReadIfMatch(http.Request.Headers, out var versions)
-            ? Answer(http, await mediator.Send(new DeleteProduct(productId, versions), cancellationToken))
+            ? Answer(http, await mediator.Send(new DeleteProduct(productId, versions is null ? null : new(versions)), cancellationToken))
             : NotAPrecondition();
     }
 
