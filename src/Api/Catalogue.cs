@@ -55,6 +55,11 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
             }
         }
 
+        if (Preconditions.OfUntagged(http) is { } unmet)
+        {
+            return unmet;
+        }
+
         using var leave = limits.List(http);
         if (!leave.IsAcquired)
         {

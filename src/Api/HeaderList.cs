@@ -9,7 +9,8 @@ namespace ProductCache.Api;
 internal static class HeaderList
 {
     /// <summary>At commas, but not at those in a quoted string. A quote that no other one closes is an ordinary character.</summary>
-    public static IEnumerable<string> Split(IEnumerable<string?> lines) => lines.OfType<string>().SelectMany(Split);
+    /// <param name="escapes">A backslash in a quoted string escapes the next character. In an entity tag it does not.</param>
+    public static IEnumerable<string> Split(IEnumerable<string?> lines, bool escapes = true) => lines.OfType<string>().SelectMany(line => Split(line, escapes));
 
     /// <summary>A name, and its value if it has one: <c>name</c>, <c>name=token</c> or <c>name="quoted string"</c>.</summary>
     public static (string Name, string? Value) ReadPair(string text)
@@ -18,7 +19,7 @@ internal static class HeaderList
         return equals < 0 ? (text.Trim(), null) : (text[..equals].Trim(), Unquote(text[(equals + 1)..].Trim()));
     }
 
-    private static IEnumerable<string> Split(string line)
+    private static IEnumerable<string> Split(string line, bool escapes)
     {
         var start = 0;
         for (var i = 0; i < line.Length; i++)
@@ -28,7 +29,7 @@ internal static class HeaderList
                 yield return line[start..i];
                 start = i + 1;
             }
-            else if (line[i] == '"' && EndOfQuoted(line, i) is var end and >= 0)
+            else if (line[i] == '"' && EndOfQuoted(line, i, escapes) is var end and >= 0)
             {
                 i = end;
             }
@@ -38,7 +39,7 @@ internal static class HeaderList
     }
 
     // RFC 9110, 5.6.4. -1: it does not end.
-    private static int EndOfQuoted(string text, int start)
+    private static int EndOfQuoted(string text, int start, bool escapes)
     {
         for (var i = start + 1; i < text.Length; i++)
         {
@@ -47,7 +48,7 @@ internal static class HeaderList
                 return i;
             }
 
-            if (text[i] == '\\')
+            if (text[i] == '\\' && escapes)
             {
                 i++;
             }
@@ -58,7 +59,7 @@ internal static class HeaderList
 
     private static string Unquote(string text)
     {
-        if (text.Length < 2 || text[0] != '"' || EndOfQuoted(text, 0) != text.Length - 1)
+        if (text.Length < 2 || text[0] != '"' || EndOfQuoted(text, 0, escapes: true) != text.Length - 1)
         {
             return text;
         }

@@ -78,6 +78,43 @@ public sealed class WritePathTests
     }
 
     [Test]
+    public async Task AConditionThatTheVersionMustNotMeetHoldsForEveryMethod()
+    {
+        using var created = await SendAsync("POST", Products, Tea);
+        var (path, tag) = (created.Headers.Location!.ToString(), TagOf(created));
+        foreach (var (method, body) in new[] { ("PUT", Tea), ("PATCH", "{}"), ("DELETE", null) })
+        {
+            foreach (var unwanted in new[] { tag, $"W/{tag}", $"\"1\", {tag}", "*" })
+            {
+                using var refused = await SendAsync(method, path, body, ("If-None-Match", unwanted), ("If-Match", "*"));
+                await IsProblemAsync(refused, 412, "precondition-failed");
+            }
+        }
+
+        using var never = await SendAsync("PUT", path, Tea, ("If-None-Match", "*"));
+        await IsProblemAsync(never, 412, "precondition-failed");
+        using var deleted = await SendAsync("DELETE", path, null, ("If-None-Match", "\"1\""));
+        Assert.That(deleted.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+    }
+
+    [TestCase("GET")]
+    [TestCase("HEAD")]
+    public async Task AReadOfAnotherVersionThanIfMatchNamesFails(string method)
+    {
+        using var created = await SendAsync("POST", Products, Tea);
+        var (path, tag) = (created.Headers.Location!.ToString(), TagOf(created));
+        await ReadAsync(path, created);
+        using var same = await SendAsync(method, path, null, ("If-Match", tag));
+        using var other = await SendAsync(method, path, null, ("If-Match", "\"1\""), ("If-None-Match", tag));
+        using var both = await SendAsync(method, path, null, ("If-Match", tag), ("If-None-Match", tag));
+
+        Assert.That(same.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(other.StatusCode, Is.EqualTo(HttpStatusCode.PreconditionFailed));
+        Assert.That(TagOf(other), Is.EqualTo(tag));
+        Assert.That(both.StatusCode, Is.EqualTo(HttpStatusCode.NotModified));
+    }
+
+    [Test]
     public async Task ARepeatedCreationCreatesNothingMore()
     {
         var key = Guid.NewGuid().ToString();
@@ -110,6 +147,17 @@ public sealed class WritePathTests
     [TestCase("DELETE", Products + "/0", null, null, 400, "not-a-product-id")]
     [TestCase("DELETE", Products + "/1", null, "If-Match: x", 400, "not-a-precondition")]
     [TestCase("DELETE", Products + "/9223372036854775807", null, null, 404, "no-such-product")]
+    [TestCase("PUT", Products + "/1", Tea, "If-None-Match: \"5\"", 428, "precondition-required")]
+    [TestCase("PUT", Products + "/1", Tea, "If-None-Match: 5", 400, "not-a-precondition")]
+    [TestCase("PUT", Products + "/9223372036854775807", Tea, "If-None-Match: *", 404, "no-such-product")]
+    [TestCase("DELETE", Products + "/1", null, "If-None-Match: x", 400, "not-a-precondition")]
+    [TestCase("DELETE", Products + "/9223372036854775807", null, "If-None-Match: *", 404, "no-such-product")]
+    [TestCase("POST", Products, Tea, "If-None-Match: *", 412, "precondition-failed")]
+    [TestCase("POST", Products, Tea, "If-Match: \"5\"", 412, "precondition-failed")]
+    [TestCase("POST", Products, Tea, "If-Match: 5", 400, "not-a-precondition")]
+    [TestCase("GET", Products + "?limit=1", null, "If-Match: \"5\"", 412, "precondition-failed")]
+    [TestCase("GET", Products + "?ids=1", null, "If-Match: \"5\"", 412, "precondition-failed")]
+    [TestCase("GET", Products + "/1", null, "If-Match: 5", 400, "not-a-precondition")]
     [TestCase("DELETE", "/api/v1/cache/products/0", null, null, 400, "not-a-product-id")]
     [TestCase("GET", Products + "?limit=0", null, null, 400, "not-a-page")]
     [TestCase("GET", Products + "?limit=501", null, null, 400, "not-a-page")]
