@@ -11,11 +11,11 @@ namespace ProductCache.Api;
 /// The routes that write, and what their outcomes are over HTTP. An answer comes after the commit; the change path brings it to
 /// the caches.
 /// </summary>
-internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, WriteMetrics metrics, TimeProvider time)
+internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, ExactIds ids, WriteMetrics metrics, TimeProvider time)
 {
     public const string IdempotencyKeyHeader = "Idempotency-Key";
 
-    private const string Collection = "/api/v1/products";
+    public const string Collection = "/api/v1/products";
     private const string Item = $"{Collection}/{{id}}";
 
     public void Map(IEndpointRouteBuilder routes)
@@ -95,7 +95,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             : Preconditions.NotAPrecondition();
     }
 
-    private static IResult Answer(HttpContext http, WriteResult result, bool isNew = false)
+    private IResult Answer(HttpContext http, WriteResult result, bool isNew = false)
     {
         CacheHeaders.WriteNothing(http.Response.Headers, "fwd=method");
         switch (result)
@@ -103,6 +103,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             case WriteResult.Written { Product: var product }:
                 if (isNew)
                 {
+                    ids.Meet(product.Id);
                     http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{Collection}/{product.Id}");
                 }
 

@@ -142,7 +142,7 @@ internal sealed record DescribedOperation(
     private static DescribedOperation Of(string path, string method, JsonElement operation) => new(
         method,
         path,
-        [.. operation.GetProperty("parameters").EnumerateArray().Select(parameter => new DescribedParameter(
+        [.. (operation.TryGetProperty("parameters", out var parameters) ? parameters.EnumerateArray() : []).Select(parameter => new DescribedParameter(
             parameter.GetProperty("name").GetString()!, parameter.GetProperty("in").GetString()!, parameter.TryGetProperty("required", out var required) && required.GetBoolean(), parameter.GetProperty("example").ToString()))],
         operation.TryGetProperty("requestBody", out var body)
             ? body.GetProperty("content").EnumerateObject().Select(content => (content.Name, content.Value.GetProperty("schema"))).Single()

@@ -257,6 +257,33 @@ public sealed class WritePathTests
         Assert.That(await deployment.IsCachedAsync(new Domain.ProductId(written[0])), Is.False);
     }
 
+    // As JavaScript reads a number: a double.
+    [Test]
+    public async Task AnIdThatJavaScriptRoundsIsExactInItsLinksAndWarnedOfOnce()
+    {
+        await using var own = await Deployment.StartAsync(("API_KEYS", Key.Line), ("TRUSTED_PROXIES", "127.0.0.0/8"));
+        own.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key.Text);
+        own.Http.DefaultRequestHeaders.Add("X-Forwarded-Prefix", "/shop");
+        await own.ExecuteAsync("INSERT INTO products (id, name, price) VALUES (9007199254740993, 'Large', 1), (1, 'Small', 1)");
+        await own.ExecuteAsync("ALTER TABLE products ALTER COLUMN id RESTART WITH 9007199254740995");
+        for (var i = 0; i < 2; i++)
+        {
+            using var content = new StringContent(Tea, Encoding.UTF8, Json);
+            using var created = await own.Http.PostAsync(new Uri(Products, UriKind.Relative), content);
+            Assert.That(created.Headers.Location!.ToString(), Is.EqualTo($"/shop{Products}/{9007199254740995 + i}"));
+        }
+
+        using var list = await own.GetAsync($"{Products}?limit=2");
+        using var miss = await own.GetAsync(new ProductId(9007199254740993));
+
+        var items = (await JsonAsync(list)).GetProperty("items").EnumerateArray().ToList();
+        Assert.That(items.Select(item => item.GetProperty("self").GetString()), Is.EqualTo(new[] { $"/shop{Products}/1", $"/shop{Products}/9007199254740993" }));
+        Assert.That((long)items[1].GetProperty("id").GetDouble(), Is.Not.EqualTo(9007199254740993L));
+        Assert.That(Header(list, "Link"), Does.StartWith($"</shop{Products}?"));
+        Assert.That(miss.Headers.Location!.ToString(), Is.EqualTo("/shop/productapp/9007199254740993/"));
+        Assert.That(own.Api.Output.Split(Environment.NewLine).Count(line => line.Contains("JavaScript", StringComparison.Ordinal)), Is.EqualTo(1));
+    }
+
     [Test]
     public async Task APurgedProductIsReadAnew()
     {

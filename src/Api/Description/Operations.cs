@@ -161,6 +161,16 @@ internal static class Operations
         Problems = [NotAProductId, NoCredential, WrongCredential, MissingScope, CacheUnavailable, AuthorityUnavailable],
     };
 
+    public static readonly Operation GetRoot = new("GetRoot", "Find everything", "Links to the routes of the service. A request that prefers text/html is sent to the page of the API.")
+    {
+        Answers =
+        [
+            new(200, "The links.", Schemas.Links, Root.Document(string.Empty)),
+            new(302, "The page of the API, for browsers.", null, null, "Location"),
+        ],
+        Problems = [TooManyRequests],
+    };
+
     public static readonly Operation GetProblem = new("GetProblem", "Read about a problem", "The page that the type of a problem leads to, in Markdown.")
     {
         Parameters = [new("name", ParameterLocation.Path, "The last part of the type.", Text(), Required: true, Example: "not-cached")],
