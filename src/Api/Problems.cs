@@ -121,9 +121,20 @@ internal static class Problems
     public static ProblemHttpResult TooManyRequestsOf(HttpContext http) =>
         ComeBack(http, TooManyRequests, "This client asks for more than it may in so short a time, or at one time. Nothing was done.");
 
-    /// <summary>Every problem carries the id of the trace that its request belongs to, if it is of one: that of its traceparent.</summary>
+    /// <summary>
+    /// Every problem carries the id of the trace that its request belongs to, if it is of one: that of its traceparent. Its type leads to
+    /// the page also where a proxy offers the service under a prefix.
+    /// </summary>
     public static IServiceCollection AddProblems(this IServiceCollection services) => services.AddProblemDetails(options =>
-        options.CustomizeProblemDetails = context => context.ProblemDetails.Extensions["traceId"] = TraceOf(context.HttpContext));
+        options.CustomizeProblemDetails = context =>
+        {
+            var problem = context.ProblemDetails;
+            problem.Extensions["traceId"] = TraceOf(context.HttpContext);
+            if (problem.Type?.StartsWith($"{Path}/", StringComparison.Ordinal) == true)
+            {
+                problem.Type = $"{context.HttpContext.Request.PathBase}{problem.Type}";
+            }
+        });
 
     public static void MapProblems(this IEndpointRouteBuilder routes) => routes.MapMethods($"{Path}/{{name}}", Reading.Methods, Page).Describe(Operations.GetProblem);
 

@@ -11,11 +11,11 @@ namespace ProductCache.Api;
 /// The routes that write, and what their outcomes are over HTTP. An answer comes after the commit; the change path brings it to
 /// the caches.
 /// </summary>
-internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, WriteMetrics metrics, TimeProvider time)
+internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, ExactIds ids, WriteMetrics metrics, TimeProvider time)
 {
     public const string IdempotencyKeyHeader = "Idempotency-Key";
 
-    private const string Collection = "/api/v1/products";
+    public const string Collection = "/api/v1/products";
     private const string Item = $"{Collection}/{{id}}";
 
     public void Map(IEndpointRouteBuilder routes)
@@ -51,7 +51,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
         }
 
         var (draft, fault) = ProductBody.Read(bytes, id: null, isPatch: false, validator);
-        return fault ?? Answer(http, await mediator.Send(new CreateProduct(draft!, key), cancellationToken), isNew: true);
+        return fault ?? Preconditions.OfUntagged(http) ?? Answer(http, await mediator.Send(new CreateProduct(draft!, key), cancellationToken), isNew: true);
     }
 
     private async Task<IResult> UpdateAsync(string id, HttpContext http, bool isPatch, CancellationToken cancellationToken)
@@ -61,15 +61,16 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             return Products.NotAnId();
         }
 
-        if (http.Request.Headers.IfMatch.Count == 0)
+        if (!Preconditions.TryRead(http.Request.Headers, out var condition))
         {
-            return Problems.Of(
-                Problems.PreconditionRequired, "Say in If-Match which version you have seen (its ETag), so that nobody's change is lost; or * for any.");
+            return Preconditions.NotAPrecondition();
         }
 
-        if (!Preconditions.TryReadIfMatch(http.Request.Headers, out var versions))
+        // If-None-Match: * never writes, so it loses nobody's change either.
+        if (http.Request.Headers.IfMatch.Count == 0 && condition is not { IsNever: true })
         {
-            return NotAPrecondition();
+            return Problems.Of(
+                Problems.PreconditionRequired, "Name the version that you have seen (its ETag) in If-Match, so that no other change is lost; or send * for any version.");
         }
 
         var (bytes, unread) = await RequestBody.ReadAsync(http, isPatch ? RequestBody.MergePatch : RequestBody.Json, time, cancellationToken);
@@ -79,7 +80,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
         }
 
         var (draft, fault) = ProductBody.Read(bytes, productId, isPatch, validator);
-        return fault ?? Answer(http, await mediator.Send(new UpdateProduct(productId, draft!, versions), cancellationToken));
+        return fault ?? Answer(http, await mediator.Send(new UpdateProduct(productId, draft!, condition), cancellationToken));
     }
 
     private async Task<IResult> DeleteAsync(string id, HttpContext http, CancellationToken cancellationToken)
@@ -89,12 +90,12 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             return Products.NotAnId();
         }
 
-        return Preconditions.TryReadIfMatch(http.Request.Headers, out var versions)
-            ? Answer(http, await mediator.Send(new DeleteProduct(productId, versions), cancellationToken))
-            : NotAPrecondition();
+        return Preconditions.TryRead(http.Request.Headers, out var condition)
+            ? Answer(http, await mediator.Send(new DeleteProduct(productId, condition), cancellationToken))
+            : Preconditions.NotAPrecondition();
     }
 
-    private static IResult Answer(HttpContext http, WriteResult result, bool isNew = false)
+    private IResult Answer(HttpContext http, WriteResult result, bool isNew = false)
     {
         CacheHeaders.WriteNothing(http.Response.Headers, "fwd=method");
         switch (result)
@@ -102,6 +103,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             case WriteResult.Written { Product: var product }:
                 if (isNew)
                 {
+                    ids.Meet(product.Id);
                     http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{Collection}/{product.Id}");
                 }
 
@@ -116,7 +118,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
             case WriteResult.OtherVersion other:
                 return Problems.Of(
-                    Problems.PreconditionFailed, $"The product has version {other.Current}, which If-Match does not name. Nothing was written.");
+                    Problems.PreconditionFailed, $"The product has version {other.Current}, which does not meet If-Match or If-None-Match. Nothing was written.");
 
             case WriteResult.KeyReused:
                 return Problems.Of(Problems.IdempotencyKeyReused, "This key was used to create another product. Nothing was written.");
@@ -152,8 +154,6 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
         key = new IdempotencyKey(Access.ClientOf(http) ?? string.Empty, text);
         return true;
     }
-
-    private static IResult NotAPrecondition() => Problems.Of(Problems.NotAPrecondition, "If-Match is a list of entity tags, or * alone.");
 
     private sealed class WrittenProduct(Product product, int status) : IResult
     {

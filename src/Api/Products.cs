@@ -36,6 +36,12 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
             return NotAVersion();
         }
 
+        if (EntityTags.Read(http.Request.Headers.IfMatch) is { IsMalformed: true })
+        {
+            metrics.Count(Problems.NotAPrecondition.Outcome);
+            return Preconditions.NotAPrecondition();
+        }
+
         var wait = Preferences.ReadWait(http.Request.Headers);
         var result = await mediator.Send(new GetProduct(productId, wait, freshness, () => limits.MayMiss(http)), cancellationToken);
         metrics.Count(OutcomeOf(result));
@@ -94,6 +100,11 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         if (!Reading.TryReadFreshness(http.Request.Headers, out var freshness))
         {
             return NotAVersion();
+        }
+
+        if (Preconditions.OfUntagged(http) is { } unmet)
+        {
+            return unmet;
         }
 
         var wait = Preferences.ReadWait(http.Request.Headers);

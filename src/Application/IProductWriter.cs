@@ -34,7 +34,7 @@ public abstract record WriteResult
         public static readonly Absent Instance = new();
     }
 
-    /// <summary>The product has another version than the writer named. Nothing was written.</summary>
+    /// <summary>The version of the product does not meet the writer's condition. Nothing was written.</summary>
     public sealed record OtherVersion(ProductVersion Current) : WriteResult;
 
     /// <summary>The idempotency key was used for another product. Nothing was written.</summary>
@@ -64,9 +64,9 @@ public interface IProductWriter
     Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken);
 
     /// <param name="changes">Valid; what it does not say stays as it is.</param>
-    /// <param name="versions">Of which one must be there; none: any will do.</param>
-    Task<WriteResult> UpdateAsync(ProductId id, ProductDraft changes, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken);
+    /// <param name="condition">Decided in the same step as the write. Null: any version is written.</param>
+    Task<WriteResult> UpdateAsync(ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="UpdateAsync"/>
-    Task<WriteResult> DeleteAsync(ProductId id, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken);
+    Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken);
 }

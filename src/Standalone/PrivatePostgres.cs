@@ -5,7 +5,7 @@ using Npgsql;
 namespace ProductCache.Standalone;
 
 /// <summary>A PostgreSQL server of our own: Debian's programs, a data folder of ours, loopback only.</summary>
-public sealed class PrivatePostgres : IAsyncDisposable
+public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
 {
     public const string User = "product";
     public const string Database = "products";
@@ -97,6 +97,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
             StartTimeout,
             "PostgreSQL");
     }
+
+    public Task<int> EndedAsync() => server?.EndedAsync() ?? throw new InvalidOperationException("Not running.");
 
     public async Task StopAsync()
     {

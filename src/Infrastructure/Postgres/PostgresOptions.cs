@@ -28,7 +28,7 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
         var connection = new NpgsqlConnectionStringBuilder
         {
             Host = settings.Text("DB_HOST"),
-            Port = settings.Number("DB_PORT", 5432, 1, 65_535),
+            Port = settings.Port("DB_PORT", 5432),
             Database = settings.Text("DB_NAME"),
             Username = settings.Text("DB_USER"),
             Password = settings.Secret("DB_PASSWORD"),

@@ -55,10 +55,10 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
     private const string Update =
         $"""
         UPDATE public.products SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description)
-        WHERE id = $1 AND ($5::bigint[] IS NULL OR version = ANY($5)) RETURNING {ProductColumns.All}
+        WHERE id = $1 AND ($5::bigint[] IS NULL OR version = ANY($5)) AND ($6::bigint[] IS NULL OR version <> ALL($6)) RETURNING {ProductColumns.All}
         """;
 
-    private const string Delete = "DELETE FROM public.products WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY($2))";
+    private const string Delete = "DELETE FROM public.products WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY($2)) AND ($3::bigint[] IS NULL OR version <> ALL($3))";
 
     private const string FindVersion = "SELECT version FROM public.products WHERE id = $1";
 
@@ -91,24 +91,26 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         cancellationToken);
 
     public Task<WriteResult> UpdateAsync(
-        ProductId id, ProductDraft changes, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken) => WithinDeadlineAsync(
+        ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
         async token =>
         {
             await using var update = dataSource.CreateCommand(Update);
             update.Parameters.AddWithValue(id.Value);
             AddDraft(update.Parameters, changes);
-            AddVersions(update.Parameters, versions);
-            return await ReadProductAsync(update, token) is { } product ? new WriteResult.Written(product) : await WhyNotAsync(id, versions, token);
+            AddVersions(update.Parameters, condition?.OneOf);
+            AddVersions(update.Parameters, condition?.NoneOf);
+            return await ReadProductAsync(update, token) is { } product ? new WriteResult.Written(product) : await WhyNotAsync(id, condition, token);
         },
         cancellationToken);
 
-    public Task<WriteResult> DeleteAsync(ProductId id, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken) => WithinDeadlineAsync(
+    public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
         async token =>
         {
             await using var delete = dataSource.CreateCommand(Delete);
             delete.Parameters.AddWithValue(id.Value);
-            AddVersions(delete.Parameters, versions);
-            return await delete.ExecuteNonQueryAsync(token) > 0 ? WriteResult.Deleted.Instance : await WhyNotAsync(id, versions, token);
+            AddVersions(delete.Parameters, condition?.OneOf);
+            AddVersions(delete.Parameters, condition?.NoneOf);
+            return await delete.ExecuteNonQueryAsync(token) > 0 ? WriteResult.Deleted.Instance : await WhyNotAsync(id, condition, token);
         },
         cancellationToken);
 
@@ -182,7 +184,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
             : WriteResult.KeyReused.Instance;
     }
 
-    private async Task<WriteResult> WhyNotAsync(ProductId id, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken)
+    private async Task<WriteResult> WhyNotAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken)
     {
         await using var find = dataSource.CreateCommand(FindVersion);
         find.Parameters.AddWithValue(id.Value);
@@ -190,7 +192,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         {
             not long => WriteResult.Absent.Instance,
             long version when !VersionRepair.IsVersion(version) => new WriteResult.Refused("The row has no version yet."),
-            long version when versions?.Contains(new ProductVersion(version)) == false => new WriteResult.OtherVersion(new ProductVersion(version)),
+            long version when condition?.Allows(new ProductVersion(version)) == false => new WriteResult.OtherVersion(new ProductVersion(version)),
             _ => new WriteResult.Refused(Suppressed),
         };
     }

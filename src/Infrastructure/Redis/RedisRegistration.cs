@@ -12,7 +12,7 @@ namespace ProductCache.Infrastructure.Redis;
 
 public static class RedisRegistration
 {
-    /// <summary>What readers need: the cache and a near cache in front of it, leases, and the news of fills and changes.</summary>
+    /// <summary>What readers need: the near cache, the cache (whose reads make the near copies), leases, and the news of fills and changes.</summary>
     public static IServiceCollection AddRedisForReaders(this IServiceCollection services, RedisOptions options, NearCacheOptions nearCache)
     {
         services.AddRedis(options, RedisOptions.ReadDeadline);

@@ -2,6 +2,7 @@ using ProductCache.Application;
 using Npgsql;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Postgres;
+using ProductCache.TestSupport;
 
 namespace ProductCache.IntegrationTests.Postgres;
 
@@ -109,7 +110,7 @@ public sealed class ProductWriterTests
     {
         var product = await CreateAsync();
 
-        var result = (WriteResult.Written)await writer.UpdateAsync(product.Id, new ProductDraft(null, 4, null), [product.Version], default);
+        var result = (WriteResult.Written)await writer.UpdateAsync(product.Id, new ProductDraft(null, 4, null), new([product.Version]), default);
 
         Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 4.00 Green {result.Product.Version}"));
         Assert.That(result.Product.Version.Value, Is.GreaterThan(product.Version.Value));
@@ -120,12 +121,56 @@ public sealed class ProductWriterTests
     {
         var product = await CreateAsync();
         var seen = product.Version;
-        var newer = (WriteResult.Written)await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, [seen], default);
+        var newer = (WriteResult.Written)await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, new([seen]), default);
 
-        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, [seen], default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
-        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, [], default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
-        Assert.That(await writer.DeleteAsync(product.Id, [seen], default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new([seen]), default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new([]), default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await writer.DeleteAsync(product.Id, new([seen]), default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
         Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 4.00 Green {newer.Product.Version}"));
+    }
+
+    [Test]
+    public async Task AVersionThatMustNotBeThereIsNotWrittenOver()
+    {
+        var product = await CreateAsync();
+        var other = new WriteResult.OtherVersion(product.Version);
+        VersionCondition notThis = new(NoneOf: [product.Version]);
+        VersionCondition bothWays = new(OneOf: [product.Version], NoneOf: [product.Version]);
+
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, notThis, default), Is.EqualTo(other));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, bothWays, default), Is.EqualTo(other));
+        Assert.That(await writer.DeleteAsync(product.Id, notThis, default), Is.EqualTo(other));
+        Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 3.50 Green {product.Version}"));
+    }
+
+    [Test]
+    public async Task AnotherVersionThanThatWhichMustNotBeThereIsWrittenOver()
+    {
+        var product = await CreateAsync();
+        VersionCondition notAnother = new(NoneOf: [new ProductVersion(product.Version.Value + 1)]);
+
+        Assert.That(await writer.UpdateAsync(product.Id, new ProductDraft(null, 5, null), new(NoneOf: []), default), Is.TypeOf<WriteResult.Written>());
+        Assert.That(await writer.DeleteAsync(product.Id, new(NoneOf: [product.Version]), default), Is.EqualTo(WriteResult.Deleted.Instance));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea, notAnother, default), Is.EqualTo(WriteResult.Absent.Instance));
+    }
+
+    // What one of two writers leaves behind is what the other one must not write over, however close they are.
+    [Test]
+    public async Task AConditionIsDecidedTogetherWithTheWrite()
+    {
+        var product = await CreateAsync();
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var change = connection.CreateCommand();
+        change.CommandText = $"UPDATE products SET price = 9 WHERE id = {product.Id} RETURNING version";
+        var version = new ProductVersion((long)(await change.ExecuteScalarAsync())!);
+
+        // It waits for the lock of the row, and sees the new version once it has it.
+        var waiting = writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new(NoneOf: [version]), default);
+        await Eventually.TrueAsync(async () => await database.QueryAsync<long>("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0);
+        await transaction.CommitAsync();
+
+        Assert.That(await waiting, Is.EqualTo(new WriteResult.OtherVersion(version)));
     }
 
     [Test]
@@ -134,7 +179,7 @@ public sealed class ProductWriterTests
         var product = await CreateAsync();
 
         var results = await Task.WhenAll(Enumerable.Range(1, 8).Select(price =>
-            writer.UpdateAsync(product.Id, new ProductDraft(null, 100 + price, null), [product.Version], default)));
+            writer.UpdateAsync(product.Id, new ProductDraft(null, 100 + price, null), new([product.Version]), default)));
 
         Assert.That(results.OfType<WriteResult.Written>().Count(), Is.EqualTo(1));
         Assert.That(results.OfType<WriteResult.OtherVersion>().Count(), Is.EqualTo(7));
@@ -199,9 +244,9 @@ public sealed class ProductWriterTests
         {
             Assert.That(ReasonOf(await writer.CreateAsync(Tea, null, default)), Does.Contain("suppresses"));
             Assert.That(ReasonOf(await writer.CreateAsync(Tea, Key(), default)), Does.Contain("suppresses"));
-            Assert.That(ReasonOf(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, [product.Version], default)), Does.Contain("suppresses"));
+            Assert.That(ReasonOf(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, new VersionCondition([product.Version], null), default)), Does.Contain("suppresses"));
             Assert.That(ReasonOf(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, null, default)), Does.Contain("suppresses"));
-            Assert.That(ReasonOf(await writer.DeleteAsync(product.Id, [product.Version], default)), Does.Contain("suppresses"));
+            Assert.That(ReasonOf(await writer.DeleteAsync(product.Id, new VersionCondition([product.Version], null), default)), Does.Contain("suppresses"));
         }
     }
 
