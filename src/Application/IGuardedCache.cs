@@ -86,7 +86,9 @@ public readonly record struct ChangeResult(ChangeOutcome Outcome, long StaleRank
 /// <summary>
 /// The only way by which entries are written: the lease is the fence. Every step is atomic per product; a list is one
 /// round trip, and its results come in the order of the list.
-/// Throws <see cref="UnavailableException"/> when the cache does not answer in time; the step may or may not have happened.
+/// Throws <see cref="UnavailableException"/> when the cache does not answer in time or refuses the step; the step may or may not
+/// have happened. Entries and leases that are not as they are written here are removed and count as missing. Another exception is
+/// about one product of the list, and the steps of the others have been taken.
 /// </summary>
 public interface IGuardedCache
 {
@@ -121,15 +123,19 @@ public interface IGuardedCache
     /// <summary>Deletes leases whose tokens still stand; others are left alone.</summary>
     Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken);
 
-    /// <summary>Removes entries, which is always safe: the next reader asks anew.</summary>
+    /// <summary>Removes entries and leases, which is always safe: the next reader requests the product, and a fill under a removed lease is refused.</summary>
     Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken);
 
-    /// <summary>Passes committed changes by the lease (its floor rises to the change's rank) and by the entry.</summary>
+    /// <summary>
+    /// Passes committed changes by the lease (its floor rises to the change's rank) and by the entry. Where the cache refuses
+    /// the step but allows a removal, entry and lease are removed.
+    /// </summary>
     Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken);
 
     /// <summary>
     /// After a change found an entry stale and SQL was read: passes the row by the lease (its floor rises) and replaces the
-    /// entry if it is still the one found stale. Nothing is ever created.
+    /// entry if it is still the one found stale. Nothing is ever created. Where the cache refuses the step but allows a removal,
+    /// entry and lease are removed.
     /// </summary>
     Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken);
 }

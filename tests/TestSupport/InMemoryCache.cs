@@ -5,13 +5,15 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport;
 
 /// <summary>The protocol of entries and leases without Redis. Trusted because it passes <see cref="Contracts.GuardedCacheContract"/>.</summary>
-public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistributedCache
+/// <param name="readableFormats">Null: <see cref="CachedProduct.ReadableFormats"/>.</param>
+public sealed class InMemoryCache(TimeProvider time, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache, IDistributedCache
 {
     public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
     private readonly Dictionary<ProductId, StoredEntry> entries = [];
     private readonly Dictionary<ProductId, StoredLease> leases = [];
+    private readonly IReadOnlyList<byte> formats = readableFormats ?? CachedProduct.ReadableFormats;
     private long executions;
 
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
@@ -35,7 +37,8 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
             : new Renewal(RenewalOutcome.Asked, entry, NewLease(id, Nonce()));
     });
 
-    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => Step(() => ids.Count(entries.Remove));
+    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => 
+        Step(() => ids.Count(id => entries.Remove(id) | leases.Remove(id)));
 
     public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<Lease?>>(() => [.. ids.Select(id => Claim(id, Nonce()))]);
@@ -79,7 +82,7 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
     {
         lock (gate)
         {
-            return entries.Keys.Where(id => CacheKeys.Entry(id) == key).Select(id => EntryOf(id)?.Payload).FirstOrDefault();
+            return entries.Where(entry => CacheKeys.Entry(entry.Key) == key && entry.Value.Ends > time.GetUtcNow()).Select(entry => entry.Value.Payload).FirstOrDefault();
         }
     }
 
@@ -96,8 +99,8 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         return 0;
     });
 
-    public void PutForeignEntry(ProductId id, byte[] payload) => Step(() =>
-        entries[id] = new StoredEntry(payload, 2, time.GetUtcNow() + LeaseLifetime));
+    public void PutEntry(ProductId id, byte[] payload, long rank) => Step(() =>
+        entries[id] = new StoredEntry(payload, rank, time.GetUtcNow() + LeaseLifetime));
 
     public TimeSpan EntryTimeLeft(ProductId id) => entries[id].Ends - time.GetUtcNow();
 
@@ -128,7 +131,7 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
 
     private Lease? Claim(ProductId id, string nonce) => IsCached(id) && LeaseOf(id) is null ? null : NewLease(id, nonce, isClaim: true);
 
-    private bool IsCached(ProductId id) => EntryOf(id) is { } entry && CachedProduct.TryRead(entry.Payload, out _);
+    private bool IsCached(ProductId id) => EntryOf(id) is { } entry && formats.Contains(entry.Payload[0]);
 
     private Lease NewLease(ProductId id, string nonce, bool isClaim = false)
     {
@@ -206,8 +209,26 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         return new ChangeResult(ChangeOutcome.Stale, entry.Rank);
     }
 
-    private StoredEntry? EntryOf(ProductId id) =>
-        entries.TryGetValue(id, out var entry) && entry.Ends > time.GetUtcNow() ? entry : null;
+    // An entry of a format that is read here and is not as we write it is removed by whatever step meets it.
+    private StoredEntry? EntryOf(ProductId id)
+    {
+        if (!entries.TryGetValue(id, out var entry) || entry.Ends <= time.GetUtcNow())
+        {
+            return null;
+        }
+
+        if (formats.Contains(entry.Payload[0]) && !IsPlausible(entry))
+        {
+            entries.Remove(id);
+            return null;
+        }
+
+        return entry;
+    }
+
+    // The rules are the same for all formats so far: what differs is the first byte.
+    private static bool IsPlausible(StoredEntry entry) =>
+        CachedProduct.TryRead([CachedProduct.Format, .. entry.Payload.AsSpan(1)], out var read) && read.Rank == entry.Rank;
 
     private StoredLease? LeaseOf(ProductId id) =>
         leases.TryGetValue(id, out var lease) && lease.Ends > time.GetUtcNow() ? lease : null;

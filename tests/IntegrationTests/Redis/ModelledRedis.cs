@@ -26,5 +26,5 @@ internal sealed class ModelledRedis(IConnectionMultiplexer redis, RedisScripts s
     public Task ClaimAgainAsync(Lease claim) => Database.ScriptEvaluateAsync(
         scripts.Claim,
         [CacheKeys.Entry(claim.Id), CacheKeys.Lease(claim.Id)],
-        [claim.Token.Split('-')[0], (long)RedisOptions.LeaseLifetime.TotalMilliseconds, (int)CachedProduct.Format]);
+        [claim.Token.Split('-')[0], (long)RedisOptions.LeaseLifetime.TotalMilliseconds, (byte[])[.. CachedProduct.ReadableFormats]]);
 }

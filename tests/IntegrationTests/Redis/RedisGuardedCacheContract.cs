@@ -4,11 +4,12 @@ using ProductCache.Domain;
 using ProductCache.Infrastructure.Redis;
 using ProductCache.TestSupport.Contracts;
 using StackExchange.Redis;
+using static ProductCache.TestSupport.TestProducts;
 
 namespace ProductCache.IntegrationTests.Redis;
 
 /// <summary>The contract on a real Redis. Entries are read through RedisCache of Microsoft.Extensions.Caching.</summary>
-public abstract class RedisGuardedCacheContract : GuardedCacheContract
+public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
 {
     internal static readonly RedisDeadline Deadline = new(TimeSpan.FromSeconds(10), TimeProvider.System);
 
@@ -41,7 +42,7 @@ public abstract class RedisGuardedCacheContract : GuardedCacheContract
     [Test]
     public async Task ScriptsThatTheServerForgotAreLoadedAgain()
     {
-        var id = TestSupport.TestProducts.NewId();
+        var id = NewId();
         await cache.ClaimAsync([id], default);
         foreach (var server in connection.GetServers())
         {
@@ -78,8 +79,13 @@ public abstract class RedisGuardedCacheContract : GuardedCacheContract
         }
     }
 
-    protected override Task PutForeignEntryAsync(ProductId id, byte[] payload) =>
-        Database.HashSetAsync(CacheKeys.Entry(id), [new("absexp", -1), new("sldexp", -1), new("data", payload), new("rank", 2)]);
+    protected override async Task PutEntryAsync(ProductId id, byte[] payload, long rank)
+    {
+        await Database.HashSetAsync(
+            CacheKeys.Entry(id),
+            [new("absexp", (DateTimeOffset.UtcNow + Lifetime).UtcTicks), new("sldexp", -1), new("data", payload), new("rank", rank)]);
+        await Database.KeyExpireAsync(CacheKeys.Entry(id), Lifetime);
+    }
 
     protected override async Task<(Lease First, Lease Second)> ClaimSentTwiceAsync(ProductId id)
     {
@@ -87,6 +93,6 @@ public abstract class RedisGuardedCacheContract : GuardedCacheContract
         return (first, await SendAsync());
 
         async Task<Lease> SendAsync() => new(id, (string)(await Database.ScriptEvaluateAsync(
-            Scripts.Claim, [CacheKeys.Entry(id), CacheKeys.Lease(id)], ["the same nonce", 5_000, (int)CachedProduct.Format]))!);
+            Scripts.Claim, [CacheKeys.Entry(id), CacheKeys.Lease(id)], ["the same nonce", 5_000, (byte[])[CachedProduct.Format]]))!);
     }
 }

@@ -49,7 +49,11 @@ internal static class WrongScripts
 
     public static readonly RedisScripts RefreshCreatesEntries = Right with
     {
-        Refresh = Without(Right.Refresh, "local current = ", "if not entry[1] then entry = { ARGV[1], ARGV[3] } end\nlocal current = "),
+        // With all its fields and an expiry: what is not as we write it is removed by the next step.
+        Refresh = Without(
+            Without(Right.Refresh, "local current = ", "if not entry[1] then entry = { ARGV[1], ARGV[3] } end\nlocal current = "),
+            "return 'replaced'",
+            "redis.call('HSET', KEYS[1], 'absexp', '3155378975999999999', 'sldexp', '-1')\nredis.call('PEXPIRE', KEYS[1], 600000)\nreturn 'replaced'"),
     };
 
     public static readonly RedisScripts RefreshReplacesWhateverIsThere = Right with

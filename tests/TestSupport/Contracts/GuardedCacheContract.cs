@@ -112,7 +112,7 @@ public abstract class GuardedCacheContract
     public async Task AnEntryOfAnotherFormatDoesNotStopAFill()
     {
         var id = NewId();
-        await PutForeignEntryAsync(id, [CachedProduct.Format + 1, 1, 2, 3]);
+        await PutEntryAsync(id, [CachedProduct.Format + 1, 1, 2, 3]);
         var entry = Entry(id);
 
         Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
@@ -403,6 +403,7 @@ public abstract class GuardedCacheContract
         Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Replaced));
         Assert.That(await ReadEntryAsync(id), Has.Property(nameof(CachedProduct.Version)).EqualTo(6));
         Assert.That(await ChangeAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await ReadEntryAsync(id), Is.Not.Null);
     }
 
     [Test]
@@ -487,7 +488,7 @@ public abstract class GuardedCacheContract
     public async Task ARefreshOverAnEntryOfAnotherFormatRemovesIt()
     {
         var id = NewId();
-        await PutForeignEntryAsync(id, [CachedProduct.Format + 1, .. new byte[CachedProduct.HeaderLength]]);
+        await PutEntryAsync(id, [CachedProduct.Format + 1, .. new byte[CachedProduct.HeaderLength]]);
         var stale = await ChangeAsync(Upsert(id, version: 6));
 
         Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Removed));
@@ -627,7 +628,7 @@ public abstract class GuardedCacheContract
     public async Task AnEntryOfAnotherFormatIsNoRenewal()
     {
         var id = NewId();
-        await PutForeignEntryAsync(id, [CachedProduct.Format + 1, .. Entry(id).Payload[1..]]);
+        await PutEntryAsync(id, [CachedProduct.Format + 1, .. Entry(id).Payload[1..]]);
 
         Assert.That(await RenewAsync(id, new RenewalMark(null)), Has.Property("Outcome").EqualTo(RenewalOutcome.Asked).And.Property("Entry").Null);
     }
@@ -642,6 +643,68 @@ public abstract class GuardedCacheContract
 
         Assert.That(await ReadAsync(id), Is.Null);
         Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task ARemovalTakesTheLeaseTooAndTheFillUnderItIsRefused()
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+
+        await Cache.RemoveAsync([id], default);
+
+        Assert.That(await FillAsync(claim, Entry(id)), Is.EqualTo(FillOutcome.Refused));
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task ADamagedEntryIsRemovedByAnyStepAndCountsAsMissing(
+        [Values] DamagedPayload damage, [Values("lease", "early", "renew", "claim", "change", "refresh")] string step)
+    {
+        var id = NewId();
+        var entry = Entry(id, version: 5);
+        await PutEntryAsync(id, Damaged(entry.Payload, damage), entry.Rank);
+
+        switch (step)
+        {
+            case "lease":
+                Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+                break;
+            case "early":
+                Assert.That(await TakeEarlyLeaseAsync(id, entry), Is.Null);
+                break;
+            case "renew":
+                var renewal = await RenewAsync(id, new RenewalMark(null));
+                Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Asked, null, renewal.Lease)));
+                Assert.That(renewal.Lease, Is.Not.Null);
+                break;
+            case "claim":
+                await ClaimAsync(id);
+                break;
+            case "change":
+                Assert.That(await ChangeAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+                break;
+            case "refresh":
+                Assert.That(await RefreshAsync(id, entry.Rank, version: 6), Is.EqualTo(RefreshOutcome.Current));
+                break;
+        }
+
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task AnEntryOfAnotherFormatIsLeftToThoseWhoReadIt()
+    {
+        var id = NewId();
+        byte[] payload = [CachedProduct.Format + 1, 1, 2, 3];
+        await PutEntryAsync(id, payload);
+
+        await TakeLeaseAsync(id);
+        await ClaimAsync(id);
+
+        Assert.That(await ChangeAsync(Upsert(id, version: 1)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await ChangeAsync(Upsert(id, version: 2)), Is.EqualTo(new ChangeResult(ChangeOutcome.Stale, 2)));
+        Assert.That(await ReadAsync(id), Is.EqualTo(payload));
     }
 
     [Test]
@@ -685,8 +748,8 @@ public abstract class GuardedCacheContract
 
     protected abstract Task LoseEverythingAsync();
 
-    /// <summary>An entry of row version 1, as a process of another version of this software would write it.</summary>
-    protected abstract Task PutForeignEntryAsync(ProductId id, byte[] payload);
+    /// <summary>An entry as a process of another version of this software, or a mistaken hand, would write it.</summary>
+    protected abstract Task PutEntryAsync(ProductId id, byte[] payload, long rank = 2);
 
     /// <summary>One claim command that a client library sends twice: the tokens of both executions.</summary>
     protected abstract Task<(Lease First, Lease Second)> ClaimSentTwiceAsync(ProductId id);
@@ -696,6 +759,47 @@ public abstract class GuardedCacheContract
     private Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen) => Cache.TakeEarlyLeaseAsync(id, seen, default);
 
     private Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark) => Cache.RenewAsync(id, mark, default);
+
+    /// <summary>How a payload can be damaged so that readers miss.</summary>
+    public enum DamagedPayload
+    {
+        CutOff,
+        WithoutBody,
+        AnotherVersion,
+        NegativeVersion,
+        NegativeTime,
+        TimeBeyondTheYear9999,
+        NegativeLifetime,
+    }
+
+    private static byte[] Damaged(byte[] payload, DamagedPayload damage)
+    {
+        byte[] damaged = [.. payload];
+        switch (damage)
+        {
+            case DamagedPayload.CutOff:
+                return damaged[..(CachedProduct.HeaderLength - 1)];
+            case DamagedPayload.WithoutBody:
+                return damaged[..CachedProduct.HeaderLength];
+            case DamagedPayload.AnotherVersion:
+                damaged[8]++;
+                break;
+            case DamagedPayload.NegativeVersion:
+                damaged[1] = 0xFF;
+                break;
+            case DamagedPayload.NegativeTime:
+                damaged[CachedProduct.TimesOffset] = 0xFF;
+                break;
+            case DamagedPayload.TimeBeyondTheYear9999:
+                damaged[CachedProduct.TimesOffset] = 0x01;
+                break;
+            case DamagedPayload.NegativeLifetime:
+                damaged[CachedProduct.TimesOffset + sizeof(long)] = 0xFF;
+                break;
+        }
+
+        return damaged;
+    }
 
     private static CachedProduct EntryFilledLater(ProductId id)
     {

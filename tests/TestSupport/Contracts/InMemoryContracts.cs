@@ -55,9 +55,9 @@ public abstract class InMemoryGuardedCacheContract : GuardedCacheContract
         return Task.CompletedTask;
     }
 
-    protected override Task PutForeignEntryAsync(ProductId id, byte[] payload)
+    protected override Task PutEntryAsync(ProductId id, byte[] payload, long rank)
     {
-        cache.PutForeignEntry(id, payload);
+        cache.PutEntry(id, payload, rank);
         return Task.CompletedTask;
     }
 
