@@ -50,13 +50,19 @@ internal sealed class RedisDeadline(TimeSpan deadline, TimeProvider time, ILogge
     /// <summary>What a refusal of the server is to callers, and logs it. Null: the error is about the keys of the command.</summary>
     public UnavailableException? RefusalOf(RedisServerException error)
     {
-        if (RedisRefusal.ReasonOf(error) is not { } reason)
+        return Refused(error.Message) is { } reason ? new UnavailableException(Dependency.Cache, error, reason) : null;
+    }
+
+    /// <summary>The reason of a refusal, which it logs. Null: the error is about the keys of the command.</summary>
+    public string? Refused(string message)
+    {
+        var reason = RedisRefusal.ReasonOf(message);
+        if (reason is not null)
         {
-            return null;
+            Warn(reason);
         }
 
-        Warn(reason);
-        return new UnavailableException(Dependency.Cache, error, reason);
+        return reason;
     }
 
     /// <summary>A write of ours has succeeded: a refusal that was logged is over.</summary>

@@ -1,5 +1,3 @@
-using StackExchange.Redis;
-
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>Error replies that are about the state of the server or the rights of our user: the same for every key, until an operator acts.</summary>
@@ -42,11 +40,14 @@ internal static class RedisRefusal
     private const string InsideOfScript = "ERR Error running script";
 
     /// <summary>Such a reply as a sentence with its code. Null: the error is about the keys of the command.</summary>
-    public static string? ReasonOf(RedisServerException error)
+    public static string? ReasonOf(string message)
     {
-        var code = CodeOf(error.Message);
+        var code = CodeOf(message);
         return code is null ? null : $"{Sentences[code]} ({code})";
     }
+
+    /// <summary>Whether our user lacks the permission for the command.</summary>
+    public static bool IsPermission(string message) => CodeOf(message) == "NOPERM";
 
     private static string? CodeOf(string message)
     {

@@ -23,6 +23,8 @@ internal sealed record RedisScripts
 
     public string Notify { get; init; } = Load("notify");
 
+    public string Health { get; init; } = Load("health");
+
     private static string LoadStep(string name) => Load("common") + Load(name);
 
     private static string Load(string name)
