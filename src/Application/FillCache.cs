@@ -4,7 +4,10 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>Reads requested products from the store and fills the cache with them, in one query per round.</summary>
-public sealed record FillCache(IReadOnlyCollection<ProductId> Ids) : IRequest<FillCacheResult>;
+public sealed record FillCache(IReadOnlyCollection<FillRequest> Requests) : IRequest<FillCacheResult>;
+
+/// <param name="Renews">The entry that is to be read again although it is cached. Null: the product is read if it is not cached.</param>
+public readonly record struct FillRequest(ProductId Id, EntryTimes? Renews = null);
 
 /// <param name="Stored">Products and negative entries written.</param>
 /// <param name="AlreadyThere">Requests for what was cached already; nothing was read for them.</param>
@@ -21,7 +24,9 @@ public sealed class FillCacheHandler(
 
     public async Task<FillCacheResult> Handle(FillCache request, CancellationToken cancellationToken)
     {
-        List<ProductId> pending = [.. request.Ids.Distinct()];
+        // Of several requests for one product any may name the entry that is there.
+        List<ClaimRequest> pending =
+            [.. request.Requests.ToLookup(one => one.Id, one => one.Renews).Select(all => new ClaimRequest(all.Key, [.. all.OfType<EntryTimes>().Distinct()]))];
         List<ProductId> answered = new(pending.Count);
         List<Lease> outdated = [];
         int stored = 0, alreadyThere = 0, refused = 0;
@@ -31,7 +36,7 @@ public sealed class FillCacheHandler(
             var claims = await cache.ClaimAsync(pending, cancellationToken);
             var claimed = claims.OfType<Lease>().ToList();
             alreadyThere += pending.Count - claimed.Count;
-            answered.AddRange(pending.Where((_, i) => claims[i] is null));
+            answered.AddRange(pending.Where((_, i) => claims[i] is null).Select(claim => claim.Id));
             outdated.Clear();
             if (claimed.Count == 0)
             {
@@ -59,7 +64,8 @@ public sealed class FillCacheHandler(
                 }
             }
 
-            pending = [.. outdated.Select(claim => claim.Id)];
+            var again = outdated.Select(claim => claim.Id).ToHashSet();
+            pending = [.. pending.Where(claim => again.Contains(claim.Id))];
         }
 
         if (outdated.Count > 0)

@@ -5,6 +5,13 @@ namespace ProductCache.Application;
 /// <summary>The right to ask for a product (a reader's) or to fill it (a Worker's claim), while its token stands in the cache.</summary>
 public readonly record struct Lease(ProductId Id, string Token);
 
+/// <summary>A product that is to be claimed.</summary>
+/// <param name="Renews">
+/// The entries that are to be read again although they are cached. The lease of the reader who asked for it may have ended before a
+/// Worker came to the request; without them it would find an entry, and nothing to do, for as long as Workers are late.
+/// </param>
+public readonly record struct ClaimRequest(ProductId Id, IReadOnlyList<EntryTimes> Renews);
+
 /// <summary>
 /// An entry to be stored under a claim, and how long it is kept beyond its own lifetime, to be served while it cannot be
 /// renewed.
@@ -113,9 +120,9 @@ public interface IGuardedCache
 
     /// <summary>
     /// Before SQL is read. Claimed: a lease with a fresh token, floor 0 and a restarted expiry. Nothing to do:
-    /// <see langword="null"/>, an entry is there and nobody asked for its early refresh.
+    /// <see langword="null"/>, an entry is there without a lease, and it is none of those that are to be renewed.
     /// </summary>
-    Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken);
+    Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken);
 
     /// <summary>After SQL was read: stores what was read, if the claim still stands and no newer change passed by.</summary>
     Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken);

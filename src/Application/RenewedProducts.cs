@@ -64,7 +64,7 @@ public sealed class RenewedProducts(IGuardedCache cache, INearCache nearCache, I
                 if (renewal.Lease is { } lease)
                 {
                     collapsed = false;
-                    await LeasedRequest.PublishAsync(cache, requests, lease, CancellationToken.None);
+                    await LeasedRequest.PublishAsync(cache, requests, lease, renewal.Entry, CancellationToken.None);
                 }
 
                 if (renewal.Outcome == RenewalOutcome.Renewed || (renewal.Entry is { } entry && suffices(entry)))

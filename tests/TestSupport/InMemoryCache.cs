@@ -40,8 +40,8 @@ public sealed class InMemoryCache(TimeProvider time, IReadOnlyList<byte>? readab
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => 
         Step(() => ids.Count(id => entries.Remove(id) | leases.Remove(id)));
 
-    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
-        Step<IReadOnlyList<Lease?>>(() => [.. ids.Select(id => Claim(id, Nonce()))]);
+    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken) =>
+        Step<IReadOnlyList<Lease?>>(() => [.. requests.Select(request => Claim(request, Nonce()))]);
 
     /// <summary>One claim command that a client library sends twice: the tokens of both executions.</summary>
     public (Lease First, Lease Second) ClaimSentTwice(ProductId id)
@@ -49,12 +49,12 @@ public sealed class InMemoryCache(TimeProvider time, IReadOnlyList<byte>? readab
         lock (gate)
         {
             var nonce = Nonce();
-            return (Claim(id, nonce)!.Value, Claim(id, nonce)!.Value);
+            return (Claim(new ClaimRequest(id, []), nonce)!.Value, Claim(new ClaimRequest(id, []), nonce)!.Value);
         }
     }
 
     /// <summary>The claim command that returned this lease, executed again, however much later.</summary>
-    public void ClaimAgain(Lease claim) => Step(() => Claim(claim.Id, claim.Token.Split('-')[0]));
+    public void ClaimAgain(ClaimRequest request, Lease claim) => Step(() => Claim(request, claim.Token.Split('-')[0]));
 
     public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<FillOutcome>>(() => [.. fills.Select(Store)]);
@@ -129,7 +129,11 @@ public sealed class InMemoryCache(TimeProvider time, IReadOnlyList<byte>? readab
         }
     }
 
-    private Lease? Claim(ProductId id, string nonce) => IsCached(id) && LeaseOf(id) is null ? null : NewLease(id, nonce, isClaim: true);
+    private Lease? Claim(ClaimRequest request, string nonce) =>
+        IsCached(request.Id) && LeaseOf(request.Id) is null && !IsToBeRenewed(request) ? null : NewLease(request.Id, nonce, isClaim: true);
+
+    private bool IsToBeRenewed(ClaimRequest request) =>
+        CachedProduct.TryRead(EntryOf(request.Id)?.Payload, out var entry) && request.Renews.Contains(EntryTimes.Of(entry));
 
     private bool IsCached(ProductId id) => EntryOf(id) is { } entry && formats.Contains(entry.Payload[0]);
 

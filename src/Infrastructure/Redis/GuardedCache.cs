@@ -52,10 +52,11 @@ internal sealed class GuardedCache(
             LeaseOf(id, parts[2]));
     }
 
-    public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken)
     {
-        var tokens = await RunAsync(ids, scripts.Claim, id => id, _ => NewLease(ClaimMark), cancellationToken);
-        return [.. ids.Zip(tokens, LeaseOf)];
+        var tokens = await RunAsync(
+            requests, scripts.Claim, request => request.Id, request => [.. NewLease(ClaimMark), BytesOf(request.Renews)], cancellationToken);
+        return [.. requests.Zip(tokens, (request, token) => LeaseOf(request.Id, token))];
     }
 
     public async Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken)
@@ -128,6 +129,17 @@ internal sealed class GuardedCache(
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), CacheKeys.Lease(id)];
 
     private static RedisValue[] NewLease(string mark = "") => [mark + Nonce(), LeaseMilliseconds];
+
+    internal static byte[] BytesOf(IReadOnlyList<EntryTimes> times)
+    {
+        var bytes = new byte[times.Count * EntryTimes.Length];
+        for (var i = 0; i < times.Count; i++)
+        {
+            times[i].Write(bytes.AsSpan(i * EntryTimes.Length));
+        }
+
+        return bytes;
+    }
 
     private static string Nonce() => Guid.NewGuid().ToString("N");
 

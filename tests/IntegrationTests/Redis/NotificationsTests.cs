@@ -304,7 +304,7 @@ public sealed class NotificationsTests
             return reader;
         }
 
-        public Task PublishAsync(ProductId id, CancellationToken cancellationToken)
+        public Task PublishAsync(ProductId id, EntryTimes? renews, CancellationToken cancellationToken)
         {
             Requested.Add(id);
             return Task.CompletedTask;

@@ -1,6 +1,7 @@
 using ProductCache.Application;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Redis;
+using ProductCache.TestSupport;
 using StackExchange.Redis;
 using static ProductCache.TestSupport.TestProducts;
 

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Caching.StackExchangeRedis;
 using ProductCache.Application;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Redis;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Contracts;
 using StackExchange.Redis;
 using static ProductCache.TestSupport.TestProducts;
@@ -93,6 +94,6 @@ public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
         return (first, await SendAsync());
 
         async Task<Lease> SendAsync() => new(id, (string)(await Database.ScriptEvaluateAsync(
-            Scripts.Claim, [CacheKeys.Entry(id), CacheKeys.Lease(id)], ["the same nonce", 5_000, (byte[])[CachedProduct.Format]]))!);
+            Scripts.Claim, [CacheKeys.Entry(id), CacheKeys.Lease(id)], ["the same nonce", 5_000, string.Empty, (byte[])[CachedProduct.Format]]))!);
     }
 }

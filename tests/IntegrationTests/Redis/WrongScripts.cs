@@ -32,6 +32,11 @@ internal static class WrongScripts
         Claim = Without(Right.Claim, ", 'floor', 0)", ")\nredis.call('HSETNX', KEYS[2], 'floor', 0)"),
     };
 
+    public static readonly RedisScripts ClaimDoesNotRenew = Right with
+    {
+        Claim = Without(Right.Claim, " and not is_to_be_renewed()"),
+    };
+
     public static readonly RedisScripts ChangeWithoutFloor = Right with
     {
         Change = Without(Right.Change, "redis.call('HSET', KEYS[2], 'floor', ARGV[1])"),
@@ -68,6 +73,7 @@ internal static class WrongScripts
         [nameof(FillWithoutFloor)] = FillWithoutFloor,
         [nameof(AbsenceIsStoredUnderAFloor)] = AbsenceIsStoredUnderAFloor,
         [nameof(ClaimReusesItsToken)] = ClaimReusesItsToken,
+        [nameof(ClaimDoesNotRenew)] = ClaimDoesNotRenew,
         [nameof(ChangeWithoutFloor)] = ChangeWithoutFloor,
         [nameof(NegativeEntrySurvivesAnUpsert)] = NegativeEntrySurvivesAnUpsert,
         [nameof(RefreshWithoutFloor)] = RefreshWithoutFloor,

@@ -44,7 +44,7 @@ public sealed class WrongScriptsTests
             Right with { Release = Without(Right.Release, "read_lease()[1] == ARGV[1]", "true") });
         yield return Case(
             nameof(RedisGuardedCacheTests.ADuplicateRequestForAFilledProductHasNothingToDo),
-            Right with { Claim = Without(Right.Claim, "if data and not token", "if false") });
+            Right with { Claim = Without(Right.Claim, "if data and not token and not is_to_be_renewed()", "if false") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AReaderWhoMissedBeforeTheFillDoesNotAskAfterIt),
             Right with { Lease = Without(Right.Lease, "if read_data()", "if false") });
@@ -59,10 +59,21 @@ public sealed class WrongScriptsTests
             Right with { Fill = Without(Right.Fill, "redis.call('PEXPIRE', KEYS[1], ARGV[3])", "redis.call('PEXPIRE', KEYS[1], 300000)") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEarlyLeaseLetsAWorkerReplaceAnEntryThatIsThere),
-            Right with { Claim = Without(Right.Claim, "if data and not token", "if data") });
+            Right with { Claim = Without(Right.Claim, "if data and not token and", "if data and") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AClaimHasNothingToDoOnceTheEarlyLeaseExpired),
-            Right with { Claim = Without(Right.Claim, "if data and not token", "if false") });
+            Right with { Claim = Without(Right.Claim, "if data and not token and not is_to_be_renewed()", "if false") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AClaimRenewsTheEntryThatItsRequestNamesThoughTheLeaseHasExpired), ClaimDoesNotRenew, "early");
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AClaimRenewsTheEntryThatItsRequestNamesThoughTheLeaseHasExpired),
+            Right with { Claim = Without(Right.Claim, "for first = 1, #ARGV[3], 16 do", "for first = 1, math.min(#ARGV[3], 16), 16 do") },
+            "renew");
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AClaimDoesNotRenewAnEntryThatWasFilledSince),
+            Right with { Claim = Without(Right.Claim, "string.sub(ARGV[3], first, first + 15) == string.sub(data, 10, 25)", "true") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AClaimRenewsAnEntryThatWasRefreshedSinceItWasSeen), ClaimDoesNotRenew);
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEarlyLeaseIsRefusedWhenTheEntryIsNotTheOneSeen),
             Right with { Early = Without(Right.Early, " or string.sub(data, 1, #ARGV[3]) ~= ARGV[3]") });

@@ -394,6 +394,61 @@ public abstract class GuardedCacheContract
     }
 
     [Test]
+    public async Task AClaimRenewsTheEntryThatItsRequestNamesThoughTheLeaseHasExpired([Values("early", "renew")] string asked)
+    {
+        var id = NewId();
+        var (old, renewed) = (Entry(id, version: 5), EntryFilledLater(id));
+        await FillAsync(await ClaimAsync(id), old);
+        if (asked == "early")
+        {
+            await TakeEarlyLeaseAsync(id, old);
+        }
+        else
+        {
+            await RenewAsync(id, mark: null);
+        }
+
+        // The Workers are behind by more than a lease.
+        await ExpireLeaseAsync(id);
+        var claim = await ClaimToRenewAsync(id, new EntryTimes(1, 2), EntryTimes.Of(old));
+
+        Assert.That(claim, Is.Not.Null);
+        Assert.That(await FillAsync(claim!.Value, renewed), Is.EqualTo(FillOutcome.Stored));
+        Assert.That(await ReadAsync(id), Is.EqualTo(renewed.Payload));
+    }
+
+    [Test]
+    public async Task AClaimDoesNotRenewAnEntryThatWasFilledSince()
+    {
+        var id = NewId();
+        var old = Entry(id);
+        await FillAsync(await ClaimAsync(id), old);
+        var claim = await ClaimToRenewAsync(id, EntryTimes.Of(old));
+        await FillAsync(claim!.Value, EntryFilledLater(id));
+
+        Assert.That(await ClaimToRenewAsync(id, EntryTimes.Of(old)), Is.Null);
+    }
+
+    [Test]
+    public async Task AClaimRenewsAnEntryThatWasRefreshedSinceItWasSeen()
+    {
+        var id = NewId();
+        var entry = Entry(id, version: 5);
+        await FillAsync(await ClaimAsync(id), entry);
+        await RefreshAsync(id, entry.Rank, version: 6);
+
+        Assert.That(await ClaimToRenewAsync(id, EntryTimes.Of(entry)), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task AClaimThatRenewsWhatIsGoneFillsIt()
+    {
+        var id = NewId();
+
+        Assert.That(await ClaimToRenewAsync(id, EntryTimes.Of(Entry(id))), Is.Not.Null);
+    }
+
+    [Test]
     public async Task ARefreshReplacesTheEntryThatWasFoundStale()
     {
         var id = NewId();
@@ -818,6 +873,9 @@ public abstract class GuardedCacheContract
         Assert.That(claim, Is.Not.Null, "The claim was refused.");
         return claim!.Value;
     }
+
+    private async Task<Lease?> ClaimToRenewAsync(ProductId id, params EntryTimes[] renews) =>
+        (await Cache.ClaimAsync([new ClaimRequest(id, renews)], default))[0];
 
     private async Task<FillOutcome> FillAsync(Lease claim, CachedProduct entry) => (await Cache.FillAsync([new Fill(claim, entry)], default))[0];
 
