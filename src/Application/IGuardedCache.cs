@@ -44,12 +44,17 @@ public readonly record struct Change(ProductId Id, ProductVersion Version, bool 
     public long Rank => (2 * Version.Value) + (Deleted ? 1 : 0);
 }
 
-/// <summary>What was there when a renewal was sure to be read after it: an entry, or none.</summary>
-public readonly record struct RenewalMark(CachedProduct? Entry);
+/// <summary>What was there when a renewal was sure to be read after it: an entry, or null.</summary>
+/// <param name="History"><see cref="Renewal.History"/> of the step that made the mark.</param>
+public readonly record struct RenewalMark(CachedProduct? Entry, string History);
 
 /// <param name="Entry">The entry that is there now, in any case.</param>
 /// <param name="Lease">Whoever gets one is the one who publishes.</param>
-public readonly record struct Renewal(RenewalOutcome Outcome, CachedProduct? Entry, Lease? Lease = null);
+/// <param name="History">
+/// Names the writes that the cache's data is the result of. Another one: a server that had not all of them has taken over, and a mark
+/// of before counts as none.
+/// </param>
+public readonly record struct Renewal(RenewalOutcome Outcome, CachedProduct? Entry, Lease? Lease, string History);
 
 public enum RenewalOutcome
 {

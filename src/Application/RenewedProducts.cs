@@ -74,7 +74,11 @@ public sealed class RenewedProducts(IGuardedCache cache, INearCache nearCache, I
                     return (renewal.Entry, collapsed);
                 }
 
-                mark ??= renewal.Outcome == RenewalOutcome.Asked ? new RenewalMark(renewal.Entry) : null;
+                if (mark?.History != renewal.History)
+                {
+                    mark = renewal.Outcome == RenewalOutcome.Asked ? new RenewalMark(renewal.Entry, renewal.History) : null;
+                }
+
                 var left = wait - time.GetElapsedTime(began);
                 if (left <= TimeSpan.Zero)
                 {

@@ -15,6 +15,7 @@ public sealed class InMemoryCache(TimeProvider time, IReadOnlyList<byte>? readab
     private readonly Dictionary<ProductId, StoredLease> leases = [];
     private readonly IReadOnlyList<byte> formats = readableFormats ?? CachedProduct.ReadableFormats;
     private long executions;
+    private string history = Nonce();
 
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
         Step(() => IsCached(id) || LeaseOf(id) is not null ? (Lease?)null : NewLease(id, Nonce()));
@@ -27,14 +28,14 @@ public sealed class InMemoryCache(TimeProvider time, IReadOnlyList<byte>? readab
     public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => Step(() =>
     {
         CachedProduct.TryRead(EntryOf(id)?.Payload, out var entry);
-        if (entry is not null && mark is { } made && (made.Entry is null || !entry.Times.Span.SequenceEqual(made.Entry.Times.Span)))
+        if (entry is not null && mark is { } made && made.History == history && (made.Entry is null || !entry.Times.Span.SequenceEqual(made.Entry.Times.Span)))
         {
-            return new Renewal(RenewalOutcome.Renewed, entry);
+            return new Renewal(RenewalOutcome.Renewed, entry, null, history);
         }
 
         return LeaseOf(id) is { } lease
-            ? new Renewal(lease.IsClaim ? RenewalOutcome.Busy : RenewalOutcome.Asked, entry)
-            : new Renewal(RenewalOutcome.Asked, entry, NewLease(id, Nonce()));
+            ? new Renewal(lease.IsClaim ? RenewalOutcome.Busy : RenewalOutcome.Asked, entry, null, history)
+            : new Renewal(RenewalOutcome.Asked, entry, NewLease(id, Nonce()), history);
     });
 
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => 
@@ -91,6 +92,9 @@ public sealed class InMemoryCache(TimeProvider time, IReadOnlyList<byte>? readab
     public void ExpireLease(ProductId id) => Step(() => leases.Remove(id));
 
     public void ExpireEntry(ProductId id) => Step(() => entries.Remove(id));
+
+    /// <summary>Another server takes over. What of the data it lacks, the test takes away.</summary>
+    public void FailOver() => Step(() => history = Nonce());
 
     public void LoseEverything() => Step(() =>
     {

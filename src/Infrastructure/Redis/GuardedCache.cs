@@ -38,7 +38,7 @@ internal sealed class GuardedCache(
     public async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
     {
         RedisValue times = mark switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
-        var results = await RunAsync([id], scripts.Renew, id => id, _ => [.. NewLease(), times], cancellationToken);
+        var results = await RunAsync([id], scripts.Renew, id => id, _ => [.. NewLease(), times, mark?.History ?? string.Empty], cancellationToken);
         var parts = (RedisResult[])results[0]!;
         CachedProduct.TryRead((byte[]?)parts[1], out var found);
         return new Renewal(
@@ -49,7 +49,8 @@ internal sealed class GuardedCache(
                 _ => RenewalOutcome.Busy,
             },
             found,
-            LeaseOf(id, parts[2]));
+            LeaseOf(id, parts[2]),
+            (string)parts[3]!);
     }
 
     public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken)

@@ -1,6 +1,6 @@
 namespace ProductCache.Infrastructure.Redis;
 
-/// <summary>The steps of the protocol, one Lua script each, in Scripts/. Steps on a product begin with what common.lua defines.</summary>
+/// <summary>The steps of the protocol, one Lua script each, in Scripts/. Steps on a product begin with what common.lua defines, those that need to know which server they run on with replication.lua.</summary>
 internal sealed record RedisScripts
 {
     public static readonly RedisScripts Default = new();
@@ -9,7 +9,7 @@ internal sealed record RedisScripts
 
     public string Early { get; init; } = LoadStep("early");
 
-    public string Renew { get; init; } = LoadStep("renew");
+    public string Renew { get; init; } = Load("replication") + LoadStep("renew");
 
     public string Claim { get; init; } = LoadStep("claim");
 
@@ -21,7 +21,7 @@ internal sealed record RedisScripts
 
     public string Refresh { get; init; } = LoadStep("refresh");
 
-    public string Notify { get; init; } = Load("notify");
+    public string Notify { get; init; } = Load("replication") + Load("notify");
 
     public string Health { get; init; } = Load("health");
 

@@ -80,6 +80,23 @@ public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
         }
     }
 
+    protected override async Task FailOverAsync()
+    {
+        await FailingRedis.BecomeAnotherAsync(Database);
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                await cache.RemoveAsync([NewId()], default);
+                return true;
+            }
+            catch (UnavailableException)
+            {
+                return false;
+            }
+        });
+    }
+
     protected override async Task PutEntryAsync(ProductId id, byte[] payload, long rank)
     {
         await Database.HashSetAsync(

@@ -233,6 +233,36 @@ public sealed class RedisRefusalTests
     }
 
     [Test]
+    public async Task WithoutThePermissionForInfoARenewalAndTheNewsWorkAndHaveNoHistory()
+    {
+        var id = NewId();
+        var heard = await ListenAsync();
+        await ExecuteAsync([["ACL", "SETUSER", "default", "-info"]]);
+        try
+        {
+            Assert.That((await Cache.RenewAsync(id, null, default)).History, Is.Empty);
+            await FillClaimedAsync(id);
+            Assert.That((await Cache.RenewAsync(id, new RenewalMark(null, string.Empty), default)).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
+            var notifications = services.GetRequiredService<CacheNotifications>();
+            await notifications.ChangedAsync([id], default);
+            await notifications.ChangedAsync([id], default);
+        }
+        finally
+        {
+            await ExecuteAsync([["ACL", "SETUSER", "default", "+info"]]);
+        }
+
+        await Eventually.TrueAsync(() => heard.Count == 2);
+        Assert.That(heard.Last(), Has.Property("Epoch").EqualTo(heard.First().Epoch).And.Property("Number").EqualTo(heard.First().Number + 1));
+
+        async Task FillClaimedAsync(ProductId claimed)
+        {
+            var claim = (await Cache.ClaimAsync([claimed], default))[0]!.Value;
+            await Cache.FillAsync([new Fill(claim, Entry(claimed))], default);
+        }
+    }
+
+    [Test]
     public async Task KeysOfTheHealthCheckMayHaveAnyType()
     {
         await admin.GetDatabase().StringSetAsync("product:{0}", "x");

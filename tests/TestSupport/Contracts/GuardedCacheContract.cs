@@ -639,8 +639,8 @@ public abstract class GuardedCacheContract
 
         await FillAsync(await ClaimAsync(id), newer);
 
-        var renewal = await RenewAsync(id, new RenewalMark(old));
-        Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Renewed, renewal.Entry)));
+        var renewal = await RenewAsync(id, await MarkAsync(old));
+        Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Renewed, renewal.Entry, null, renewal.History)));
         Assert.That(renewal.Entry?.Payload, Is.EqualTo(newer.Payload));
     }
 
@@ -653,7 +653,7 @@ public abstract class GuardedCacheContract
         await FillAsync(await ClaimAsync(id), Entry(id));
 
         Assert.That(renewal.Entry, Is.Null);
-        Assert.That((await RenewAsync(id, new RenewalMark(null))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
+        Assert.That((await RenewAsync(id, await MarkAsync(null))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
     }
 
     [Test]
@@ -662,7 +662,29 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await ClaimAsync(id);
 
-        Assert.That(await RenewAsync(id, mark: null), Is.EqualTo(new Renewal(RenewalOutcome.Busy, null)));
+        var renewal = await RenewAsync(id, mark: null);
+        Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Busy, null, null, renewal.History)));
+    }
+
+    [Test]
+    public async Task AMarkOfBeforeAFailoverIsMadeAnew()
+    {
+        var id = NewId();
+        var (older, entry) = (Entry(id, version: 1), Entry(id, version: 2));
+        await FillAsync(await ClaimAsync(id), entry);
+        var before = await RenewAsync(id, mark: null);
+        var mark = new RenewalMark(entry, before.History);
+
+        // The server that takes over has missed the fill, so it has the entry of before, with other times.
+        await FailOverAsync();
+        await ExpireLeaseAsync(id);
+        await PutEntryAsync(id, CachedProduct.Of(Product(id, version: 1), older.FilledAt.AddMinutes(-1), Lifetime).Payload);
+
+        var after = await RenewAsync(id, mark);
+        Assert.That(after.Outcome, Is.EqualTo(RenewalOutcome.Asked));
+        Assert.That(after.History, Is.Not.EqualTo(before.History));
+        await FillAsync(await ClaimAsync(id), entry);
+        Assert.That((await RenewAsync(id, new RenewalMark(after.Entry, after.History))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
     }
 
     [Test]
@@ -674,7 +696,7 @@ public abstract class GuardedCacheContract
 
         await RefreshAsync(id, staleRank: 10, version: 6);
 
-        var renewal = await RenewAsync(id, new RenewalMark(entry));
+        var renewal = await RenewAsync(id, await MarkAsync(entry));
         Assert.That(renewal.Outcome, Is.EqualTo(RenewalOutcome.Asked));
         Assert.That(renewal.Entry?.Version, Is.EqualTo(6));
     }
@@ -685,7 +707,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await PutEntryAsync(id, [CachedProduct.Format + 1, .. Entry(id).Payload[1..]]);
 
-        Assert.That(await RenewAsync(id, new RenewalMark(null)), Has.Property("Outcome").EqualTo(RenewalOutcome.Asked).And.Property("Entry").Null);
+        Assert.That(await RenewAsync(id, await MarkAsync(null)), Has.Property("Outcome").EqualTo(RenewalOutcome.Asked).And.Property("Entry").Null);
     }
 
     [Test]
@@ -729,8 +751,8 @@ public abstract class GuardedCacheContract
                 Assert.That(await TakeEarlyLeaseAsync(id, entry), Is.Null);
                 break;
             case "renew":
-                var renewal = await RenewAsync(id, new RenewalMark(null));
-                Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Asked, null, renewal.Lease)));
+                var renewal = await RenewAsync(id, await MarkAsync(null));
+                Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Asked, null, renewal.Lease, renewal.History)));
                 Assert.That(renewal.Lease, Is.Not.Null);
                 break;
             case "claim":
@@ -806,6 +828,9 @@ public abstract class GuardedCacheContract
     /// <summary>An entry as a process of another version of this software, or a mistaken hand, would write it.</summary>
     protected abstract Task PutEntryAsync(ProductId id, byte[] payload, long rank = 2);
 
+    /// <summary>Another server takes over, with the data that is there.</summary>
+    protected abstract Task FailOverAsync();
+
     /// <summary>One claim command that a client library sends twice: the tokens of both executions.</summary>
     protected abstract Task<(Lease First, Lease Second)> ClaimSentTwiceAsync(ProductId id);
 
@@ -855,6 +880,9 @@ public abstract class GuardedCacheContract
 
         return damaged;
     }
+
+    /// <summary>As a renewal would have made it just now.</summary>
+    protected async Task<RenewalMark> MarkAsync(CachedProduct? entry) => new(entry, (await RenewAsync(NewId(), mark: null)).History);
 
     private static CachedProduct EntryFilledLater(ProductId id)
     {

@@ -55,6 +55,12 @@ public abstract class InMemoryGuardedCacheContract : GuardedCacheContract
         return Task.CompletedTask;
     }
 
+    protected override Task FailOverAsync()
+    {
+        cache.FailOver();
+        return Task.CompletedTask;
+    }
+
     protected override Task PutEntryAsync(ProductId id, byte[] payload, long rank)
     {
         cache.PutEntry(id, payload, rank);

@@ -122,7 +122,7 @@ internal sealed class ModelRun : IDisposable
         Requested(id, renewal.Lease, renewal.Entry);
         if (!waiting && renewal.Outcome == RenewalOutcome.Asked)
         {
-            demands[id] = (new RenewalMark(renewal.Entry), Table.LastCommitOf(id));
+            demands[id] = (new RenewalMark(renewal.Entry, renewal.History), Table.LastCommitOf(id));
         }
         else if (renewal is { Outcome: RenewalOutcome.Renewed, Entry: { } entry })
         {

@@ -144,6 +144,25 @@ public sealed class RenewedProductsTests
     }
 
     [Test]
+    public async Task WhatAServerThatTookOverHasIsNoRenewal()
+    {
+        await FillAsync(version: 2);
+        var read = WaitAsync();
+
+        // It has missed the last fill, so its entry has other times than the mark.
+        cache.FailOver();
+        cache.ExpireLease(Some.Id);
+        cache.PutEntry(Some.Id, CachedProduct.Of(Some.Product(Some.Id, version: 1), Some.Time, TimeSpan.FromMinutes(5)).Payload, 2);
+        renewed.Wake([Some.Id]);
+        await Eventually.TrueAsync(() => requests.ReceivedCalls().Count() > 1);
+        await FillAsync(version: 3);
+        renewed.Wake([Some.Id]);
+        await LookAgainUntilAnsweredAsync(read);
+
+        Assert.That((await read).Entry?.Version, Is.EqualTo(3));
+    }
+
+    [Test]
     public async Task AFailedRequestIsToldAndItsLeaseGivenBack()
     {
         worker = () => Task.FromException(new UnavailableException(Dependency.Broker));

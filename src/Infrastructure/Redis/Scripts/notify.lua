@@ -27,7 +27,5 @@ if failure ~= '' then
   end
   epoch, number = ARGV[2], 1
 end
-local replication = redis.pcall('INFO', 'replication')
-local history = type(replication) == 'string' and string.match(replication, 'master_replid:(%x+)')
-redis.call('PUBLISH', ARGV[1], epoch .. (history and '.' .. history or '') .. ' ' .. number .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
+redis.call('PUBLISH', ARGV[1], epoch .. '.' .. history() .. ' ' .. number .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
 return failure
