@@ -5,17 +5,25 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport;
 
 /// <summary>The protocol of entries and leases without Redis. Trusted because it passes <see cref="Contracts.GuardedCacheContract"/>.</summary>
-/// <param name="readableFormats">Null: <see cref="CachedProduct.ReadableFormats"/>.</param>
-public sealed class InMemoryCache(TimeProvider time, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache, IDistributedCache
+public sealed class InMemoryCache : IGuardedCache, IDistributedCache
 {
     public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
 
+    private readonly TimeProvider time;
     private readonly Lock gate = new();
     private readonly Dictionary<ProductId, StoredEntry> entries = [];
     private readonly Dictionary<ProductId, StoredLease> leases = [];
-    private readonly IReadOnlyList<byte> formats = readableFormats ?? CachedProduct.ReadableFormats;
+    private readonly IReadOnlyList<byte> formats = CachedProduct.ReadableFormats;
     private long executions;
     private string history = Nonce();
+
+    public InMemoryCache(TimeProvider time) => this.time = time;
+
+    private InMemoryCache(InMemoryCache other, IReadOnlyList<byte> formats) =>
+        (time, gate, entries, leases, this.formats) = (other.time, other.gate, other.entries, other.leases, formats);
+
+    /// <summary>The same data as processes see it that read these formats.</summary>
+    public InMemoryCache Reading(params byte[] readable) => new(this, readable);
 
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
         Step(() => IsCached(id) || LeaseOf(id) is not null ? (Lease?)null : NewLease(id, Nonce()));

@@ -55,6 +55,8 @@ public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
 
     protected abstract Task<string> AddressAsync();
 
+    protected override IGuardedCache CacheReading(params byte[] formats) => new GuardedCache(connection, Scripts, Deadline, formats);
+
     protected override Task<byte[]?> ReadAsync(ProductId id) => redisCache.GetAsync(CacheKeys.Entry(id));
 
     protected override async Task<TimeSpan> EntryTimeLeftAsync(ProductId id) =>

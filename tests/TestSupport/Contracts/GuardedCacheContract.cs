@@ -7,7 +7,13 @@ namespace ProductCache.TestSupport.Contracts;
 /// <summary>What every cache that entries are filled through must do; the dangerous interleavings are among it.</summary>
 public abstract class GuardedCacheContract
 {
+    /// <summary>One that comes after the present one.</summary>
+    private const byte NewFormat = CachedProduct.Format + 1;
+
     protected abstract IGuardedCache Cache { get; }
+
+    /// <summary>The same data as processes see it that read these formats.</summary>
+    protected abstract IGuardedCache CacheReading(params byte[] formats);
 
     [Test]
     public async Task TheFirstReaderTakesTheLeaseAndLaterOnesFindItHeld()
@@ -119,6 +125,40 @@ public abstract class GuardedCacheContract
         await FillAsync(await ClaimAsync(id), entry);
 
         Assert.That(await ReadAsync(id), Is.EqualTo(entry.Payload));
+    }
+
+    [Test]
+    public async Task ReadersStarveWhileWorkersWriteAFormatThatTheyDoNotRead()
+    {
+        // The order that CONTRIBUTING.md forbids.
+        var (id, readers, workers) = (NewId(), CacheReading(CachedProduct.Format), CacheReading(CachedProduct.Format, NewFormat));
+        await PutEntryOfNewFormatAsync(id);
+
+        // 1. A reader misses and requests the product. 2. A Worker claims and fills it in the new format. 3. The reader misses again.
+        Assert.That(await readers.TakeLeaseAsync(id, default), Is.Not.Null);
+        Assert.That((await workers.ClaimAsync([new ClaimRequest(id, [])], default))[0], Is.Not.Null);
+        await ExpireLeaseAsync(id);
+        await PutEntryOfNewFormatAsync(id);
+        Assert.That(await readers.TakeLeaseAsync(id, default), Is.Not.Null);
+
+        // A late Worker does nothing, since it reads the entry.
+        await ExpireLeaseAsync(id);
+        await PutEntryOfNewFormatAsync(id);
+        Assert.That((await workers.ClaimAsync([new ClaimRequest(id, [])], default))[0], Is.Null);
+    }
+
+    [Test]
+    public async Task ReadersThatReadBothFormatsDoNotStarveWhicheverIsWritten()
+    {
+        // The order that CONTRIBUTING.md requires: first all processes read both formats, then Workers write the new one.
+        var (old, renewed) = (NewId(), NewId());
+        var both = CacheReading(CachedProduct.Format, NewFormat);
+        await FillAsync(await ClaimAsync(old), Entry(old));
+        await PutEntryOfNewFormatAsync(renewed);
+
+        Assert.That(await both.TakeLeaseAsync(old, default), Is.Null);
+        Assert.That(await both.TakeLeaseAsync(renewed, default), Is.Null);
+        Assert.That(await both.ClaimAsync([new ClaimRequest(old, []), new ClaimRequest(renewed, [])], default), Is.All.Null);
     }
 
     [Test]
@@ -833,6 +873,8 @@ public abstract class GuardedCacheContract
 
     /// <summary>One claim command that a client library sends twice: the tokens of both executions.</summary>
     protected abstract Task<(Lease First, Lease Second)> ClaimSentTwiceAsync(ProductId id);
+
+    private Task PutEntryOfNewFormatAsync(ProductId id) => PutEntryAsync(id, [NewFormat, .. Entry(id).Payload[1..]]);
 
     private Task<Lease?> TakeLeaseAsync(ProductId id) => Cache.TakeLeaseAsync(id, default);
 

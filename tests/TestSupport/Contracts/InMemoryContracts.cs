@@ -12,6 +12,8 @@ public abstract class InMemoryGuardedCacheContract : GuardedCacheContract
 
     protected override IGuardedCache Cache => cache;
 
+    protected override IGuardedCache CacheReading(params byte[] formats) => cache.Reading(formats);
+
     [SetUp]
     public void CreateCache()
     {
