@@ -43,14 +43,24 @@ internal sealed class RedisDeadline(TimeSpan deadline, TimeProvider time, ILogge
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             // A command that the client library cancels is one that Redis did not answer; only the caller's own token ends the call.
-            throw new UnavailableException(Dependency.Cache, exception);
+            var reason = RedisRefusal.LoginReasonOf(exception);
+            if (reason is not null)
+            {
+                Warn(reason);
+            }
+
+            throw new UnavailableException(Dependency.Cache, exception, reason);
         }
     }
 
     /// <summary>What a refusal of the server is to callers, and logs it. Null: the error is about the keys of the command.</summary>
     public UnavailableException? RefusalOf(RedisServerException error)
     {
-        return Refused(error.Message) is { } reason ? new UnavailableException(Dependency.Cache, error, reason) : null;
+        // The client library has this exception also for a node that it did not reach, or that forgets the script each time.
+        return error.Kind is RedisErrorKind.ConnectionFault or RedisErrorKind.Timeout or RedisErrorKind.UnknownRedirectTarget or RedisErrorKind.NoScript
+            ? new UnavailableException(Dependency.Cache, error)
+            : Refused(error.Message) is { } reason ? new UnavailableException(Dependency.Cache, error, reason)
+            : null;
     }
 
     /// <summary>The reason of a refusal, which it logs. Null: the error is about the keys of the command.</summary>

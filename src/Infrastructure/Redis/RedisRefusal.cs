@@ -1,3 +1,5 @@
+using StackExchange.Redis;
+
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>Error replies that are about the state of the server or the rights of our user: the same for every key, until an operator acts.</summary>
@@ -44,6 +46,20 @@ internal static class RedisRefusal
     {
         var code = CodeOf(message);
         return code is null ? null : $"{Sentences[code]} ({code})";
+    }
+
+    /// <summary>Of a connection that was not made because of its login. Null: for another reason, or it was made.</summary>
+    public static string? LoginReasonOf(Exception? exception)
+    {
+        for (; exception is not null; exception = exception.InnerException)
+        {
+            if (exception is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure })
+            {
+                return "Redis refuses the login: the password is wrong or missing (AUTH)";
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Whether our user lacks the permission for the command.</summary>

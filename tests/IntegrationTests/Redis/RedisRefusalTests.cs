@@ -263,6 +263,21 @@ public sealed class RedisRefusalTests
     }
 
     [Test]
+    public async Task APasswordThatIsMissingIsTheReason()
+    {
+        await ExecuteAsync([["CONFIG", "SET", "requirepass", "secret"]]);
+        try
+        {
+            await Eventually.TrueAsync(async () => (await HealthAsync()).Description?.Contains("Redis refuses the login", StringComparison.Ordinal) == true);
+            Assert.That((await HealthAsync()).Status, Is.EqualTo(HealthStatus.Unhealthy));
+        }
+        finally
+        {
+            await ExecuteAsync([["CONFIG", "SET", "requirepass", string.Empty]]);
+        }
+    }
+
+    [Test]
     public async Task KeysOfTheHealthCheckMayHaveAnyType()
     {
         await admin.GetDatabase().StringSetAsync("product:{0}", "x");
