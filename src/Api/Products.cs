@@ -75,7 +75,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
                 return NotCached(http);
 
             case GetProductResult.Unavailable unavailable:
-                return Unavailable(http, unavailable.Dependency);
+                return Unavailable(http, unavailable);
 
             default:
                 throw NoAnswerFor(result);
@@ -124,7 +124,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         // Where nothing at all can be told, the status says so; else each item has its own.
         return !results.All(result => result is GetProductResult.Unavailable or GetProductResult.TooManyMisses)
                 ? new ProductList(ids, results, time.GetUtcNow())
-            : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable.Dependency)
+            : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable)
             : TooManyMisses(http);
     }
 
@@ -188,8 +188,8 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
     private static ProblemHttpResult TooManyMisses(HttpContext http) =>
         Problems.ComeBack(http, Problems.TooManyMisses, "This client asks for too much that is not cached. Nothing was requested.");
 
-    private static ProblemHttpResult Unavailable(HttpContext http, Dependency dependency) => dependency == Dependency.Cache
-        ? Problems.ComeBack(http, Problems.CacheUnavailable, "The cache does not answer. Nothing was requested.")
+    private static ProblemHttpResult Unavailable(HttpContext http, GetProductResult.Unavailable result) => result.Dependency == Dependency.Cache
+        ? Problems.ComeBack(http, Problems.CacheUnavailable, $"{result.Reason ?? "The cache does not answer"}. Nothing was requested.")
         : Problems.ComeBack(http, Problems.BrokerUnavailable, "The product is not cached as demanded and cannot be requested now.");
 
     private ProblemHttpResult NotAVersion()

@@ -20,6 +20,12 @@ public sealed class CachedProduct
 {
     public const byte Format = 1;
 
+    /// <summary>
+    /// The formats that this process reads; the others are a miss. The process that writes a format reads it, and so must all readers
+    /// before the first entry of it is written: see CONTRIBUTING.md.
+    /// </summary>
+    public static readonly IReadOnlyList<byte> ReadableFormats = [Format];
+
     public const int HeaderLength = 25;
 
     /// <summary>Where "filled at" and "lifetime" stand, which a refresh leaves as they are.</summary>
@@ -81,7 +87,7 @@ public sealed class CachedProduct
 
     public static bool TryRead(byte[]? payload, [NotNullWhen(true)] out CachedProduct? entry)
     {
-        entry = payload is { Length: >= HeaderLength } && payload[0] == Format ? new CachedProduct(payload) : null;
+        entry = payload is { Length: >= HeaderLength } && ReadableFormats.Contains(payload[0]) ? new CachedProduct(payload) : null;
         if (entry is not null && !entry.IsPlausible())
         {
             entry = null;

@@ -54,7 +54,7 @@ public sealed class EarlyRefresh(IGuardedCache cache, IProductRequests requests,
             {
                 if (await cache.TakeEarlyLeaseAsync(id, entry, CancellationToken.None) is { } lease)
                 {
-                    await LeasedRequest.PublishAsync(cache, requests, lease, CancellationToken.None);
+                    await LeasedRequest.PublishAsync(cache, requests, lease, entry, CancellationToken.None);
                 }
             }
             catch (UnavailableException)

@@ -8,7 +8,10 @@ namespace ProductCache.Application;
 /// Throws <see cref="UnreadableProductException"/>, after all else is done, where a row is no valid product. One that was requested
 /// alone has its reason in the cache then, for its readers; of several, those that can be read are filled.
 /// </remarks>
-public sealed record FillCache(IReadOnlyCollection<ProductId> Ids) : IRequest<FillCacheResult>;
+public sealed record FillCache(IReadOnlyCollection<FillRequest> Requests) : IRequest<FillCacheResult>;
+
+/// <param name="Renews">The entry that is to be read again although it is cached. Null: the product is read if it is not cached.</param>
+public readonly record struct FillRequest(ProductId Id, EntryTimes? Renews = null);
 
 /// <param name="Stored">Products and negative entries written.</param>
 /// <param name="AlreadyThere">Requests for what was cached already; nothing was read for them.</param>
@@ -25,7 +28,9 @@ public sealed class FillCacheHandler(
 
     public async Task<FillCacheResult> Handle(FillCache request, CancellationToken cancellationToken)
     {
-        List<ProductId> pending = [.. request.Ids.Distinct()];
+        // Of several requests for one product any may name the entry that is there.
+        List<ClaimRequest> pending =
+            [.. request.Requests.ToLookup(one => one.Id, one => one.Renews).Select(all => new ClaimRequest(all.Key, [.. all.OfType<EntryTimes>().Distinct()]))];
         List<ProductId> answered = new(pending.Count);
         List<Lease> outdated = [];
         Dictionary<ProductId, string> unreadable = [];
@@ -37,7 +42,7 @@ public sealed class FillCacheHandler(
             var claims = await cache.ClaimAsync(pending, cancellationToken);
             var claimed = claims.OfType<Lease>().ToList();
             alreadyThere += pending.Count - claimed.Count;
-            answered.AddRange(pending.Where((_, i) => claims[i] is null));
+            answered.AddRange(pending.Where((_, i) => claims[i] is null).Select(claim => claim.Id));
             outdated.Clear();
             if (claimed.Count == 0)
             {
@@ -76,7 +81,8 @@ public sealed class FillCacheHandler(
                 }
             }
 
-            pending = [.. outdated.Select(claim => claim.Id)];
+            var again = outdated.Select(claim => claim.Id).ToHashSet();
+            pending = [.. pending.Where(claim => again.Contains(claim.Id))];
         }
 
         if (outdated.Count > 0)

@@ -45,8 +45,9 @@ public abstract record GetProductResult
         public static readonly NotCached Instance = new();
     }
 
-    /// <summary>The answer needs a dependency that does not answer.</summary>
-    public sealed record Unavailable(Dependency Dependency) : GetProductResult;
+    /// <summary>The answer needs a dependency that does not answer, or refuses.</summary>
+    /// <param name="Reason">As in <see cref="UnavailableException.Reason"/>.</param>
+    public sealed record Unavailable(Dependency Dependency, string? Reason = null) : GetProductResult;
 }
 
 /// <summary>Where the entry of an answer came from.</summary>
@@ -112,7 +113,7 @@ public sealed class GetProductHandler(
         }
         catch (UnavailableException unavailable)
         {
-            return new GetProductResult.Unavailable(unavailable.Dependency);
+            return new GetProductResult.Unavailable(unavailable.Dependency, unavailable.Reason);
         }
     }
 

@@ -34,7 +34,13 @@ internal static class PlantedFaults
         ["creating-refresh"] = Scripts(right => right with
         {
             Refresh = Without(right.Refresh, "if current == 0 or current >= rank then\n  return 'current'\nend", "if current == 0 then entry[2] = ARGV[3] end")
-                .Replace("current ~= tonumber(ARGV[1])", "false", StringComparison.Ordinal),
+                .Replace("current ~= tonumber(ARGV[1])", "false", StringComparison.Ordinal)
+
+                // With all its fields and an expiry: what is not as we write it is removed by the next step.
+                .Replace(
+                    "return 'replaced'",
+                    "redis.call('HSET', KEYS[1], 'absexp', '3155378975999999999', 'sldexp', '-1')\nredis.call('PEXPIRE', KEYS[1], 600000)\nreturn 'replaced'",
+                    StringComparison.Ordinal),
         }, slowOneIn: 2),
         ["surviving-absence"] = Scripts(right => right with
         {

@@ -302,7 +302,7 @@ public sealed class AuditTests
     {
         var all = ids.Select(id => new ProductId(id)).ToList();
         var rows = await new ProductStore(database.DataSource, new VersionRepair(database.DataSource), new VersionHighWater()).ReadAsync(all, default);
-        var claims = await cache.ClaimAsync(all, default);
+        var claims = await cache.ClaimAsync([.. all.Select(id => new ClaimRequest(id, []))], default);
         await cache.FillAsync(
             [.. claims.Select(claim => new Fill(claim!.Value, rows.Products.TryGetValue(claim.Value.Id, out var row)
                 ? CachedProduct.Of(row, DateTimeOffset.UtcNow, TimeSpan.FromMinutes(10))

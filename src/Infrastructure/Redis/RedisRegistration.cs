@@ -3,7 +3,6 @@ using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using ProductCache.Application;
 using StackExchange.Redis;
@@ -53,27 +52,12 @@ public static class RedisRegistration
             connection.ConnectionRestored += (_, restored) => RedisLog.ConnectionRestored(logger, restored.EndPoint?.ToString());
             return connection;
         });
-        services.AddSingleton(provider => new RedisDeadline(deadline, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new RedisDeadline(
+            deadline, provider.GetRequiredService<TimeProvider>(), provider.GetService<ILogger<RedisDeadline>>()));
         services.AddSingleton(RedisScripts.Default);
         services.AddSingleton<IGuardedCache, GuardedCache>();
         services.AddSingleton<CacheNotifications>();
         services.AddSingleton<ICacheNotifications>(provider => provider.GetRequiredService<CacheNotifications>());
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: ["ready"]);
-    }
-
-    private sealed class RedisHealth(IConnectionMultiplexer redis, RedisDeadline deadline) : IHealthCheck
-    {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-        {
-            try
-            {
-                await deadline.WithinAsync(redis.GetDatabase().PingAsync(), cancellationToken);
-                return HealthCheckResult.Healthy();
-            }
-            catch (UnavailableException exception)
-            {
-                return HealthCheckResult.Unhealthy(exception.Message);
-            }
-        }
     }
 }

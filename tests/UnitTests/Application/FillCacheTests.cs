@@ -16,6 +16,7 @@ public sealed class FillCacheTests
 
     private readonly Dictionary<ProductId, Product> rows = [];
     private readonly Dictionary<ProductId, string> unreadable = [];
+    private readonly List<ClaimRequest> claimed = [];
     private readonly List<Fill> fills = [];
     private readonly List<Lease> released = [];
     private readonly List<ProductId> announced = [];
@@ -35,6 +36,7 @@ public sealed class FillCacheTests
     {
         rows.Clear();
         unreadable.Clear();
+        claimed.Clear();
         fills.Clear();
         released.Clear();
         announced.Clear();
@@ -48,7 +50,11 @@ public sealed class FillCacheTests
 
         var claims = 0;
         cache.ClaimAsync(default!, default).ReturnsForAnyArgs(call =>
-            call.Arg<IReadOnlyList<ProductId>>().Select(id => isClaimed(id) ? new Lease(id, $"claim {++claims}") : default(Lease?)).ToList());
+        {
+            claimed.AddRange(call.Arg<IReadOnlyList<ClaimRequest>>());
+            return call.Arg<IReadOnlyList<ClaimRequest>>()
+                .Select(request => isClaimed(request.Id) ? new Lease(request.Id, $"claim {++claims}") : default(Lease?)).ToList();
+        });
         cache.FillAsync(default!, default).ReturnsForAnyArgs(call =>
         {
             fills.AddRange(call.Arg<IReadOnlyList<Fill>>());
@@ -111,7 +117,7 @@ public sealed class FillCacheTests
 
         Received.InOrder(() =>
         {
-            cache.ClaimAsync(Arg.Any<IReadOnlyList<ProductId>>(), Arg.Any<CancellationToken>());
+            cache.ClaimAsync(Arg.Any<IReadOnlyList<ClaimRequest>>(), Arg.Any<CancellationToken>());
             store.ReadAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
             cache.FillAsync(Arg.Any<IReadOnlyList<Fill>>(), Arg.Any<CancellationToken>());
             notifications.FilledAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
@@ -174,7 +180,7 @@ public sealed class FillCacheTests
         var result = await Fill(1, 1, 2, 1);
 
         Assert.That(result.Stored, Is.EqualTo(2));
-        await cache.Received(1).ClaimAsync(Arg.Is<IReadOnlyList<ProductId>>(ids => ids.SequenceEqual(Ids(1, 2))), Arg.Any<CancellationToken>());
+        Assert.That(claimed.Select(request => request.Id), Is.EqualTo(Ids(1, 2)));
         Assert.That(announced, Is.EquivalentTo(Ids(1, 2)));
     }
 
@@ -296,11 +302,26 @@ public sealed class FillCacheTests
     }
 
     [Test]
+    public async Task TheClaimOfAProductRenewsWhatAnyOfItsRequestsRenews()
+    {
+        var (one, other) = (new EntryTimes(1, 10), new EntryTimes(2, 10));
+        var (first, second) = (new ProductId(1), new ProductId(2));
+        outcomeOf = _ => claimed.Count <= 2 ? FillOutcome.Outdated : FillOutcome.Stored;
+
+        await Handler(Lifetimes).Handle(
+            new FillCache([new(first, one), new(second), new(first), new(first, other), new(first, one)]), CancellationToken.None);
+
+        // The second attempt for what was outdated says the same.
+        Assert.That(claimed.Select(request => request.Id), Is.EqualTo(new[] { first, second, first, second }));
+        Assert.That(claimed.Select(request => request.Renews), Is.EqualTo(new EntryTimes[][] { [one, other], [], [one, other], [] }));
+    }
+
+    [Test]
     public async Task WithoutJitterALifetimeIsExact()
     {
         InsertRow(1);
 
-        await Handler(Lifetimes with { JitterPercent = 0 }).Handle(new FillCache(Ids(1)), CancellationToken.None);
+        await Handler(Lifetimes with { JitterPercent = 0 }).Handle(new FillCache([new FillRequest(new ProductId(1))]), CancellationToken.None);
 
         Assert.That(fills.Single().Entry.Lifetime, Is.EqualTo(Lifetimes.Product));
     }
@@ -348,7 +369,7 @@ public sealed class FillCacheTests
 
     private void InsertRow(int id, long version = 1) => rows[new ProductId(id)] = Some.Product(new ProductId(id), version);
 
-    private Task<FillCacheResult> Fill(params int[] ids) => Handler(Lifetimes).Handle(new FillCache(Ids(ids)), CancellationToken.None);
+    private Task<FillCacheResult> Fill(params int[] ids) => Handler(Lifetimes).Handle(new FillCache([.. Ids(ids).Select(id => new FillRequest(id))]), CancellationToken.None);
 
     private FillCacheHandler Handler(CacheLifetimes lifetimes) => new(
         cache, store, notifications, lifetimes, new NegativeEntries(lifetimes, time, new Random(1)), time, new Random(1));
