@@ -186,7 +186,7 @@ public abstract partial class RedisGuardedCacheContract
                 Assert.That(await cache.TakeEarlyLeaseAsync(id, await SeenAsync(id, entry), default), hasEntry ? Is.Not.Null : Is.Null);
                 break;
             case "renew":
-                var renewal = await cache.RenewAsync(id, await MarkAsync(null), default);
+                var renewal = await cache.RenewAsync(id, await MarkAsync(id, null), default);
                 Assert.That(renewal.Outcome, Is.EqualTo(RenewalOutcome.Asked));
                 Assert.That(renewal.Entry, Is.Null);
                 Assert.That(renewal.Lease, Is.Not.Null);

@@ -57,6 +57,19 @@ public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
 
     protected override IGuardedCache CacheReading(params byte[] formats) => new GuardedCache(connection, Scripts, Deadline, formats);
 
+    protected override async Task<ProductId> NewIdBesideAsync(ProductId id)
+    {
+        var server = await Database.IdentifyEndpointAsync(CacheKeys.Entry(id));
+        while (true)
+        {
+            var other = TestSupport.TestProducts.NewId();
+            if (Equals(await Database.IdentifyEndpointAsync(CacheKeys.Entry(other)), server))
+            {
+                return other;
+            }
+        }
+    }
+
     protected override Task<byte[]?> ReadAsync(ProductId id) => redisCache.GetAsync(CacheKeys.Entry(id));
 
     protected override async Task<TimeSpan> EntryTimeLeftAsync(ProductId id) =>

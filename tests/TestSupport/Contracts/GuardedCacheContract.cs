@@ -679,7 +679,7 @@ public abstract class GuardedCacheContract
 
         await FillAsync(await ClaimAsync(id), newer);
 
-        var renewal = await RenewAsync(id, await MarkAsync(old));
+        var renewal = await RenewAsync(id, await MarkAsync(id, old));
         Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Renewed, renewal.Entry, null, renewal.History)));
         Assert.That(renewal.Entry?.Payload, Is.EqualTo(newer.Payload));
     }
@@ -693,7 +693,7 @@ public abstract class GuardedCacheContract
         await FillAsync(await ClaimAsync(id), Entry(id));
 
         Assert.That(renewal.Entry, Is.Null);
-        Assert.That((await RenewAsync(id, await MarkAsync(null))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
+        Assert.That((await RenewAsync(id, await MarkAsync(id, null))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
     }
 
     [Test]
@@ -736,7 +736,7 @@ public abstract class GuardedCacheContract
 
         await RefreshAsync(id, staleRank: 10, version: 6);
 
-        var renewal = await RenewAsync(id, await MarkAsync(entry));
+        var renewal = await RenewAsync(id, await MarkAsync(id, entry));
         Assert.That(renewal.Outcome, Is.EqualTo(RenewalOutcome.Asked));
         Assert.That(renewal.Entry?.Version, Is.EqualTo(6));
     }
@@ -747,7 +747,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await PutEntryAsync(id, [CachedProduct.Format + 1, .. Entry(id).Payload[1..]]);
 
-        Assert.That(await RenewAsync(id, await MarkAsync(null)), Has.Property("Outcome").EqualTo(RenewalOutcome.Asked).And.Property("Entry").Null);
+        Assert.That(await RenewAsync(id, await MarkAsync(id, null)), Has.Property("Outcome").EqualTo(RenewalOutcome.Asked).And.Property("Entry").Null);
     }
 
     [Test]
@@ -791,7 +791,7 @@ public abstract class GuardedCacheContract
                 Assert.That(await TakeEarlyLeaseAsync(id, entry), Is.Null);
                 break;
             case "renew":
-                var renewal = await RenewAsync(id, await MarkAsync(null));
+                var renewal = await RenewAsync(id, await MarkAsync(id, null));
                 Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Asked, null, renewal.Lease, renewal.History)));
                 Assert.That(renewal.Lease, Is.Not.Null);
                 break;
@@ -924,7 +924,11 @@ public abstract class GuardedCacheContract
     }
 
     /// <summary>As a renewal would have made it just now.</summary>
-    protected async Task<RenewalMark> MarkAsync(CachedProduct? entry) => new(entry, (await RenewAsync(NewId(), mark: null)).History);
+    protected async Task<RenewalMark> MarkAsync(ProductId id, CachedProduct? entry) =>
+        new(entry, (await RenewAsync(await NewIdBesideAsync(id), mark: null)).History);
+
+    /// <summary>An id that the same server holds: each server of a cluster has a history of its own.</summary>
+    protected virtual Task<ProductId> NewIdBesideAsync(ProductId id) => Task.FromResult(NewId());
 
     private static CachedProduct EntryFilledLater(ProductId id)
     {
