@@ -46,7 +46,7 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
             : new Renewal(RenewalOutcome.Asked, entry, NewLease(id, Nonce()), history);
     });
 
-    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => 
+    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
         Step(() => ids.Count(id => entries.Remove(id) | leases.Remove(id)));
 
     public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken) =>

@@ -57,10 +57,12 @@ internal sealed class RedisDeadline(TimeSpan deadline, TimeProvider time, ILogge
     public UnavailableException? RefusalOf(RedisServerException error)
     {
         // The client library has this exception also for a node that it did not reach, or that forgets the script each time.
-        return error.Kind is RedisErrorKind.ConnectionFault or RedisErrorKind.Timeout or RedisErrorKind.UnknownRedirectTarget or RedisErrorKind.NoScript
-            ? new UnavailableException(Dependency.Cache, error)
-            : Refused(error.Message) is { } reason ? new UnavailableException(Dependency.Cache, error, reason)
-            : null;
+        if (error.Kind is RedisErrorKind.ConnectionFault or RedisErrorKind.Timeout or RedisErrorKind.UnknownRedirectTarget or RedisErrorKind.NoScript)
+        {
+            return new UnavailableException(Dependency.Cache, error);
+        }
+
+        return Refused(error.Message) is { } reason ? new UnavailableException(Dependency.Cache, error, reason) : null;
     }
 
     /// <summary>The reason of a refusal, which it logs. Null: the error is about the keys of the command.</summary>
