@@ -66,7 +66,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             return Preconditions.NotAPrecondition();
         }
 
-        // If-None-Match: * never writes, so it loses nobody's change either.
+        // If-None-Match: * never writes, so it cannot overwrite a change that the client has not seen.
         if (http.Request.Headers.IfMatch.Count == 0 && condition is not { IsNever: true })
         {
             return Problems.Of(

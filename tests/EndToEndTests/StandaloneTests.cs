@@ -100,6 +100,25 @@ public sealed partial class StandaloneTests
     }
 
     [Test]
+    public async Task AServerThatCannotBeStartedAgainEndsItWithASentence()
+    {
+        await using var standalone = await StartAsync();
+        var port = int.Parse(RedisPort().Match(standalone.Output).Groups[1].Value, CultureInfo.InvariantCulture);
+        using var other = new TcpListener(IPAddress.Loopback, port);
+
+        // Its old connections still have the port.
+        other.Server.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        await KillChildAsync(standalone, "redis-server ");
+        await Eventually.TrueAsync(() => IsTaken(other));
+
+        await Eventually.TrueAsync(() => standalone.Process.HasExited);
+
+        Assert.That(standalone.Process.ExitCode, Is.EqualTo(1));
+        Assert.That(standalone.Output, Does.Contain($"It has failed {Restarts.MaxFailures} times in a row and is not started again.").And.Not.Contain("   at "));
+        Assert.That(ServersOfFolder(), Is.Empty);
+    }
+
+    [Test]
     public async Task NamedPortsAreItsPorts()
     {
         var (api, worker) = (TestServer.FreePort(), TestServer.FreePort());
@@ -136,6 +155,9 @@ public sealed partial class StandaloneTests
     [GeneratedRegex(@"http://localhost:(\d+)/productapp/")]
     private static partial Regex ApiAddress();
 
+    [GeneratedRegex(@"Redis +127\.0\.0\.1:(\d+)")]
+    private static partial Regex RedisPort();
+
     [GeneratedRegex(@"(?<=API key: )pc_local_[\w-]{43}(?= \(shown once)")]
     private static partial Regex ApiKeyText();
 
@@ -169,6 +191,19 @@ public sealed partial class StandaloneTests
             KeyValuePair.Create("API_READS", protectedReads ? "protected" : "open"),
             .. settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value)),
         ]);
+
+    private static bool IsTaken(TcpListener listener)
+    {
+        try
+        {
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
 
     // Its parent is the process under test.
     private static async Task KillChildAsync(ServiceUnderTest standalone, string command)
