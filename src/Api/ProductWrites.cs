@@ -130,10 +130,11 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
                 return Problems.Of(Problems.UnreadableProduct, $"The write is committed, but the product cannot be read. {unreadable.Reason}");
 
             default:
+                var reason = (result as WriteResult.Unavailable)?.Reason;
                 return Problems.ComeBack(
                     http,
                     Problems.StoreUnavailable,
-                    "The database did not answer in time. Whether it has written is not known: repeat the request with the same If-Match or Idempotency-Key.");
+                    $"{(reason is null ? "The database did not answer in time" : $"The database cannot write now: {reason}")}. Whether it has written is not known: repeat the request with the same If-Match or Idempotency-Key.");
         }
     }
 

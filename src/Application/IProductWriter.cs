@@ -50,11 +50,9 @@ public abstract record WriteResult
     /// <summary>Committed; but the row is no valid product, because a constraint of the table is missing.</summary>
     public sealed record Unreadable(string Reason) : WriteResult;
 
-    /// <summary>The store did not answer in time. Whether it has written is not known.</summary>
-    public sealed record Unavailable : WriteResult
-    {
-        public static readonly Unavailable Instance = new();
-    }
+    /// <summary>The store did not answer in time, or cannot write now. Whether it has written is not known.</summary>
+    /// <param name="Reason">What the store answered, without a full stop. Null: it is silent.</param>
+    public sealed record Unavailable(string? Reason) : WriteResult;
 }
 
 /// <summary>Writes to PostgreSQL and returns after the commit. The change path brings it to the caches: nobody else touches them.</summary>

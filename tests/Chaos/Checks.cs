@@ -13,6 +13,7 @@ internal enum ViolationKind
     LostEvent,
     DeadLetter,
     WrongAnswer,
+    WithoutVersion,
 }
 
 /// <param name="At">Since the start of the run.</param>
@@ -51,8 +52,14 @@ internal static class Checks
             .. LostEvents(state, timelines),
             .. DeadLetters(state),
             .. WrongAnswers(history),
+            .. RowsWithoutVersion(state),
         ];
     }
+
+    /// <summary>A row that was written while the triggers were disabled still has no version.</summary>
+    public static IEnumerable<Violation> RowsWithoutVersion(FinalState state) => state.Rows
+        .Where(row => row.Value.Version <= 0)
+        .Select(row => new Violation(ViolationKind.WithoutVersion, state.At, row.Key, $"product {row.Key} has no version"));
 
     /// <summary>A reader got what no committed transaction had left there by the end of the read.</summary>
     public static IEnumerable<Violation> UnknownValues(History history, Timelines timelines)

@@ -86,7 +86,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
                 }
             }
 
-            return WriteResult.Unavailable.Instance;
+            return new WriteResult.Unavailable("the idempotency key is in use");
         },
         cancellationToken);
 

@@ -25,21 +25,18 @@ internal sealed class GuardedCache(
 
     public async Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken)
     {
-        var tokens = await RunAsync([id], scripts.Lease, id => id, _ => NewLease(), cancellationToken);
-        return LeaseOf(id, tokens[0]);
+        return LeaseOf(id, await RunForReaderAsync(id, scripts.Lease, NewLease(), cancellationToken));
     }
 
     public async Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
     {
-        var tokens = await RunAsync([id], scripts.Early, id => id, _ => [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken);
-        return LeaseOf(id, tokens[0]);
+        return LeaseOf(id, await RunForReaderAsync(id, scripts.Early, [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken));
     }
 
     public async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
     {
         RedisValue times = mark switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
-        var results = await RunAsync([id], scripts.Renew, id => id, _ => [.. NewLease(), times, mark?.History ?? string.Empty], cancellationToken);
-        var parts = (RedisResult[])results[0]!;
+        var parts = (RedisResult[])(await RunForReaderAsync(id, scripts.Renew, [.. NewLease(), times, mark?.History ?? string.Empty], cancellationToken))!;
         CachedProduct.TryRead((byte[]?)parts[1], out var found);
         return new Renewal(
             (string?)parts[0] switch
@@ -153,6 +150,19 @@ internal sealed class GuardedCache(
 
         deadline.Written();
         return new Lease(id, (string)token!);
+    }
+
+    // A reader has no batch to look through for the item at fault: whatever Redis answers, it cannot be served.
+    private async Task<RedisResult> RunForReaderAsync(ProductId id, string script, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await RunAsync([id], script, one => one, _ => arguments, cancellationToken))[0];
+        }
+        catch (RedisServerException error)
+        {
+            throw new UnavailableException(Dependency.Cache, error, "Redis refuses a step on this product");
+        }
     }
 
     /// <param name="whereRefused">The result of an item whose script Redis refuses but whose keys it lets us remove; null: a refusal is an outage.</param>
