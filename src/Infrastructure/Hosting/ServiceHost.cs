@@ -1,11 +1,13 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -72,11 +74,25 @@ public static class ServiceHost
     public static Settings ReadSettings(string[] args) =>
         new(new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine(args).Build());
 
+    // "Healthy", or "Unhealthy" and a line for each check that fails: "redis: The cache is not available."
+    private static Task WriteReasonsAsync(HttpContext http, HealthReport report)
+    {
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        var reasons = report.Entries
+            .Where(check => check.Value.Status != HealthStatus.Healthy)
+            .Select(check => $"{check.Key}: {check.Value.Description ?? check.Value.Exception?.Message}");
+        return http.Response.WriteAsync(string.Join('\n', [report.Status.ToString(), .. reasons]), http.RequestAborted);
+    }
+
     /// <summary>GET /health/live, /health/ready, /metrics.</summary>
     public static void MapOperations(this WebApplication application)
     {
         application.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
-        application.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
+        application.MapHealthChecks("/health/ready", new HealthCheckOptions
+        {
+            Predicate = check => check.Tags.Contains("ready"),
+            ResponseWriter = WriteReasonsAsync,
+        });
         application.MapPrometheusScrapingEndpoint("/metrics");
     }
 }
