@@ -21,6 +21,10 @@ public static class ServiceHost
     /// <summary>Above the server's own limit for ids that are far too long, so that they get an answer that says so.</summary>
     private const int MaxRequestLine = 16 * 1024;
 
+    /// <summary>LISTEN_ON: only programs of this machine, or all network interfaces.</summary>
+    public const string Localhost = "localhost";
+    private const string Any = "any";
+
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(20);
 
     // First in line, so that Logging__LogLevel__… in the environment has the last word.
@@ -49,6 +53,7 @@ public static class ServiceHost
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
         var port = settings.FreePort(portKey, defaultPort);
+        var listenOn = settings.OneOf("LISTEN_ON", Any, Localhost);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -56,7 +61,17 @@ public static class ServiceHost
         });
 
         // Last, because an endpoint takes only those defaults that it finds, TLS among them.
-        builder.Services.PostConfigure<KestrelServerOptions>(kestrel => kestrel.ListenAnyIP(port));
+        builder.Services.PostConfigure<KestrelServerOptions>(kestrel =>
+        {
+            if (listenOn == Localhost)
+            {
+                kestrel.ListenLocalhost(port);
+            }
+            else
+            {
+                kestrel.ListenAnyIP(port);
+            }
+        });
         builder.Logging.ClearProviders();
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Logging.AddConsole(console => console.FormatterName = LogLines.FormatterName);
