@@ -189,7 +189,8 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         var reader = new RecordReader<TKey, TValue>(
             keyDeserializer ?? KeyDeserializer(),
             valueDeserializer ?? rider.Settings.Serializers.GetDeserializer<TValue>(),
-            headersDeserializer ?? rider.Settings.HeadersDeserializer)
+            headersDeserializer ?? rider.Settings.HeadersDeserializer,
+            HostAddress)
         {
             Tombstones = tombstoneConsumers.Any,
         };
