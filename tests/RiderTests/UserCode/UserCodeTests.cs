@@ -340,7 +340,6 @@ public sealed class UserCodeTests(KafkaKind kind)
 
     public static IEnumerable<TestCaseData> RefusedSettings()
     {
-        yield return Refused("ConcurrentConsumerLimit", "raise ConcurrentMessageLimit", e => e.ConcurrentConsumerLimit = 2);
         yield return Refused("ConcurrentDeliveryLimit", "would overtake each other", e => e.ConcurrentDeliveryLimit = 2);
         yield return Refused("EnableAutoOffsetStore", "offsets of records in flight would be stored", e => e.EnableAutoOffsetStore = true);
         yield return Refused("EnablePartitionEof", "no record that a consumer could be told of", e => e.EnablePartitionEof = true);
