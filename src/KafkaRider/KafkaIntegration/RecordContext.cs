@@ -59,7 +59,7 @@ internal sealed class RecordReader<TKey, TValue>(IDeserializer<TKey> key, IDeser
 /// One consumed record on its way through the receive pipe. It also is what would otherwise be objects of their own for every record: its count
 /// of attempts, and the lock that core asks for.
 /// </summary>
-internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaConsumeContext<TKey>, IAttempts, ReceiveLockContext
+internal sealed class RecordContext<TKey, TValue> : KafkaReceiveContext<TKey, TValue>, IAttempts, ReceiveLockContext
     where TValue : class
 {
     private readonly ConsumeResult<byte[]?, byte[]?> record;
@@ -68,7 +68,7 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
 
     /// <exception cref="Exception">The key, the value or a header cannot be read.</exception>
     public RecordContext(ConsumeResult<byte[]?, byte[]?> record, string groupId, RecordReader<TKey, TValue> reader, ReceiveEndpointContext endpoint)
-        : base(false, endpoint)
+        : base(endpoint)
     {
         this.record = record;
         GroupId = groupId;
@@ -79,19 +79,19 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
         consumeContext = new BodyConsumeContext(this, new RecordSerializerContext(reader.MessageOf(record), new RecordMessageContext(this)));
     }
 
-    public string GroupId { get; }
+    public override string GroupId { get; }
 
-    public string Topic => record.Topic;
+    public override string Topic => record.Topic;
 
-    public int Partition => record.Partition.Value;
+    public override int Partition => record.Partition.Value;
 
-    public long Offset => record.Offset.Value;
+    public override long Offset => record.Offset.Value;
 
-    public DateTime CheckpointUtcDateTime => record.Message.Timestamp.UtcDateTime;
+    public override DateTime CheckpointUtcDateTime => record.Message.Timestamp.UtcDateTime;
 
-    public bool IsPartitionEof => false;
+    public override bool IsPartitionEof => false;
 
-    public TKey Key { get; }
+    public override TKey Key { get; }
 
     /// <summary>For those who do not come through the receive pipe.</summary>
     public ConsumeContext<TValue> Message => consumeContext.TryGetMessage<TValue>(out var message)

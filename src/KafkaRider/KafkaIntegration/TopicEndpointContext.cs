@@ -11,7 +11,7 @@ internal sealed class TopicEndpointContext(IBusInstance bus, IReceiveEndpointCon
 
     public override void AddConsumeAgent(IAgent agent) => throw new NotSupportedException();
 
-    public override Exception ConvertException(Exception exception, string message) => new ConnectionException(message, exception);
+    public override Exception ConvertException(Exception exception, string message) => new KafkaConnectionException(message, exception);
 
     protected override ISendEndpointProvider CreateSendEndpointProvider() => new BusEndpoints(bus.Bus);
 
