@@ -7,7 +7,8 @@ namespace MassTransit;
 
 /// <summary>
 /// Registers producers inside <c>AddRider</c>: scoped services, which can be resolved before the bus has started; what they produce then waits
-/// up to 30 s for it.
+/// up to 30 s for it. Where several buses have a producer of the same message, the service is the one that was added first; a producer of another bus
+/// comes from its rider, <c>Bind&lt;TBus, IKafkaRider&gt;</c>.
 /// </summary>
 public static class KafkaProducerRegistrationExtensions
 {
@@ -84,7 +85,7 @@ public static class KafkaProducerRegistrationExtensions
         where TValue : class
     {
         ArgumentNullException.ThrowIfNull(keyResolver);
-        if (configurator.Any(service => service.ServiceType == typeof(ITopicProducer<TValue>)))
+        if (!configurator.Reference().Producers.Add(typeof(ITopicProducer<TValue>)))
         {
             throw new ConfigurationException(
                 $"There is a producer of {typeof(TValue).Name} without a key already: use ITopicProducerProvider for topic {topicName}.");
@@ -103,13 +104,14 @@ public static class KafkaProducerRegistrationExtensions
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(topicName);
         ArgumentNullException.ThrowIfNull(producerConfig);
-        if (configurator.Any(service => service.ServiceType == typeof(ITopicProducer<TKey, TValue>)))
+        var reference = configurator.Reference();
+        if (!reference.Producers.Add(typeof(ITopicProducer<TKey, TValue>)))
         {
             throw new ConfigurationException(
                 $"There is a producer of {typeof(TValue).Name} by {typeof(TKey).Name} already: use ITopicProducerProvider for topic {topicName}.");
         }
 
-        var registration = new TopicProducerRegistration<TKey, TValue>(topicName, producerConfig, configure, configurator.Reference());
+        var registration = new TopicProducerRegistration<TKey, TValue>(topicName, producerConfig, configure, reference);
         configurator.Registrar.GetOrAddRegistration<TopicProducerRegistration>(registration.Type, _ => registration);
         configurator.TryAddScoped<ITopicProducer<TKey, TValue>>(scope => registration.ProducerIn(scope));
         return registration;

@@ -130,6 +130,6 @@ public interface IKafkaSaslConfigurator
     /// <summary>For GSSAPI.</summary>
     string KerberosKeytab { set; }
 
-    /// <summary>For GSSAPI.</summary>
-    TimeSpan? KerberosMinTimeBeforeRelogin { set; }
+    /// <summary>For GSSAPI, in milliseconds.</summary>
+    int? KerberosMinTimeBeforeRelogin { set; }
 }

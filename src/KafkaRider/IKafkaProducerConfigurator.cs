@@ -89,11 +89,18 @@ public static class KafkaProducerConfiguratorExtensions
 {
     /// <inheritdoc cref="IKafkaProducerConfigurator{TKey, TValue}.SetKeySerializer"/>
     public static void SetKeySerializer<TKey, TValue>(this IKafkaProducerConfigurator<TKey, TValue> configurator, ISerializer<TKey> serializer)
-        where TValue : class => configurator.SetKeySerializer(new SynchronousSerializer<TKey>(serializer));
+        where TValue : class => configurator.SetKeySerializer(serializer.AsAsyncOverSync());
 
     /// <inheritdoc cref="IKafkaProducerConfigurator{TKey, TValue}.SetValueSerializer"/>
     public static void SetValueSerializer<TKey, TValue>(this IKafkaProducerConfigurator<TKey, TValue> configurator, ISerializer<TValue> serializer)
-        where TValue : class => configurator.SetValueSerializer(new SynchronousSerializer<TValue>(serializer));
+        where TValue : class => configurator.SetValueSerializer(serializer.AsAsyncOverSync());
+
+    /// <summary>A serializer that is called in place and returns a finished task.</summary>
+    public static IAsyncSerializer<T> AsAsyncOverSync<T>(this ISerializer<T> serializer)
+    {
+        ArgumentNullException.ThrowIfNull(serializer);
+        return new SynchronousSerializer<T>(serializer);
+    }
 
     private sealed class SynchronousSerializer<T>(ISerializer<T> serializer) : IAsyncSerializer<T>
     {

@@ -33,7 +33,10 @@ public static class KafkaTestHarnessExtensions
     public static IServiceCollection ConfigureKafkaTestOptions(this IServiceCollection services, Action<KafkaTestHarnessOptions>? configure = null) =>
         services.ConfigureKafkaTestOptions(new ClientConfig { BootstrapServers = "localhost:9092" }, configure);
 
-    /// <summary>Prepares topics on the brokers of the settings, which the rider then uses as well; call it before MassTransit is added.</summary>
+    /// <summary>
+    /// Prepares topics on the brokers of the settings, which the rider then uses as well; call it before MassTransit is added. It also adds
+    /// <see cref="ClientConfig"/> and <see cref="IAdminClient"/> of these brokers.
+    /// </summary>
     /// <exception cref="KafkaException">At the start: the brokers do not answer within 10 s, or refuse.</exception>
     public static IServiceCollection ConfigureKafkaTestOptions(
         this IServiceCollection services, ClientConfig clientConfig, Action<KafkaTestHarnessOptions>? configure = null)
@@ -41,7 +44,8 @@ public static class KafkaTestHarnessExtensions
         var options = new KafkaTestHarnessOptions();
         configure?.Invoke(options);
         services.TryAddSingleton(clientConfig);
-        return services.AddHostedService(_ => new TestTopicsService(clientConfig, options));
+        services.TryAddSingleton(_ => new AdminClientBuilder(new Dictionary<string, string>(clientConfig)).SetLogHandler((_, _) => { }).Build());
+        return services.AddHostedService(provider => new TestTopicsService(provider.GetRequiredService<IAdminClient>(), options));
     }
 
     /// <summary>A producer in the scope of the harness.</summary>

@@ -32,12 +32,27 @@ public interface IKafkaSerializerFactory
     IAsyncSerializer<T> GetSerializer<T>();
 }
 
-/// <summary>Writes keys or values as JSON, with MassTransit's options; also those of simple types, which are otherwise in Kafka's own encodings.</summary>
-public sealed class MassTransitJsonSerializer<T> : IAsyncSerializer<T>
+/// <summary>
+/// Writes keys or values as JSON, with MassTransit's options; also those of simple types, which are otherwise in Kafka's own encodings.
+/// <see langword="null"/> is the text <c>null</c>.
+/// </summary>
+public sealed class MassTransitJsonSerializer<T> : ISerializer<T>, IAsyncSerializer<T>
 {
-    /// <summary><see langword="null"/> becomes a tombstone.</summary>
-    public Task<byte[]> SerializeAsync(T data, SerializationContext context) =>
-        Task.FromResult(data is null ? null! : JsonSerializer.SerializeToUtf8Bytes(data, SystemTextJsonMessageSerializer.Options));
+    /// <summary>The JSON of the key or value.</summary>
+    public byte[] Serialize(T data, SerializationContext context) =>
+        JsonSerializer.SerializeToUtf8Bytes(data, SystemTextJsonMessageSerializer.Options);
+
+    /// <inheritdoc cref="Serialize"/>
+    public Task<byte[]> SerializeAsync(T data, SerializationContext context) => Task.FromResult(Serialize(data, context));
+}
+
+/// <inheritdoc cref="MassTransitJsonSerializer{T}"/>
+public sealed class MassTransitAsyncJsonSerializer<T> : IAsyncSerializer<T>
+{
+    private readonly MassTransitJsonSerializer<T> serializer = new();
+
+    /// <summary>The JSON of the key or value.</summary>
+    public Task<byte[]> SerializeAsync(T data, SerializationContext context) => serializer.SerializeAsync(data, context);
 }
 
 /// <summary>Reads what <see cref="MassTransitJsonSerializer{T}"/> writes.</summary>

@@ -27,6 +27,24 @@ public static class KafkaRiderRegistrationExtensions
         configurator.SetKafkaRider(clientConfig, configure);
     }
 
+    /// <summary>Adds the Kafka rider to one of several buses. A <see cref="ClientConfig"/> in the container is where its settings begin.</summary>
+    /// <inheritdoc cref="UsingKafka(IRiderRegistrationConfigurator, Action{IRiderRegistrationContext, IKafkaFactoryConfigurator})"/>
+    public static void UsingKafka<TBus>(
+        this IRiderRegistrationConfigurator<TBus> configurator, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure)
+        where TBus : class, IBus => configurator.SetKafkaRider(null, configure);
+
+    /// <summary>Adds the Kafka rider to one of several buses.</summary>
+    /// <inheritdoc cref="UsingKafka(IRiderRegistrationConfigurator, ClientConfig, Action{IRiderRegistrationContext, IKafkaFactoryConfigurator})"/>
+    public static void UsingKafka<TBus>(
+        this IRiderRegistrationConfigurator<TBus> configurator,
+        ClientConfig clientConfig,
+        Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure)
+        where TBus : class, IBus
+    {
+        ArgumentNullException.ThrowIfNull(clientConfig);
+        configurator.SetKafkaRider(clientConfig, configure);
+    }
+
     private static void SetKafkaRider(
         this IRiderRegistrationConfigurator configurator, ClientConfig? clientConfig, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure)
     {

@@ -97,8 +97,17 @@ public sealed class GoldenRecordTests(KafkaKind kind)
         await ProduceAsync(Id, ToOnePartition<Guid>());
         await ProduceAsync(new Item("one"), ToOnePartition<Item>());
         await ProduceAsync(null!, ToOnePartition<Confluent.Kafka.Null>());
+        await ProduceAsync<string>(null!, ToOnePartition<string>());
+        await ProduceAsync<byte[]>(null!, ToOnePartition<byte[]>());
 
-        var records = await TestTopics.ReadAsync(kafka, topic, 9);
+        // By the type of the producer, not of the value.
+        await ProduceAsync(7, ToOnePartition<int?>());
+        await ProduceAsync(null, ToOnePartition<int?>());
+        await ProduceAsync<Item>(null!, ToOnePartition<Item>());
+        await ProduceAsync("text", ToOnePartition<object>());
+        await ProduceAsync((short)7, ToOnePartition<short>());
+
+        var records = await TestTopics.ReadAsync(kafka, topic, 16);
         Assert.That(records.Select(record => record.Message.Key is { } key ? Convert.ToHexString(key) : null), Is.EqualTo(new[]
         {
             "C3A9",
@@ -110,6 +119,13 @@ public sealed class GoldenRecordTests(KafkaKind kind)
             Convert.ToHexString(Utf8.GetBytes($"\"{Id}\"")),
             Convert.ToHexString("{\n  \"name\": \"one\"\n}"u8),
             null,
+            null,
+            null,
+            Convert.ToHexString("7"u8),
+            Convert.ToHexString("null"u8),
+            Convert.ToHexString("null"u8),
+            Convert.ToHexString("\"text\""u8),
+            Convert.ToHexString("7"u8),
         }));
     }
 

@@ -72,7 +72,9 @@ public sealed class RiderHarnessTests(KafkaKind kind)
             }));
         await harness.GetProducer<Order>().Produce(new { OrderId = "1" });
 
-        Assert.That(TestTopics.PartitionsOf(kafka, fresh), Has.Count.EqualTo(2));
+        var admin = services.GetRequiredService<Confluent.Kafka.IAdminClient>();
+        Assert.That(admin.GetMetadata(fresh, TimeSpan.FromSeconds(10)).Topics[0].Partitions, Has.Count.EqualTo(2));
+        Assert.That(services.GetServices<Microsoft.Extensions.Hosting.IHostedService>().OfType<KafkaTestHarnessHostedService>(), Has.One.Items);
         Assert.That(TestTopics.PartitionsOf(kafka, old), Has.Count.EqualTo(2));
         Assert.That(Encoding.UTF8.GetString((await TestTopics.ReadAsync(kafka, old, 1))[0].Message.Value!), Does.Contain("\"1\""));
     }

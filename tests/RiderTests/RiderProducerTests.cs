@@ -85,6 +85,23 @@ public sealed class RiderProducerTests(KafkaKind kind)
         Assert.That(records.Select(record => record.Message.Key is { } key ? Convert.ToHexString(key) : null), Is.EquivalentTo(new[] { null, "0000000000000005" }));
     }
 
+    // The package has only the pipe of all producers.
+    [Test]
+    public async Task AProducerMayHaveAPipeOfItsOwn()
+    {
+        await StartAsync(rider => rider.AddProducer<Order>(topic, (context, producer) =>
+        {
+            producer.ConfigureSend(pipe => pipe.UseExecute(send => send.Headers.Set("tenant", "acme")));
+            producer.UseSendFilter(typeof(Stamp<>), context);
+        }));
+
+        await ProducerAsync<ITopicProducer<Order>>(producer => producer.Produce(new Order { OrderId = "1" }));
+
+        var headers = (await ReceivedAsync()).Headers;
+        Assert.That(headers.Get<string>("tenant"), Is.EqualTo("acme"));
+        Assert.That(headers.Get<string>("stamp"), Is.EqualTo("Order"));
+    }
+
     [Test]
     public async Task WhatIsProducedPassesThroughTheConfiguredPipe()
     {

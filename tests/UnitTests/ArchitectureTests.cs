@@ -70,7 +70,7 @@ public sealed class ArchitectureTests
         Assert.That(RuleOf(project).ViolationsInProject(text), Is.Empty);
     }
 
-    [TestCaseSource(nameof(Projects))]
+    [TestCaseSource(nameof(BuiltProjects))]
     public void AnAssemblyUsesNothingThatItsRuleForbids(string project)
     {
         var rule = RuleOf(project);
@@ -109,6 +109,14 @@ public sealed class ArchitectureTests
         Assert.That(RuleOf(project).ViolationsInAssembly(["System.Runtime", reference]), Is.EqualTo(new[] { reference }));
 
     private static IEnumerable<string> Projects() => Rules.Select(rule => rule.Project);
+
+    // A build with the package MassTransit.Kafka has no KafkaRider.dll.
+    private static IEnumerable<string> BuiltProjects() =>
+#if MASSTRANSIT_KAFKA_PACKAGE
+        Projects().Where(project => project != "KafkaRider");
+#else
+        Projects();
+#endif
 
     private static Rule RuleOf(string project) => Rules.Single(rule => rule.Project == project);
 

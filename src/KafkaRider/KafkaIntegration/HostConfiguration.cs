@@ -64,7 +64,7 @@ internal sealed class HostConfiguration(ClientConfig config) : IKafkaHostConfigu
 
     public string KerberosKeytab { set => config.SaslKerberosKeytab = value; }
 
-    public TimeSpan? KerberosMinTimeBeforeRelogin { set => config.SaslKerberosMinTimeBeforeRelogin = value.InMilliseconds(); }
+    public int? KerberosMinTimeBeforeRelogin { set => config.SaslKerberosMinTimeBeforeRelogin = value; }
 
     public void UseSsl(Action<IKafkaSslConfigurator>? configure = null)
     {

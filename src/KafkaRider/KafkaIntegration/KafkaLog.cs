@@ -70,6 +70,12 @@ internal static partial class KafkaLog
     [LoggerMessage(16, LogLevel.Warning, "{Topic}/{Group}: {Trouble}")]
     public static partial void TopicTroubled(ILogger logger, string topic, string group, string trouble);
 
+    [LoggerMessage(
+        17,
+        LogLevel.Warning,
+        "{Topic}/{Group}: ConcurrentConsumerLimit is {Limit}, but the endpoint has 1 consumer; records of different keys run side by side up to ConcurrentMessageLimit")]
+    public static partial void OneConsumer(ILogger logger, string topic, string group, int limit);
+
     [LoggerMessage(10, LogLevel.Warning, "{Topic}/{Group}: stopping with {Count} records unfinished; they will be delivered again")]
     public static partial void StoppedUnfinished(ILogger logger, string topic, string group, int count);
 }

@@ -13,13 +13,29 @@ using MassTransit.Transports;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>How the records of an endpoint are read.</summary>
-internal sealed class RecordReader<TKey, TValue>(IDeserializer<TKey> key, IDeserializer<TValue> value, IHeadersDeserializer headers)
+internal sealed class RecordReader<TKey, TValue>(IDeserializer<TKey> key, IDeserializer<TValue> value, IHeadersDeserializer headers, Uri hostAddress)
     where TValue : class
 {
     private static readonly Tombstone<TValue> Tombstone = new();
 
+    // A pattern reads several topics; nearly always the next record is of the topic of the last one.
+    private TopicAddress? lastTopic;
+
     /// <summary>Whether a consumer asks for them.</summary>
     public bool Tombstones { get; set; }
+
+    /// <summary>The address of the record's topic. The endpoint's own address also has its group.</summary>
+    public Uri AddressOf(string topic)
+    {
+        var last = Volatile.Read(ref lastTopic);
+        if (last?.Topic != topic)
+        {
+            last = new TopicAddress(topic, new KafkaTopicAddress(hostAddress, topic));
+            Volatile.Write(ref lastTopic, last);
+        }
+
+        return last.Address;
+    }
 
     public IHeaderProvider HeadersOf(ConsumeResult<byte[]?, byte[]?> record) =>
         new RecordHeaders(record.Message.Timestamp.UtcDateTime, headers.Deserialize(record.Message.Headers));
@@ -35,13 +51,15 @@ internal sealed class RecordReader<TKey, TValue>(IDeserializer<TKey> key, IDeser
 
     private static SerializationContext ContextOf(MessageComponentType component, ConsumeResult<byte[]?, byte[]?> record) =>
         new(component, record.Topic, record.Message.Headers);
+
+    private sealed record TopicAddress(string Topic, Uri Address);
 }
 
 /// <summary>
 /// One consumed record on its way through the receive pipe. It also is what would otherwise be objects of their own for every record: its count
 /// of attempts, and the lock that core asks for.
 /// </summary>
-internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaConsumeContext<TKey>, IAttempts, ReceiveLockContext
+internal sealed class RecordContext<TKey, TValue> : KafkaReceiveContext<TKey, TValue>, IAttempts, ReceiveLockContext
     where TValue : class
 {
     private readonly ConsumeResult<byte[]?, byte[]?> record;
@@ -50,29 +68,30 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
 
     /// <exception cref="Exception">The key, the value or a header cannot be read.</exception>
     public RecordContext(ConsumeResult<byte[]?, byte[]?> record, string groupId, RecordReader<TKey, TValue> reader, ReceiveEndpointContext endpoint)
-        : base(false, endpoint)
+        : base(endpoint)
     {
         this.record = record;
         GroupId = groupId;
+        InputAddress = reader.AddressOf(record.Topic);
         HeaderProvider = reader.HeadersOf(record);
         Body = new BytesMessageBody(record.Message.Value ?? []);
         Key = reader.KeyOf(record);
         consumeContext = new BodyConsumeContext(this, new RecordSerializerContext(reader.MessageOf(record), new RecordMessageContext(this)));
     }
 
-    public string GroupId { get; }
+    public override string GroupId { get; }
 
-    public string Topic => record.Topic;
+    public override string Topic => record.Topic;
 
-    public int Partition => record.Partition.Value;
+    public override int Partition => record.Partition.Value;
 
-    public long Offset => record.Offset.Value;
+    public override long Offset => record.Offset.Value;
 
-    public DateTime CheckpointUtcDateTime => record.Message.Timestamp.UtcDateTime;
+    public override DateTime CheckpointUtcDateTime => record.Message.Timestamp.UtcDateTime;
 
-    public bool IsPartitionEof => false;
+    public override bool IsPartitionEof => false;
 
-    public TKey Key { get; }
+    public override TKey Key { get; }
 
     /// <summary>For those who do not come through the receive pipe.</summary>
     public ConsumeContext<TValue> Message => consumeContext.TryGetMessage<TValue>(out var message)
@@ -222,11 +241,11 @@ internal sealed class RecordContext<TKey, TValue> : BaseReceiveContext, KafkaCon
     }
 }
 
-/// <summary>What core asks of all headers, and what it knows by another name.</summary>
+/// <summary>The headers of a record, and two that core reads by name: the record's timestamp, and the trace of a producer without MassTransit.</summary>
 internal sealed class RecordHeaders(DateTime timestamp, IHeaderProvider headers) : IHeaderProvider
 {
-    public IEnumerable<KeyValuePair<string, object>> GetAll() =>
-        headers.GetAll().Prepend(new KeyValuePair<string, object>(MessageHeaders.TransportSentTime, timestamp));
+    // Without the timestamp: core copies all of these to every message that a consumer publishes.
+    public IEnumerable<KeyValuePair<string, object>> GetAll() => headers.GetAll();
 
     public bool TryGetHeader(string key, [NotNullWhen(true)] out object? value)
     {

@@ -21,6 +21,9 @@ internal sealed class RiderReference : IRegistration
 
     public SendObservable SendObservers { get; } = new();
 
+    /// <summary>The types of producers that were added: one of each. Another bus has a rider, and producers, of its own.</summary>
+    public HashSet<Type> Producers { get; } = [];
+
     /// <exception cref="TimeoutException">The bus has not started in time.</exception>
     /// <exception cref="KafkaException">The bus was stopped.</exception>
     public ValueTask<KafkaRider> StartedAsync(CancellationToken cancellationToken)

@@ -1,11 +1,11 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
-using Microsoft.Extensions.Hosting;
+using MassTransit.Testing;
 
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>Prepares the topics of a test before its bus starts.</summary>
-internal sealed class TestTopicsService(ClientConfig clientConfig, KafkaTestHarnessOptions options) : IHostedService
+internal sealed class TestTopicsService(IAdminClient admin, KafkaTestHarnessOptions options) : KafkaTestHarnessHostedService
 {
     /// <summary>How long the brokers may take for one thing.</summary>
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
@@ -13,27 +13,26 @@ internal sealed class TestTopicsService(ClientConfig clientConfig, KafkaTestHarn
     /// <summary>Between two looks whether it is done.</summary>
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        using var admin = new AdminClientBuilder(new Dictionary<string, string>(clientConfig)).SetLogHandler((_, _) => { }).Build();
-        if (options.CleanTopicsOnStart && Existing(admin) is { Count: > 0 } existing)
+        if (options.CleanTopicsOnStart && Existing() is { Count: > 0 } existing)
         {
             await admin.DeleteTopicsAsync(existing, new DeleteTopicsOptions { RequestTimeout = Timeout, OperationTimeout = Timeout }).ConfigureAwait(false);
-            await UntilAsync(() => Existing(admin).Count == 0, "deleted", cancellationToken).ConfigureAwait(false);
+            await UntilAsync(() => Existing().Count == 0, "deleted", cancellationToken).ConfigureAwait(false);
         }
 
-        if (options.CreateTopicsIfNotExists && options.TopicNames.Except(Existing(admin)).ToList() is { Count: > 0 } missing)
+        if (options.CreateTopicsIfNotExists && options.TopicNames.Except(Existing()).ToList() is { Count: > 0 } missing)
         {
             await admin.CreateTopicsAsync(
                 missing.ConvertAll(name => new TopicSpecification { Name = name, NumPartitions = options.Partitions, ReplicationFactor = options.Replicas }),
                 new CreateTopicsOptions { RequestTimeout = Timeout, OperationTimeout = Timeout }).ConfigureAwait(false);
-            await UntilAsync(() => Existing(admin).Count == options.TopicNames.Count, "created", cancellationToken).ConfigureAwait(false);
+            await UntilAsync(() => Existing().Count == options.TopicNames.Count, "created", cancellationToken).ConfigureAwait(false);
         }
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public override Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private List<string> Existing(IAdminClient admin) => [.. admin.GetMetadata(Timeout).Topics.Select(topic => topic.Topic).Intersect(options.TopicNames)];
+    private List<string> Existing() => [.. admin.GetMetadata(Timeout).Topics.Select(topic => topic.Topic).Intersect(options.TopicNames)];
 
     // An answer does not mean that all brokers know.
     private static async Task UntilAsync(Func<bool> isDone, string what, CancellationToken cancellationToken)

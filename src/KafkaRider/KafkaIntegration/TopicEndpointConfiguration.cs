@@ -1,6 +1,7 @@
 using Confluent.Kafka;
 using MassTransit.Configuration;
 using MassTransit.KafkaIntegration.Serializers;
+using MassTransit.Middleware;
 using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
@@ -14,7 +15,10 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
     private readonly TopicEndpointSettings settings;
     private readonly BatchConsumers<TValue> batchConsumers = new();
     private readonly TombstoneConsumers<TValue> tombstoneConsumers = new();
+    private readonly RedeliveringConsumers redeliveries = new();
     private readonly List<(string Setting, string Reason)> refused = [];
+    private ushort consumerLimit = 1;
+    private bool filtersErrors;
     private IDeserializer<TKey>? keyDeserializer;
     private IDeserializer<TValue>? valueDeserializer;
     private IHeadersDeserializer? headersDeserializer;
@@ -32,10 +36,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         PublishFaults = false;
         Connect(batchConsumers);
         Connect(tombstoneConsumers);
-
-        // The dispatcher then throws for every record that was not handled, and the transport decides its fate.
-        this.RethrowFaultedMessages();
-        this.ThrowOnSkippedMessages();
+        Connect(redeliveries);
     }
 
     public EndpointHealth Health { get; }
@@ -56,7 +57,11 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public ushort ConcurrentConsumerLimit
     {
-        set => Refuse(value != 1, nameof(ConcurrentConsumerLimit), "must be 1: one client polls all partitions; raise ConcurrentMessageLimit");
+        set
+        {
+            consumerLimit = value;
+            Refuse(value == 0, nameof(ConcurrentConsumerLimit), "must be at least 1");
+        }
     }
 
     public int ConcurrentDeliveryLimit
@@ -130,6 +135,24 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         configure?.Invoke(settings.CreateTopic);
     }
 
+    // Called by extensions such as DiscardFaultedMessages.
+    void IReceivePipelineConfigurator.ConfigureError(Action<IPipeConfigurator<ExceptionReceiveContext>> callback)
+    {
+        filtersErrors = true;
+        ConfigureError(pipe => callback(new DiscardingPipe<ExceptionReceiveContext>(pipe)));
+    }
+
+    // Called by DiscardSkippedMessages.
+    void IReceivePipelineConfigurator.ConfigureDeadLetter(Action<IPipeConfigurator<ReceiveContext>> callback) =>
+        ConfigureDeadLetter(pipe => callback(new DiscardingPipe<ReceiveContext>(pipe)));
+
+    // Called by UseDelayedRedelivery and UseScheduledRedelivery.
+    ConnectHandle IConsumerConfigurationObserverConnector.ConnectConsumerConfigurationObserver(IConsumerConfigurationObserver observer)
+    {
+        Refuse(observer is DelayedRedeliveryConfigurationObserver or ScheduledRedeliveryConfigurationObserver, RedeliveringConsumers.Setting, RedeliveringConsumers.Reason);
+        return ConnectConsumerConfigurationObserver(observer);
+    }
+
     public override ReceiveEndpointContext CreateReceiveEndpointContext() => new TopicEndpointContext(bus, this);
 
     public override IEnumerable<ValidationResult> Validate()
@@ -175,6 +198,11 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         // Last, so that the attempts are counted inside of all retries.
         Connect(new AttemptCounter());
 
+        // After the filters of the user. Unless one of them ends the pipe, the dispatcher throws for every record that was not handled, and
+        // the transport puts it aside.
+        ConfigureError(pipe => pipe.UseFilter(new RethrowErrorTransportFilter()));
+        this.ThrowOnSkippedMessages();
+
         // Middleware such as UseMessageRetry is attached while the results are enumerated: to the end, and before the specifications are applied.
         var faults = Validate().Where(result => result.Disposition == ValidationResultDisposition.Failure).ToList();
         if (faults.Count > 0)
@@ -185,11 +213,22 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         settings.PrefetchCount = PrefetchCount;
         settings.ConcurrentMessageLimit = ConcurrentMessageLimit ?? 1;
         ApplySpecifications(new ReceiveEndpointBuilder(this));
+        if (redeliveries.Any())
+        {
+            throw new ConfigurationException($"Topic {settings.Topic}: {RedeliveringConsumers.Setting} {RedeliveringConsumers.Reason}");
+        }
+
         var context = CreateReceiveEndpointContext();
+        if (consumerLimit > 1)
+        {
+            KafkaLog.OneConsumer(context.LogContext.Logger, settings.Topic, settings.GroupId, consumerLimit);
+        }
+
         var reader = new RecordReader<TKey, TValue>(
             keyDeserializer ?? KeyDeserializer(),
             valueDeserializer ?? rider.Settings.Serializers.GetDeserializer<TValue>(),
-            headersDeserializer ?? rider.Settings.HeadersDeserializer)
+            headersDeserializer ?? rider.Settings.HeadersDeserializer,
+            HostAddress)
         {
             Tombstones = tombstoneConsumers.Any,
         };
@@ -222,6 +261,12 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         if (!batchConsumers.TryBuild(out var pipe, out var options))
         {
             return deadLetters => new SingleRecordHandler<TKey, TValue>(context, settings, reader, deadLetters);
+        }
+
+        if (filtersErrors)
+        {
+            throw new ConfigurationException(
+                $"Topic {settings.Topic}: ConfigureError and DiscardFaultedMessages must not be used beside a batch consumer: a batch that fails is tried again in halves.");
         }
 
         settings.ConcurrentMessageLimit = options.ConcurrencyLimit;

@@ -11,13 +11,23 @@ internal sealed class TopicEndpointContext(IBusInstance bus, IReceiveEndpointCon
 
     public override void AddConsumeAgent(IAgent agent) => throw new NotSupportedException();
 
-    public override Exception ConvertException(Exception exception, string message) => new ConnectionException(message, exception);
+    public override Exception ConvertException(Exception exception, string message) => new KafkaConnectionException(message, exception);
 
-    protected override ISendEndpointProvider CreateSendEndpointProvider() => bus.Bus;
+    protected override ISendEndpointProvider CreateSendEndpointProvider() => new BusEndpoints(bus.Bus);
 
     protected override IPublishEndpointProvider CreatePublishEndpointProvider() => bus.Bus;
 
     protected override ISendTransportProvider CreateSendTransportProvider() => throw new NotSupportedException();
 
     protected override IPublishTransportProvider CreatePublishTransportProvider() => throw new NotSupportedException();
+
+    /// <summary>Redelivery and deferral send a message back to its input address. The bus would accept it, and no consumer would ever get it.</summary>
+    private sealed class BusEndpoints(ISendEndpointProvider bus) : ISendEndpointProvider
+    {
+        public ConnectHandle ConnectSendObserver(ISendObserver observer) => bus.ConnectSendObserver(observer);
+
+        public Task<ISendEndpoint> GetSendEndpoint(Uri address) => address.IsAbsoluteUri && address.Segments is [.., "kafka/", _]
+            ? throw new NotSupportedException($"The bus cannot send to the Kafka topic {address}: use ITopicProducer, and UseMessageRetry in place of redelivery.")
+            : bus.GetSendEndpoint(address);
+    }
 }

@@ -66,12 +66,7 @@ internal sealed class TopicProducerProvider(RiderReference reference, IServicePr
 
     public ConnectHandle ConnectSendObserver(ISendObserver observer) => reference.SendObservers.Connect(observer);
 
-    private static string TopicOf(Uri address) => address switch
-    {
-        { Scheme: "topic" } => address.AbsolutePath,
-        { Segments: ["/", "kafka/", var topic] } => topic,
-        _ => throw new ArgumentException($"A topic is addressed as topic:name, not as {address}.", nameof(address)),
-    };
+    private static string TopicOf(Uri address) => new KafkaTopicAddress(address, address).Topic;
 }
 
 /// <summary>Remembers that a topic is produced to, and how.</summary>

@@ -35,7 +35,7 @@ internal sealed class TopicSender<TKey, TValue>
         this.writer = writer;
         transport = new TopicSendTransportContext(host, topic);
         source = host.HostAddress;
-        destination = new Uri(host.HostAddress, $"kafka/{topic}");
+        destination = new KafkaTopicAddress(host.HostAddress, topic);
     }
 
     /// <summary>What a message is of: where it is produced, and from what.</summary>
@@ -71,6 +71,7 @@ internal sealed class TopicSender<TKey, TValue>
         {
             context.ConversationId = consumed.ConversationId;
             context.InitiatorId = consumed.CorrelationId;
+            context.SourceAddress = consumed.ReceiveContext.InputAddress;
         }
 
         await sendPipe.Send(context).ConfigureAwait(false);

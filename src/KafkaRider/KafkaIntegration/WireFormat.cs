@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net.Mime;
 using System.Text;
@@ -24,15 +25,17 @@ internal sealed class WireSerializer<T> : IAsyncSerializer<T>, IDeserializer<T>
 
     public Task<byte[]> SerializeAsync(T data, SerializationContext context) => Task.FromResult(Serialize(data)!);
 
+    // By the type of the producer, not of the value: it is how the consumer's type reads it. JSON has a text for null.
     public static byte[]? Serialize(T value) => value switch
     {
-        null or Null => null,
-        byte[] bytes => bytes,
-        string text => Encoding.UTF8.GetBytes(text),
-        int number => ConfluentSerializers.Int32.Serialize(number, SerializationContext.Empty),
-        long number => ConfluentSerializers.Int64.Serialize(number, SerializationContext.Empty),
-        float number => ConfluentSerializers.Single.Serialize(number, SerializationContext.Empty),
-        double number => ConfluentSerializers.Double.Serialize(number, SerializationContext.Empty),
+        _ when typeof(T) == typeof(Null) || typeof(T) == typeof(Ignore) => null,
+        null when typeof(T) == typeof(string) || typeof(T) == typeof(byte[]) => null,
+        byte[] bytes when typeof(T) == typeof(byte[]) => bytes,
+        string text when typeof(T) == typeof(string) => Encoding.UTF8.GetBytes(text),
+        int number when typeof(T) == typeof(int) => ConfluentSerializers.Int32.Serialize(number, SerializationContext.Empty),
+        long number when typeof(T) == typeof(long) => ConfluentSerializers.Int64.Serialize(number, SerializationContext.Empty),
+        float number when typeof(T) == typeof(float) => ConfluentSerializers.Single.Serialize(number, SerializationContext.Empty),
+        double number when typeof(T) == typeof(double) => ConfluentSerializers.Double.Serialize(number, SerializationContext.Empty),
         _ => JsonSerializer.SerializeToUtf8Bytes(value, SystemTextJsonMessageSerializer.Options),
     };
 
@@ -135,27 +138,30 @@ internal sealed class WireHeaders : IHeadersSerializer, IHeadersDeserializer
             HashSet<string> seen = [];
             foreach (var header in headers)
             {
-                if (header.GetValueBytes() is { } bytes && seen.Add(header.Key))
+                if (seen.Add(header.Key))
                 {
-                    yield return new KeyValuePair<string, object>(header.Key, Encoding.UTF8.GetString(bytes));
+                    yield return new KeyValuePair<string, object>(header.Key, TextOf(header)!);
                 }
             }
         }
 
-        public bool TryGetHeader(string key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out object? value)
+        // A header may be there with the value null, which the interface's annotation does not know.
+        public bool TryGetHeader(string key, [NotNullWhen(true)] out object? value)
         {
             // Asked for every record and several keys: without an enumerator.
             for (var i = 0; i < headers.Count; i++)
             {
                 if (headers[i].Key == key)
                 {
-                    value = headers[i].GetValueBytes() is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
-                    return value is not null;
+                    value = TextOf(headers[i])!;
+                    return true;
                 }
             }
 
             value = null;
             return false;
         }
+
+        private static string? TextOf(IHeader header) => header.GetValueBytes() is { } bytes ? Encoding.UTF8.GetString(bytes) : null;
     }
 }

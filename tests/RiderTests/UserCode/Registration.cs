@@ -15,11 +15,8 @@ internal static class Registration
         var config = new ProducerConfig { LingerMs = 0, CompressionType = CompressionType.Lz4 };
 
         rider.AddProducer<Note<Form.Plain>>(topicOf(typeof(Note<Form.Plain>)));
-        rider.AddProducer<Note<Form.Configured>>(topicOf(typeof(Note<Form.Configured>)), (context, p) =>
-        {
-            p.UseSendFilter(typeof(TenantFilter<>), context);
-            p.SetValueSerializer(new AsyncMarkedJson<Note<Form.Configured>>());
-        });
+        rider.AddProducer<Note<Form.Configured>>(topicOf(typeof(Note<Form.Configured>)), (_, p) =>
+            p.SetValueSerializer(new AsyncMarkedJson<Note<Form.Configured>>()));
         rider.AddProducer<Note<Form.WithConfig>>(topicOf(typeof(Note<Form.WithConfig>)), config);
         rider.AddProducer<Note<Form.WithConfigConfigured>>(topicOf(typeof(Note<Form.WithConfigConfigured>)), config, (_, p) =>
             p.SetValueSerializer(new MarkedJson<Note<Form.WithConfigConfigured>>()));
@@ -30,7 +27,6 @@ internal static class Registration
             p.SetKeySerializer(new MarkedJson<string>());
             p.SetValueSerializer(new MarkedJson<Parcel<Form.Configured>>());
             p.SetHeadersSerializer(new TwoHeaders());
-            p.ConfigureSend(pipe => pipe.UseExecute(context => context.Headers.Set("kind", "parcel")));
             p.SetAll();
         });
         rider.AddProducer<string, Parcel<Form.WithConfig>>(topicOf(typeof(Parcel<Form.WithConfig>)), config);
@@ -43,6 +39,12 @@ internal static class Registration
         rider.AddProducer<string, Bill<Form.WithConfig>>(topicOf(typeof(Bill<Form.WithConfig>)), config, context => context.Message.Text);
         rider.AddProducer<string, Bill<Form.WithConfigConfigured>>(
             topicOf(typeof(Bill<Form.WithConfigConfigured>)), config, context => context.Message.Text, (_, p) => p.Linger = TimeSpan.FromMilliseconds(1));
+    }
+
+    public static void FilterTenants(this IKafkaFactoryConfigurator k, IRiderRegistrationContext context)
+    {
+        k.UseSendFilter(typeof(TenantFilter<>), context);
+        k.ConfigureSend(pipe => pipe.UseExecute(send => send.Headers.Set("kind", "of the shop")));
     }
 
     public static void SetAll(this IKafkaProducerConfigurator p)

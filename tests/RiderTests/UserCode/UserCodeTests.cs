@@ -44,7 +44,7 @@ public sealed class UserCodeTests(KafkaKind kind)
         ];
         var created = await Task.WhenAll(types.Select(_ => TestTopics.CreateAsync(kafka)));
         var topics = types.Zip(created).ToDictionary();
-        await StartAsync(rider => rider.AddProducers(type => topics[type]));
+        await StartAsync(rider => rider.AddProducers(type => topics[type]), (context, k) => k.FilterTenants(context));
 
         await using (var scope = services!.CreateAsyncScope())
         {
@@ -129,6 +129,57 @@ public sealed class UserCodeTests(KafkaKind kind)
             ("with the key that is none", null),
         }));
         Assert.That(deliveries.Select(delivery => (delivery.Partition, delivery.Offset)), Is.Unique.And.None.EqualTo(((int?)null, (long?)null)));
+    }
+
+    [Test]
+    public async Task AConsumerMayReadTheReceiveContextAndAProducerMayChooseItsSerializers()
+    {
+        var (topic, group) = (await TestTopics.CreateAsync(kafka), NewGroup());
+        var places = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        await StartAsync(
+            rider =>
+            {
+                rider.AddConsumer<PlaceConsumer>();
+                rider.AddProducer<string, Measured>(topic);
+            },
+            (context, k) => k.TopicEndpoint<Measured>(topic, RiderApplication.Config(group), e => e.ConfigureConsumer<PlaceConsumer>(context)),
+            addMore: collection => collection.AddSingleton(places));
+
+        await using (var scope = services!.CreateAsyncScope())
+        {
+            await PlaceConsumer.ProduceAsJsonAsync(scope.ServiceProvider.GetRequiredService<ITopicProducer<string, Measured>>(), "key", "text");
+        }
+
+        await Eventually.TrueAsync(() => !places.IsEmpty);
+        var record = (await TestTopics.ReadAsync(kafka, topic, 1))[0];
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(places, Is.EqualTo(new[] { $"{topic}/{group}/0" }));
+            Assert.That(Text(record.Message.Key!), Is.EqualTo("\"key\""));
+            Assert.That(Text(record.Message.Value!), Does.Contain("\"text\": \"text\""));
+        }
+    }
+
+    [TestCase("loopback://localhost/", "loopback://localhost/kafka/orders")]
+    [TestCase("rabbitmq://broker:5673/shop", "rabbitmq://broker:5673/shop/kafka/orders")]
+    public void TheAddressOfATopicIsBelowThatOfTheBus(string host, string address)
+    {
+        var bus = new Uri(host);
+
+        Assert.That(PlaceConsumer.AddressOf(bus, "orders"), Is.EqualTo(new Uri(address)));
+        Assert.That(PlaceConsumer.TopicOf(bus, new Uri(address)), Is.EqualTo("orders"));
+        Assert.That(PlaceConsumer.TopicOf(bus, new Uri("topic:orders")), Is.EqualTo("orders"));
+        Assert.That(address, Does.EndWith(PlaceConsumer.PathOf("orders")));
+        Assert.That(() => PlaceConsumer.TopicOf(bus, new Uri("queue:orders")), Throws.ArgumentException);
+    }
+
+    [Test]
+    public void AFatalErrorDoesNotPass()
+    {
+        Assert.That(PlaceConsumer.MayPass(new KafkaConnectionException("It is away.", new KafkaException(new Error(ErrorCode.Local_Transport)))), Is.True);
+        Assert.That(
+            PlaceConsumer.MayPass(new KafkaConnectionException("It is fenced.", new KafkaException(new Error(ErrorCode.Local_Fatal, "fenced", isFatal: true)))),
+            Is.False);
     }
 
     [Test]
@@ -340,7 +391,6 @@ public sealed class UserCodeTests(KafkaKind kind)
 
     public static IEnumerable<TestCaseData> RefusedSettings()
     {
-        yield return Refused("ConcurrentConsumerLimit", "raise ConcurrentMessageLimit", e => e.ConcurrentConsumerLimit = 2);
         yield return Refused("ConcurrentDeliveryLimit", "would overtake each other", e => e.ConcurrentDeliveryLimit = 2);
         yield return Refused("EnableAutoOffsetStore", "offsets of records in flight would be stored", e => e.EnableAutoOffsetStore = true);
         yield return Refused("EnablePartitionEof", "no record that a consumer could be told of", e => e.EnablePartitionEof = true);
