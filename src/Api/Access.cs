@@ -1,6 +1,8 @@
+using System.Net;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Infrastructure;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using ProductCache.Infrastructure.Hosting;
 
@@ -16,6 +18,7 @@ internal static class Access
     public const string Read = "read";
     public const string Write = "write";
     public const string Administer = "administer";
+    public const string Metrics = "metrics";
 
     /// <summary>Chooses between the other two by the look of the credential.</summary>
     public const string AnyScheme = "Bearer";
@@ -44,6 +47,10 @@ internal static class Access
 
     public static TBuilder RequireAdminister<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Administer);
+
+    /// <summary>For requests of this machine, and for administrators.</summary>
+    public static TBuilder RequireMetrics<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Metrics);
 
     /// <summary>Whose credential it was; null on a route that requires none. A name of a token cannot be that of a key.</summary>
     public static string? ClientOf(HttpContext http) => http.User.Identity is { IsAuthenticated: true } identity ? identity.Name : null;
@@ -75,7 +82,8 @@ internal static class Access
         services.AddAuthorizationBuilder()
             .AddPolicy(Read, policy => policy.AddAuthenticationSchemes(AnyScheme).RequireClaim(ScopeClaim, Scopes.Read, Scopes.Write, Scopes.Administer))
             .AddPolicy(Write, policy => policy.AddAuthenticationSchemes(AnyScheme).RequireClaim(ScopeClaim, Scopes.Write))
-            .AddPolicy(Administer, policy => policy.AddAuthenticationSchemes(AnyScheme).RequireClaim(ScopeClaim, Scopes.Administer));
+            .AddPolicy(Administer, policy => policy.AddAuthenticationSchemes(AnyScheme).RequireClaim(ScopeClaim, Scopes.Administer))
+            .AddPolicy(Metrics, policy => policy.AddAuthenticationSchemes(AnyScheme).AddRequirements(new LocalOrAdministrator()));
     }
 
     /// <summary>From here on <see cref="ClientOf"/> knows the client.</summary>
@@ -89,6 +97,26 @@ internal static class Access
         pipeline.UseWhen(
             http => http.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>() is not null, guarded => guarded.UseAuthorization());
     }
+}
+
+/// <summary>A request that comes from this machine itself, not through a proxy on it, or one with the scope cache:admin.</summary>
+internal sealed class LocalOrAdministrator() : ClaimsAuthorizationRequirement(Access.ScopeClaim, [Scopes.Administer])
+{
+    private static readonly string[] ForwardingHeaders = ["X-Forwarded-For", "X-Original-For", "Forwarded", "Via", "X-Real-IP"];
+
+    protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, ClaimsAuthorizationRequirement requirement)
+    {
+        if (context.Resource is HttpContext http && IsLocal(http))
+        {
+            context.Succeed(requirement);
+            return Task.CompletedTask;
+        }
+
+        return base.HandleRequirementAsync(context, requirement);
+    }
+
+    private static bool IsLocal(HttpContext http) =>
+        http.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) && !ForwardingHeaders.Any(http.Request.Headers.ContainsKey);
 }
 
 /// <summary>API_READS, API_KEYS, JWT_AUTHORITY, JWT_AUDIENCE.</summary>

@@ -26,8 +26,9 @@ public static class ApiHost
         var nearCache = NearCacheOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
         var access = AccessOptions.Read(settings);
-        var limits = ClientLimitOptions.Read(settings);
-        var protection = ProtectionOptions.Read(settings);
+        var limits = ClientLimitOptions.Read(settings, postgres.ListPoolSize);
+        var protection = ProtectionOptions.Read(settings, limits.TrustedProxies);
+        var largeAnswers = LargeAnswerOptions.Read(settings);
         settings.ThrowIfWrong();
 
         builder.Services.AddUseCase<GetProduct, GetProductResult, GetProductHandler>();
@@ -43,6 +44,8 @@ public static class ApiHost
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddAccess(access);
         builder.Services.AddClientLimits(limits);
+        builder.Services.AddSingleton(largeAnswers);
+        builder.Services.AddSingleton<LargeAnswers>();
         builder.AddProtection(protection);
         builder.Services.AddProblems();
         builder.Services.AddDescription();
@@ -65,7 +68,7 @@ public static class ApiHost
         application.Use(AmbiguousRequests.Refuse);
         application.UseClientLimits();
         application.UseAccess();
-        application.MapOperations();
+        application.MapOperations().RequireMetrics();
         application.Services.GetRequiredService<Products>().Map(application);
         application.Services.GetRequiredService<ProductWrites>().Map(application);
         application.Services.GetRequiredService<CacheAdministration>().Map(application);

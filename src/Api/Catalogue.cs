@@ -16,7 +16,7 @@ namespace ProductCache.Api;
 /// </code>
 /// A row that is no valid product is listed as <c>{"id":81,"unreadable":"…"}</c>, with the reason. next is the cursor of the next page, if there is one; so is the header Link with rel="next".
 /// </summary>
-internal sealed class Catalogue(IMediator mediator, ClientLimits limits, ExactIds ids)
+internal sealed class Catalogue(IMediator mediator, ClientLimits limits, LargeAnswers answers, ExactIds ids)
 {
     public static readonly string[] Parameters = ["after", "limit", "q"];
 
@@ -53,6 +53,11 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits, ExactId
                 return NotAPage(
                     $"q is a part of a name, of {ListProductsHandler.MinNameLength} to {ListProductsHandler.MaxNameLength} characters without control characters.");
             }
+
+            if (!ListProductsHandler.HasTrigram(name))
+            {
+                return NotAPage($"q must have at least {ListProductsHandler.MinNameLength} letters or digits in a row: names are found by these.");
+            }
         }
 
         if (Preconditions.OfUntagged(http) is { } unmet)
@@ -60,16 +65,35 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits, ExactId
             return unmet;
         }
 
-        using var leave = limits.List(http);
+        // Until the page has been sent.
+        var leave = limits.List(http);
+        http.Response.RegisterForDispose(leave);
         if (!leave.IsAcquired)
         {
             return Problems.TooManyRequestsOf(http);
         }
 
         CacheHeaders.WriteNothing(http.Response.Headers, "fwd=bypass");
-        if (await mediator.Send(new ListProducts(after, limit, name), cancellationToken) is not { } page)
+        ProductsPage? page;
+        using (var connection = await limits.ListConnectionAsync(http, cancellationToken))
+        {
+            if (!connection.IsAcquired)
+            {
+                return Problems.ComeBack(http, Problems.TooManyRequests, "Other lists of this client use its share of the database. Repeat the request later.");
+            }
+
+            page = await mediator.Send(new ListProducts(after, limit, name), cancellationToken);
+        }
+
+        if (page is null)
         {
             return Problems.ComeBack(http, Problems.StoreUnavailable, "The database did not answer in time.");
+        }
+
+        var held = answers.Hold(http);
+        if (!held.TryAdd(page.Products.Sum(ListProductsHandler.CharactersOf) * (long)sizeof(char)))
+        {
+            return Problems.TooManyBytes(http, held.Refusal!.Value);
         }
 
         if (page.Products is [.., var last])
@@ -77,7 +101,7 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits, ExactId
             ids.Meet(last.Id);
         }
 
-        return new Page(page, limit, name);
+        return new Page(page, limit, name, answers);
     }
 
     internal static string CursorOf(ProductId last)
@@ -107,7 +131,7 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits, ExactId
 
     private static IResult NotAPage(string detail) => Problems.Of(Problems.NotAPage, detail);
 
-    private sealed class Page(ProductsPage page, int limit, string? name) : IResult
+    private sealed class Page(ProductsPage page, int limit, string? name, LargeAnswers answers) : IResult
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {
@@ -120,12 +144,22 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits, ExactId
             }
 
             response.ContentType = "application/json; charset=utf-8";
-            await using var json = new Utf8JsonWriter(response.BodyWriter, ProductJson.WriterOptions);
+            if (HttpMethods.IsHead(httpContext.Request.Method))
+            {
+                return;
+            }
+
+            await using var writer = answers.Write(httpContext, ProductJson.WriterOptions);
+            var json = writer.Json;
             json.WriteStartObject();
             json.WriteStartArray("items"u8);
             foreach (var product in page.Products)
             {
                 WriteItem(json, product, $"{httpContext.Request.PathBase}{ProductWrites.Collection}/{product.Id}");
+                if (!await writer.PartAsync())
+                {
+                    return;
+                }
             }
 
             json.WriteEndArray();
@@ -135,7 +169,6 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits, ExactId
             }
 
             json.WriteEndObject();
-            await json.FlushAsync(httpContext.RequestAborted);
         }
 
         private static void WriteItem(Utf8JsonWriter json, ListedProduct listed, string self)

@@ -2,7 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.HttpOverrides;
+using ProductCache.Application;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Postgres;
 using IPNetwork = System.Net.IPNetwork;
 
 namespace ProductCache.Api;
@@ -11,16 +13,18 @@ namespace ProductCache.Api;
 /// API_MISSES_PER_SECOND, API_WRITES_PER_SECOND, API_LISTS_PER_SECOND, API_REQUESTS_PER_SECOND (each for one client; 0: no limit),
 /// TRUSTED_PROXIES.
 /// </summary>
-internal sealed record ClientLimitOptions(int Misses, int Writes, int Lists, int Requests, IReadOnlyList<IPNetwork> TrustedProxies)
+/// <param name="ListConnections">Connections to PostgreSQL for lists: the pool of all clients.</param>
+internal sealed record ClientLimitOptions(int Misses, int Writes, int Lists, int Requests, IReadOnlyList<IPNetwork> TrustedProxies, int ListConnections)
 {
     private const int Max = 1_000_000;
 
-    public static ClientLimitOptions Read(Settings settings) => new(
+    public static ClientLimitOptions Read(Settings settings, int listConnections = PostgresOptions.DefaultListPoolSize) => new(
         settings.Number("API_MISSES_PER_SECOND", 1_000, 0, Max),
         settings.Number("API_WRITES_PER_SECOND", 100, 0, Max),
         settings.Number("API_LISTS_PER_SECOND", 20, 0, Max),
         settings.Number("API_REQUESTS_PER_SECOND", 0, 0, Max),
-        ReadProxies(settings));
+        ReadProxies(settings),
+        listConnections);
 
     private static List<IPNetwork> ReadProxies(Settings settings)
     {
@@ -57,19 +61,36 @@ internal sealed class ClientLimits : IDisposable
     /// <summary>Requests of one client that may use PostgreSQL at one time.</summary>
     public const int MaxAtOnce = 32;
 
+    /// <summary>The part of the connections for lists that one client may use at one time; its further lists wait for one of them.</summary>
+    public const int PartOfListConnections = 2;
+
+    /// <summary>How long a list waits for a connection of its client's part.</summary>
+    public static readonly TimeSpan ListDeadline = TimeSpan.FromSeconds(4);
+
+    /// <summary>Reads that wait for a fill: the places of all clients, and the part of them that one client may take.</summary>
+    public const int MaxWaiting = MissingProducts.MaxWaitingReaders;
+
+    /// <inheritdoc cref="MaxWaiting"/>
+    public const int PartOfWaiting = 10;
+
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     private readonly PartitionedRateLimiter<HttpContext> misses;
     private readonly PartitionedRateLimiter<HttpContext> writes;
     private readonly PartitionedRateLimiter<HttpContext> lists;
+    private readonly PartitionedRateLimiter<HttpContext> listConnections;
     private readonly PartitionedRateLimiter<HttpContext> requests;
+    private readonly int mostRequests;
+    private readonly Shares waiting = new(MaxWaiting, MaxWaiting / PartOfWaiting);
 
     public ClientLimits(ClientLimitOptions options)
     {
         misses = PerSecond(options.Misses);
-        writes = PartitionedRateLimiter.CreateChained(PerSecond(options.Writes), AtOnce());
-        lists = PartitionedRateLimiter.CreateChained(PerSecond(options.Lists), AtOnce());
+        writes = PartitionedRateLimiter.CreateChained(PerSecond(options.Writes), AtOnce(MaxAtOnce, queue: 0));
+        lists = PartitionedRateLimiter.CreateChained(PerSecond(options.Lists), AtOnce(MaxAtOnce, queue: 0));
+        listConnections = AtOnce(Math.Max(1, options.ListConnections / PartOfListConnections), MaxAtOnce);
         requests = PerSecond(options.Requests);
+        mostRequests = options.Requests * BurstSeconds;
     }
 
     /// <summary>Whether the client may have somebody asked for one product more.</summary>
@@ -79,15 +100,43 @@ internal sealed class ClientLimits : IDisposable
         return lease.IsAcquired;
     }
 
-    /// <summary>To be held until the answer.</summary>
+    /// <summary>To be held until the answer has been sent.</summary>
     public RateLimitLease Write(HttpContext http) => writes.AttemptAcquire(http);
 
     /// <inheritdoc cref="Write"/>
     public RateLimitLease List(HttpContext http) => lists.AttemptAcquire(http);
 
-    public bool MayRequest(HttpContext http)
+    /// <summary>A connection to PostgreSQL for a list, to be held while it is used. Waits for one; not acquired: none in time.</summary>
+    public async ValueTask<RateLimitLease> ListConnectionAsync(HttpContext http, CancellationToken cancellationToken)
     {
-        using var lease = requests.AttemptAcquire(http);
+        if (listConnections.AttemptAcquire(http) is { IsAcquired: true } free)
+        {
+            return free;
+        }
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(ListDeadline);
+        try
+        {
+            return await listConnections.AcquireAsync(http, 1, deadline.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return listConnections.AttemptAcquire(http);
+        }
+    }
+
+    public WaitingPlaces WaitingPlacesOf(HttpContext http) => new(waiting, ClientOf(http));
+
+    /// <param name="count">A batch counts as its products; as the most that a client may request at once, if it has more.</param>
+    public bool MayRequest(HttpContext http, int count = 1)
+    {
+        if (mostRequests == 0)
+        {
+            return true;
+        }
+
+        using var lease = requests.AttemptAcquire(http, Math.Min(count, mostRequests));
         return lease.IsAcquired;
     }
 
@@ -96,6 +145,7 @@ internal sealed class ClientLimits : IDisposable
         misses.Dispose();
         writes.Dispose();
         lists.Dispose();
+        listConnections.Dispose();
         requests.Dispose();
     }
 
@@ -109,8 +159,8 @@ internal sealed class ClientLimits : IDisposable
             QueueLimit = 0,
         }));
 
-    private static PartitionedRateLimiter<HttpContext> AtOnce() => PartitionedRateLimiter.Create<HttpContext, string>(http =>
-        RateLimitPartition.GetConcurrencyLimiter(ClientOf(http), _ => new ConcurrencyLimiterOptions { PermitLimit = MaxAtOnce, QueueLimit = 0 }));
+    private static PartitionedRateLimiter<HttpContext> AtOnce(int limit, int queue) => PartitionedRateLimiter.Create<HttpContext, string>(http =>
+        RateLimitPartition.GetConcurrencyLimiter(ClientOf(http), _ => new ConcurrencyLimiterOptions { PermitLimit = limit, QueueLimit = queue }));
 
     internal static string ClientOf(HttpContext http)
     {
@@ -119,16 +169,33 @@ internal sealed class ClientLimits : IDisposable
             return client;
         }
 
-        var address = http.Connection.RemoteIpAddress;
-        if (address is null || address.IsIPv4MappedToIPv6 || address.AddressFamily == AddressFamily.InterNetwork)
+        return $"ip:{ClientAddress.Of(http.Connection.RemoteIpAddress)}";
+    }
+}
+
+/// <summary>The places of one request among those that wait for a fill.</summary>
+internal sealed class WaitingPlaces(Shares shares, string client) : IDisposable
+{
+    private long taken;
+
+    /// <summary>Safe to call from several threads.</summary>
+    public bool TryTake()
+    {
+        if (shares.TryTake(client, 1) != ShareResult.Taken)
         {
-            return $"ip:{address?.MapToIPv4()}";
+            return false;
         }
 
-        // A household or a host has 64 bits of them to choose from.
-        var bytes = address.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return $"ip:{new IPAddress(bytes)}";
+        Interlocked.Increment(ref taken);
+        return true;
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref taken, 0) is var amount and > 0)
+        {
+            shares.GiveBack(client, amount);
+        }
     }
 }
 
@@ -171,7 +238,9 @@ internal static class ClientLimitsRegistration
         if (application.Services.GetRequiredService<ClientLimitOptions>().Requests > 0)
         {
             var limits = application.Services.GetRequiredService<ClientLimits>();
-            application.Use((http, next) => limits.MayRequest(http) ? next(http) : Problems.TooManyRequestsOf(http).ExecuteAsync(http));
+            application.Use((http, next) => http.Request.Path.Equals(ServiceHost.LivePath, StringComparison.Ordinal) || limits.MayRequest(http)
+                ? next(http)
+                : Problems.TooManyRequestsOf(http).ExecuteAsync(http));
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Reflection;
 using Microsoft.AspNetCore.Http.HttpResults;
 using ProductCache.Api.Description;
+using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api;
 
@@ -86,6 +87,9 @@ internal static class Problems
     public static readonly Problem AuthorityUnavailable = new(
         "authority-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "authority_unavailable");
 
+    public static readonly Problem TooManyLargeAnswers = new(
+        "too-many-large-answers", StatusCodes.Status503ServiceUnavailable, "Too many large answers", "too_many_large_answers");
+
     public static readonly Problem NotCached = new("not-cached", StatusCodes.Status504GatewayTimeout, "Not cached", "not_cached");
 
     public static IReadOnlyList<Problem> All { get; } =
@@ -93,7 +97,7 @@ internal static class Problems
         NotAProductId, NotAListOfIds, NotAVersion, NotAPage, MalformedBody, NotAPrecondition, NotAnIdempotencyKey, NoCredential, WrongCredential,
         MissingScope, NoSuchProduct, BodyTooSlow, RefusedByDatabase, OlderThanDemanded, PreconditionFailed, BodyTooLarge, UnsupportedContent,
         InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, UnreadableProduct, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
-        AuthorityUnavailable, NotCached,
+        AuthorityUnavailable, TooManyLargeAnswers, NotCached,
     ];
 
     /// <summary>What a reader who was told to come back should let pass, in seconds.</summary>
@@ -121,15 +125,25 @@ internal static class Problems
     public static ProblemHttpResult TooManyRequestsOf(HttpContext http) =>
         ComeBack(http, TooManyRequests, "This client asks for more than it may in so short a time, or at one time. Nothing was done.");
 
+    /// <param name="refusal">Why the answer may hold no more bytes.</param>
+    public static ProblemHttpResult TooManyBytes(HttpContext http, ShareResult refusal) => refusal == ShareResult.ClientHasItsShare
+        ? ComeBack(http, TooManyRequests, "Large answers to this client are still being sent. Read them first, or request fewer products.")
+        : ComeBack(http, TooManyLargeAnswers, "Too many large answers are being sent to other clients. Repeat the request, or request fewer products.");
+
     /// <summary>
-    /// Every problem carries the id of the trace that its request belongs to, if it is of one: that of its traceparent. Its type leads to
-    /// the page also where a proxy offers the service under a prefix.
+    /// Every problem carries the id of the trace on the server, except one that shared caches may store: that is the answer to other requests
+    /// too. Its type leads to the page also where a proxy offers the service under a prefix.
     /// </summary>
     public static IServiceCollection AddProblems(this IServiceCollection services) => services.AddProblemDetails(options =>
         options.CustomizeProblemDetails = context =>
         {
             var problem = context.ProblemDetails;
-            problem.Extensions["traceId"] = TraceOf(context.HttpContext);
+            problem.Extensions.Remove("traceId");
+            if (!context.HttpContext.Response.Headers.CacheControl.ToString().StartsWith(CacheHeaders.Public, StringComparison.Ordinal))
+            {
+                problem.Extensions["traceId"] = (Activity.Current?.TraceId ?? ActivityTraceId.CreateRandom()).ToHexString();
+            }
+
             if (problem.Type?.StartsWith($"{Path}/", StringComparison.Ordinal) == true)
             {
                 problem.Type = $"{context.HttpContext.Request.PathBase}{problem.Type}";
@@ -140,10 +154,6 @@ internal static class Problems
 
     /// <summary>The page of a problem, in Markdown.</summary>
     internal static Stream? Open(string name) => Assembly.GetExecutingAssembly().GetManifestResourceStream($"problems/{name}.md");
-
-    private static string TraceOf(HttpContext http) =>
-        ActivityContext.TryParse(http.Request.Headers.TraceParent, null, out var parent) ? parent.TraceId.ToHexString()
-            : Activity.Current?.TraceId.ToHexString() ?? ActivityTraceId.CreateRandom().ToHexString();
 
     private static Results<FileStreamHttpResult, NotFound> Page(string name) =>
         All.FirstOrDefault(problem => problem.Name == name) is { } known && Open(known.Name) is { } page

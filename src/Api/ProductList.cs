@@ -11,7 +11,7 @@ namespace ProductCache.Api;
 /// {"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{…}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}
 /// </code>
 /// </summary>
-internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<GetProductResult> results, DateTimeOffset now) : IResult
+internal sealed class ProductList(IReadOnlyList<ProductId> ids, GetProductResult[] results, DateTimeOffset now, LargeAnswers answers, HeldBytes held) : IResult
 {
     /// <summary>Beyond its lifetime, and served because nothing newer could be had yet.</summary>
     private const string Stale = "stale";
@@ -21,17 +21,31 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
         var response = httpContext.Response;
         WriteHeaders(response.Headers);
         response.ContentType = "application/json; charset=utf-8";
-        await using var json = new Utf8JsonWriter(response.BodyWriter);
-        json.WriteStartObject();
-        json.WriteStartArray("items"u8);
-        for (var i = 0; i < ids.Count; i++)
+        if (HttpMethods.IsHead(httpContext.Request.Method))
         {
-            WriteItem(json, ids[i], results[i]);
+            return;
         }
 
-        json.WriteEndArray();
-        json.WriteEndObject();
-        await json.FlushAsync(httpContext.RequestAborted);
+        await using var writer = answers.Write(httpContext);
+        writer.Json.WriteStartObject();
+        writer.Json.WriteStartArray("items"u8);
+        for (var i = 0; i < ids.Count; i++)
+        {
+            WriteItem(writer.Json, ids[i], results[i]);
+
+            // An entry that is written is not held any longer.
+            var size = EntryOf(results[i])?.Body.Length ?? 0;
+            results[i] = GetProductResult.NotCached.Instance;
+            if (!await writer.PartAsync())
+            {
+                return;
+            }
+
+            held.Remove(size);
+        }
+
+        writer.Json.WriteEndArray();
+        writer.Json.WriteEndObject();
     }
 
     private void WriteItem(Utf8JsonWriter json, ProductId id, GetProductResult result)
@@ -76,7 +90,7 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
     {
         var forwards = results.Select(ForwardOf).OfType<Forward>().ToList();
         var entries = results.Select(EntryOf).OfType<CachedProduct>().ToList();
-        if (entries.Count < results.Count)
+        if (entries.Count < results.Length)
         {
             headers.RetryAfter = Problems.RetryAfter;
             CacheHeaders.WriteNothing(headers, forwards.Count > 0 ? WordsOf(forwards, stored: false) : "detail=incomplete");
@@ -104,7 +118,7 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
         _ => null,
     };
 
-    private static CachedProduct? EntryOf(GetProductResult result) => result switch
+    internal static CachedProduct? EntryOf(GetProductResult result) => result switch
     {
         GetProductResult.Found found => found.Entry,
         GetProductResult.Absent absent => absent.Entry,

@@ -14,7 +14,7 @@ namespace ProductCache.Api;
 /// The routes of products, and what their outcomes are over HTTP. One object for all requests: a parameter that is a service
 /// would cost each of them a scope of its own.
 /// </summary>
-internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLimits limits, TimeProvider time, ReadMetrics metrics)
+internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLimits limits, LargeAnswers answers, TimeProvider time, ReadMetrics metrics)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -43,7 +43,9 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         }
 
         var wait = Preferences.ReadWait(http.Request.Headers);
-        var result = await mediator.Send(new GetProduct(productId, wait, freshness, () => limits.MayMiss(http)), cancellationToken);
+        var result = wait is null && freshness is null
+            ? await mediator.Send(new GetProduct(productId, MayAsk: () => limits.MayMiss(http)), cancellationToken)
+            : await SendWaitingAsync(http, productId, wait, freshness, cancellationToken);
         metrics.Count(OutcomeOf(result));
         Preferences.Applied(http.Response.Headers, HasWaited(result) ? wait : null);
         switch (result)
@@ -82,6 +84,14 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         }
     }
 
+    // On its own, so that a read without demands pays nothing for it.
+    private async Task<GetProductResult> SendWaitingAsync(
+        HttpContext http, ProductId id, TimeSpan? wait, Freshness? freshness, CancellationToken cancellationToken)
+    {
+        using var places = limits.WaitingPlacesOf(http);
+        return await mediator.Send(new GetProduct(id, wait, freshness, () => limits.MayMiss(http), places.TryTake), cancellationToken);
+    }
+
     private async Task<IResult> GetProducts(HttpContext http, CancellationToken cancellationToken)
     {
         if (!http.Request.Query.ContainsKey("ids"))
@@ -107,11 +117,36 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
             return unmet;
         }
 
+        // One of them has been counted already.
+        if (!limits.MayRequest(http, ids.Count - 1))
+        {
+            return Problems.TooManyRequestsOf(http);
+        }
+
         var wait = Preferences.ReadWait(http.Request.Headers);
-        var results = await mediator.Send(new GetProducts(ids, wait, freshness, () => limits.MayMiss(http)), cancellationToken);
+        var held = answers.Hold(http);
+        GetProductResult[] results;
+        using (var places = limits.WaitingPlacesOf(http))
+        {
+            results = [.. await mediator.Send(
+                new GetProducts(
+                    ids,
+                    wait,
+                    freshness,
+                    () => limits.MayMiss(http),
+                    places.TryTake,
+                    result => ProductList.EntryOf(result) is not { } entry || held.TryAdd(entry.Body.Length)),
+                cancellationToken)];
+        }
+
         foreach (var result in results)
         {
             metrics.Count(OutcomeOf(result));
+        }
+
+        if (held.Refusal is { } refusal)
+        {
+            return Problems.TooManyBytes(http, refusal);
         }
 
         Preferences.Applied(http.Response.Headers, results.Any(HasWaited) ? wait : null);
@@ -123,7 +158,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
 
         // Where nothing at all can be told, the status says so; else each item has its own.
         return !results.All(result => result is GetProductResult.Unavailable or GetProductResult.TooManyMisses)
-                ? new ProductList(ids, results, time.GetUtcNow())
+                ? new ProductList(ids, results, time.GetUtcNow(), answers, held)
             : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable)
             : TooManyMisses(http);
     }
@@ -212,6 +247,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         GetProductResult.Requested => "requested",
         GetProductResult.OlderThanDemanded => Problems.OlderThanDemanded.Outcome,
         GetProductResult.TooManyMisses => Problems.TooManyMisses.Outcome,
+        GetProductResult.TooLarge => Problems.TooManyLargeAnswers.Outcome,
         GetProductResult.NotCached => Problems.NotCached.Outcome,
         GetProductResult.Unavailable { Dependency: Dependency.Cache } => Problems.CacheUnavailable.Outcome,
         GetProductResult.Unavailable => Problems.BrokerUnavailable.Outcome,

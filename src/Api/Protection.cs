@@ -4,18 +4,24 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Primitives;
 using ProductCache.Infrastructure.Hosting;
+using IPNetwork = System.Net.IPNetwork;
 
 namespace ProductCache.Api;
 
-/// <summary>API_TLS_CERT_FILE and API_TLS_KEY_FILE (PEM), API_MAX_CONNECTIONS, CORS_ORIGINS.</summary>
-internal sealed record ProtectionOptions(ServerCertificate? Certificate, int MaxConnections, IReadOnlyList<string> Origins)
+/// <summary>API_TLS_CERT_FILE and API_TLS_KEY_FILE (PEM), API_MAX_CONNECTIONS, API_CONNECTIONS_PER_ADDRESS, CORS_ORIGINS.</summary>
+internal sealed record ProtectionOptions(ServerCertificate? Certificate, ConnectionLimitOptions Connections, IReadOnlyList<string> Origins)
 {
+    private const string ConnectionsSetting = "API_MAX_CONNECTIONS";
     private const string CertificateSetting = "API_TLS_CERT_FILE";
     private const string KeySetting = "API_TLS_KEY_FILE";
 
-    public static ProtectionOptions Read(Settings settings) => new(
+    public static ProtectionOptions Read(Settings settings, IReadOnlyList<IPNetwork> trustedProxies) => new(
         ReadCertificate(settings),
-        settings.Number("API_MAX_CONNECTIONS", 20_000, 1, 1_000_000),
+        new ConnectionLimitOptions(
+            settings.Number(ConnectionsSetting, 20_000, 1, 1_000_000),
+            settings.Number("API_CONNECTIONS_PER_ADDRESS", 2_000, 0, 1_000_000),
+            trustedProxies,
+            ConnectionsSetting),
         ReadOrigins(settings));
 
     private static ServerCertificate? ReadCertificate(Settings settings)
@@ -74,6 +80,28 @@ internal static class Protection
     /// <summary>From the first byte of a request to the end of its headers.</summary>
     private static readonly TimeSpan HeadersDeadline = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// Of an answer that has been written and not been taken, in bytes for each second, after <see cref="AnswerGrace"/>. A
+    /// connection that takes less is closed.
+    /// </summary>
+    private const int MinAnswerRate = 4 * 1024;
+
+    private static readonly TimeSpan AnswerGrace = TimeSpan.FromSeconds(5);
+
+    /// <summary>HTTP/2: requests of one connection at one time.</summary>
+    private const int MaxStreams = 64;
+
+    /// <summary>HTTP/2: bytes of bodies that a client may send before they are read, for each request and for all of a connection.</summary>
+    private const int StreamWindow = 128 * 1024;
+
+    /// <inheritdoc cref="StreamWindow"/>
+    private const int ConnectionWindow = 256 * 1024;
+
+    /// <summary>HTTP/2: a connection that is silent for so long is asked whether it is still there, and closed without an answer.</summary>
+    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
+
     private static readonly TimeSpan PreflightAge = TimeSpan.FromMinutes(10);
 
     /// <summary>How long a browser asks by https only, in the words of RFC 6797.</summary>
@@ -87,11 +115,20 @@ internal static class Protection
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = RequestBody.MaxLength;
-            kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
             kestrel.Limits.RequestHeadersTimeout = HeadersDeadline;
+            kestrel.Limits.MaxResponseBufferSize = LargeAnswers.KestrelBufferBytes;
+            kestrel.Limits.MinResponseDataRate = new MinDataRate(MinAnswerRate, AnswerGrace);
+            kestrel.Limits.Http2.MaxStreamsPerConnection = MaxStreams;
+            kestrel.Limits.Http2.InitialStreamWindowSize = StreamWindow;
+            kestrel.Limits.Http2.InitialConnectionWindowSize = ConnectionWindow;
+            kestrel.Limits.Http2.KeepAlivePingDelay = PingDelay;
+            kestrel.Limits.Http2.KeepAlivePingTimeout = PingTimeout;
+        });
+        builder.LimitConnections(options.Connections, listen =>
+        {
             if (options.Certificate is { } certificate)
             {
-                kestrel.ConfigureEndpointDefaults(listen => UseTls(listen, certificate));
+                UseTls(listen, certificate);
             }
         });
 

@@ -4,14 +4,17 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Infrastructure;
 using Microsoft.AspNetCore.Authorization.Policy;
+using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api;
 
 /// <summary>What a route that requires a scope answers to who has it not: 401 and 403 as RFC 6750 has them, as problems.</summary>
-internal sealed partial class Refusals(IMeterFactory meters, ILogger<Refusals> logger) : IAuthorizationMiddlewareResultHandler
+internal sealed partial class Refusals(IMeterFactory meters, TimeProvider time, ILogger<Refusals> logger) : IAuthorizationMiddlewareResultHandler
 {
     private readonly Counter<long> refused = meters.Create("ProductCache.Api").CreateCounter<long>(
         "productcache.refused", "{request}", "Requests without the credential that they need, by outcome.");
+
+    private readonly SampledLines lines = new(time);
 
     public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
@@ -26,7 +29,11 @@ internal sealed partial class Refusals(IMeterFactory meters, ILogger<Refusals> l
             ? MissingScope(policy)
             : WithoutClient(await context.AuthenticateAsync(Access.AnyScheme));
         refused.Add(1, new KeyValuePair<string, object?>("outcome", problem.Outcome));
-        LogRefused(problem.Outcome, context.GetEndpoint()?.DisplayName, context.Connection.RemoteIpAddress);
+        if (lines.MayWrite(ClientLimits.ClientOf(context), out var leftOut))
+        {
+            LogRefused(problem.Outcome, context.GetEndpoint()?.DisplayName, context.Connection.RemoteIpAddress, leftOut);
+        }
+
         if (problem == Problems.AuthorityUnavailable)
         {
             await Problems.ComeBack(context, problem, detail).ExecuteAsync(context);
@@ -65,6 +72,6 @@ internal sealed partial class Refusals(IMeterFactory meters, ILogger<Refusals> l
     };
 
     // Nothing of it comes from the request: what it said cannot be read in the log, and cannot pass for a line of it.
-    [LoggerMessage(1, LogLevel.Information, "Refused ({Outcome}): {Route}, asked by {Address}.")]
-    private partial void LogRefused(string outcome, string? route, IPAddress? address);
+    [LoggerMessage(1, LogLevel.Information, "Refused ({Outcome}): {Route}, requested by {Address}. {LeftOut} more refusals of this client since the last line.")]
+    private partial void LogRefused(string outcome, string? route, IPAddress? address, long leftOut);
 }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
@@ -55,8 +56,14 @@ internal static class Tokens
         SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
     ];
 
-    // Who it is: the client that got the token, or else its subject.
-    private static readonly string[] ClientClaims = ["client_id", "azp", "sub"];
+    /// <summary>Of the name of a client in a token, in characters. It becomes part of idempotency keys in the database.</summary>
+    public const int MaxClientLength = 255;
+
+    // Who it is: the client that got the token, or else its subject. A subject may have the same text as a client.
+    private static readonly (string Claim, string Prefix)[] ClientClaims = [("client_id", "client"), ("azp", "client"), ("sub", "sub")];
+
+    // RFC 9068, 2.1, and RFC 7519, 5.1. An ID token or a logout token of the same authority has another type.
+    private static readonly string[] Types = ["", "jwt", "at+jwt", "application/at+jwt"];
 
     /// <summary>As AddJwtBearer, which however wants all that AddAuthentication brings.</summary>
     public static void AddTokens(this AuthenticationBuilder schemes, TokenOptions options) =>
@@ -72,17 +79,28 @@ internal static class Tokens
 
     private static Task Accept(TokenValidatedContext context)
     {
-        var claims = context.Principal!.Claims.ToList();
-        var client = ClientClaims.Select(type => claims.Find(claim => claim.Type == type)?.Value).FirstOrDefault(value => !string.IsNullOrEmpty(value));
-        if (client is null)
+        // RFC 7515, 4.1.11: what crit names must be understood, and no extension is.
+        if (context.SecurityToken is not JsonWebToken token
+            || token.TryGetHeaderValue<object>("crit", out _)
+            || !Types.Contains(token.Typ ?? string.Empty, StringComparer.OrdinalIgnoreCase))
         {
-            context.Fail("The token does not say whose it is.");
+            context.Fail("The token is not an access token that this service understands.");
+            return Task.CompletedTask;
+        }
+
+        var claims = context.Principal!.Claims.ToList();
+        var (client, prefix) = ClientClaims
+            .Select(name => (claims.Find(claim => claim.Type == name.Claim)?.Value, name.Prefix))
+            .FirstOrDefault(name => !string.IsNullOrEmpty(name.Value));
+        if (client is null || client.Length > MaxClientLength || client.Any(char.IsControl))
+        {
+            context.Fail("The token does not name its client in 1 to 255 characters without control characters.");
             return Task.CompletedTask;
         }
 
         // One claim or several, each with one scope or several.
         var scopes = claims.Where(claim => claim.Type is "scope" or "scp").SelectMany(claim => claim.Value.Split(' ')).Where(Scopes.All.Contains);
-        context.Principal = Access.PrincipalOf($"jwt:{client}", scopes);
+        context.Principal = Access.PrincipalOf($"jwt:{prefix}:{client}", scopes);
         return Task.CompletedTask;
     }
 
@@ -95,8 +113,8 @@ internal static class Tokens
 }
 
 /// <summary>
-/// The keys of the authority, fetched when the first token comes and anew by the library. Without this around it each request
-/// would wait for the fetch of every one before it while the authority is silent.
+/// The keys of the authority, fetched when the first token comes and anew when they are old. One fetch serves all requests that come
+/// meanwhile, and none of them waits longer than the deadline while the authority is silent.
 /// </summary>
 internal sealed class Authority(IConfigurationManager<OpenIdConnectConfiguration> documents, TimeProvider time)
     : IConfigurationManager<OpenIdConnectConfiguration>
@@ -111,10 +129,23 @@ internal sealed class Authority(IConfigurationManager<OpenIdConnectConfiguration
     // The library's client has no other chance to hear of a new address of the authority.
     private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(5);
 
+    /// <summary>Keys that are older are fetched anew, beside the requests that use them.</summary>
+    public static readonly TimeSpan RefreshAge = TimeSpan.FromMinutes(5);
+
+    /// <summary>Keys that are older are not used: a key that the authority has withdrawn is good for so long at most, also while the authority is silent.</summary>
+    public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(15);
+
+    /// <summary>From one fetch to the next that a token with an unknown key causes, or a fetch that failed beside usable keys.</summary>
+    public static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(30);
+
     private readonly Lock gate = new();
 
     // Of gate.
     private Task<OpenIdConnectConfiguration>? fetch;
+    private long began;
+    private OpenIdConnectConfiguration? known;
+    private long knownSince;
+    private bool isDoubted;
 
     public static Authority Of(TokenOptions options)
     {
@@ -124,9 +155,8 @@ internal sealed class Authority(IConfigurationManager<OpenIdConnectConfiguration
             MaxResponseContentBufferSize = MaxDocumentBytes,
         };
         return new Authority(
-            new ConfigurationManager<OpenIdConnectConfiguration>(
+            new Documents(
                 $"{options.Authority.AbsoluteUri.TrimEnd('/')}/.well-known/openid-configuration",
-                new OpenIdConnectConfigurationRetriever(),
                 new HttpDocumentRetriever(client) { RequireHttps = options.RequireHttps }),
             TimeProvider.System);
     }
@@ -136,7 +166,7 @@ internal sealed class Authority(IConfigurationManager<OpenIdConnectConfiguration
     {
         try
         {
-            return await Shared().WaitAsync(Deadline, time, cancel);
+            return Known() ?? await Shared().WaitAsync(Deadline, time, cancel);
         }
         catch (Exception exception) when (!cancel.IsCancellationRequested)
         {
@@ -144,7 +174,33 @@ internal sealed class Authority(IConfigurationManager<OpenIdConnectConfiguration
         }
     }
 
-    public void RequestRefresh() => documents.RequestRefresh();
+    /// <summary>A token is signed with a key that is not known: the authority may have a new one.</summary>
+    public void RequestRefresh()
+    {
+        lock (gate)
+        {
+            isDoubted = true;
+        }
+    }
+
+    // Null: there are none that may be used.
+    private OpenIdConnectConfiguration? Known()
+    {
+        lock (gate)
+        {
+            if (known is null || time.GetElapsedTime(knownSince) >= MaxAge)
+            {
+                return null;
+            }
+
+            if ((isDoubted || time.GetElapsedTime(knownSince) >= RefreshAge) && time.GetElapsedTime(began) >= MinInterval)
+            {
+                _ = Shared();
+            }
+
+            return known;
+        }
+    }
 
     private Task<OpenIdConnectConfiguration> Shared()
     {
@@ -152,10 +208,35 @@ internal sealed class Authority(IConfigurationManager<OpenIdConnectConfiguration
         {
             if (fetch is null or { IsCompleted: true })
             {
-                fetch = documents.GetConfigurationAsync(CancellationToken.None);
+                (began, isDoubted) = (time.GetTimestamp(), false);
+                fetch = FetchAsync();
             }
 
             return fetch;
+        }
+    }
+
+    private async Task<OpenIdConnectConfiguration> FetchAsync()
+    {
+        // What was withdrawn after this moment may still be in the answer.
+        var since = time.GetTimestamp();
+        var found = await documents.GetConfigurationAsync(CancellationToken.None);
+        lock (gate)
+        {
+            (known, knownSince) = (found, since);
+        }
+
+        return found;
+    }
+
+    /// <summary>Without a memory of its own: that is the one of <see cref="Authority"/>.</summary>
+    private sealed class Documents(string address, IDocumentRetriever retriever) : IConfigurationManager<OpenIdConnectConfiguration>
+    {
+        public Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel) =>
+            OpenIdConnectConfigurationRetriever.GetAsync(address, retriever, cancel);
+
+        public void RequestRefresh()
+        {
         }
     }
 }

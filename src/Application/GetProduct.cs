@@ -7,7 +7,9 @@ namespace ProductCache.Application;
 /// <param name="Wait">How long the reader may wait for the fill. None: a plain miss not at all, one with demands for <see cref="RenewedProducts.DefaultWait"/>.</param>
 /// <param name="Freshness">None: whatever the cache has.</param>
 /// <param name="MayAsk">Asked before somebody is asked for the product, once at most; none: always.</param>
-public sealed record GetProduct(ProductId Id, TimeSpan? Wait = null, Freshness? Freshness = null, Func<bool>? MayAsk = null)
+/// <param name="MayWait">Called at most once, before the read waits for a fill. False: it does not wait. Null: always allowed.</param>
+public sealed record GetProduct(
+    ProductId Id, TimeSpan? Wait = null, Freshness? Freshness = null, Func<bool>? MayAsk = null, Func<bool>? MayWait = null)
     : IRequest<GetProductResult>;
 
 /// <summary>The closed set of answers.</summary>
@@ -37,6 +39,12 @@ public abstract record GetProductResult
     public sealed record TooManyMisses : GetProductResult
     {
         public static readonly TooManyMisses Instance = new();
+    }
+
+    /// <summary>One of many products, and the answer may not hold more bytes (<see cref="GetProducts.MayHold"/>).</summary>
+    public sealed record TooLarge : GetProductResult
+    {
+        public static readonly TooLarge Instance = new();
     }
 
     /// <summary>Not cached (or not as fresh as demanded), and only what is cached was wanted: nobody has been asked.</summary>
@@ -119,7 +127,7 @@ public sealed class GetProductHandler(
 
     private async Task<GetProductResult> MissAsync(GetProduct request, CancellationToken cancellationToken)
     {
-        if (request.Wait is not { } wait || wait <= TimeSpan.Zero)
+        if (request.Wait is not { } wait || wait <= TimeSpan.Zero || !MayWait(request))
         {
             var asked = await missing.AskAsync(request.Id, cancellationToken);
             return new GetProductResult.Requested(new Forward(ForwardReason.Miss, Collapsed: !asked));
@@ -134,13 +142,16 @@ public sealed class GetProductHandler(
         var reason = seen is null ? ForwardReason.Miss
             : seen.AgeAt(time.GetUtcNow()) > seen.Lifetime ? ForwardReason.Stale
             : ForwardReason.Request;
+        var wait = MayWait(request) ? request.Wait ?? RenewedProducts.DefaultWait : TimeSpan.Zero;
         var (renewal, collapsed) = await renewed.WaitAsync(
-            request.Id, entry => freshness.Accepts(entry, time.GetUtcNow()), request.Wait ?? RenewedProducts.DefaultWait, cancellationToken);
+            request.Id, entry => freshness.Accepts(entry, time.GetUtcNow()), wait, cancellationToken);
         var forward = new Forward(reason, collapsed);
         return renewal is { Version: > 0 } && renewal.Version < freshness.AtLeast?.Value
             ? new GetProductResult.OlderThanDemanded(renewal, forward)
             : Filled(renewal, forward);
     }
+
+    private static bool MayWait(GetProduct request) => request.MayWait is not { } mayWait || mayWait();
 
     private bool IsAccepted(GetProduct request, CachedProduct entry) =>
         request.Freshness is not { } freshness || freshness.Accepts(entry, time.GetUtcNow());

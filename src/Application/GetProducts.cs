@@ -8,7 +8,18 @@ namespace ProductCache.Application;
 /// <param name="Wait">As in <see cref="GetProduct"/>, for all together.</param>
 /// <param name="Freshness">As in <see cref="GetProduct"/>.</param>
 /// <param name="MayAsk">As in <see cref="GetProduct"/>, once for each product.</param>
-public sealed record GetProducts(IReadOnlyList<ProductId> Ids, TimeSpan? Wait = null, Freshness? Freshness = null, Func<bool>? MayAsk = null)
+/// <param name="MayWait">As in <see cref="GetProduct"/>, once for each product; from several threads.</param>
+/// <param name="MayHold">
+/// Called with the result of each product as soon as it is there, from several threads. False: the result is dropped, and that of
+/// the product is <see cref="GetProductResult.TooLarge"/>. Null: always allowed.
+/// </param>
+public sealed record GetProducts(
+    IReadOnlyList<ProductId> Ids,
+    TimeSpan? Wait = null,
+    Freshness? Freshness = null,
+    Func<bool>? MayAsk = null,
+    Func<bool>? MayWait = null,
+    Func<GetProductResult, bool>? MayHold = null)
     : IRequest<IReadOnlyList<GetProductResult>>;
 
 public sealed class GetProductsHandler(IRequestHandler<GetProduct, GetProductResult> one)
@@ -21,6 +32,13 @@ public sealed class GetProductsHandler(IRequestHandler<GetProduct, GetProductRes
     public async Task<IReadOnlyList<GetProductResult>> Handle(GetProducts request, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(request.Ids.Count, MaxIds);
-        return await Task.WhenAll(request.Ids.Select(id => one.Handle(new GetProduct(id, request.Wait, request.Freshness, request.MayAsk), cancellationToken)));
+        return await Task.WhenAll(request.Ids.Select(id => ReadAsync(id, request, cancellationToken)));
+    }
+
+    // While others wait for a fill, what is there already is held: hence at once, and not for all together.
+    private async Task<GetProductResult> ReadAsync(ProductId id, GetProducts request, CancellationToken cancellationToken)
+    {
+        var result = await one.Handle(new GetProduct(id, request.Wait, request.Freshness, request.MayAsk, request.MayWait), cancellationToken);
+        return request.MayHold is { } mayHold && !mayHold(result) ? GetProductResult.TooLarge.Instance : result;
     }
 }

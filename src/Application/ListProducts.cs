@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using MediatR;
 using ProductCache.Domain;
 
@@ -17,6 +19,7 @@ public sealed record ListedProduct(ProductId Id, Product? Product, string? Unrea
 
 public interface IProductCatalogue
 {
+    /// <summary>Ends before the limit only at the last product, or with one that makes <see cref="ListProductsHandler.MaxPageCharacters"/> full.</summary>
     /// <exception cref="UnavailableException">The store did not answer in time.</exception>
     Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken);
 }
@@ -31,6 +34,33 @@ public sealed class ListProductsHandler(IProductCatalogue catalogue) : IRequestH
 
     public const int MaxNameLength = 100;
 
+    /// <summary>
+    /// Of names and descriptions: a page that has so many characters ends, whatever its limit. Its length is then less than the limit, and
+    /// the next page begins after its last product.
+    /// </summary>
+    public const int MaxPageCharacters = 512 * 1024;
+
+    /// <summary>Whether a part of a name has <see cref="MinNameLength"/> letters or digits in one word, as the index needs.</summary>
+    public static bool HasTrigram(string name)
+    {
+        var length = 0;
+        foreach (var rune in name.EnumerateRunes())
+        {
+            // A mark belongs to the letter before it.
+            var isMark = Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark;
+            length = Rune.IsLetterOrDigit(rune) || (isMark && length > 0) ? length + 1 : 0;
+            if (length == MinNameLength)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>What a product adds to <see cref="MaxPageCharacters"/>.</summary>
+    public static int CharactersOf(ListedProduct listed) => (listed.Product?.Name.Length ?? 0) + (listed.Product?.Description.Length ?? 0);
+
     /// <returns>None: the store does not answer.</returns>
     public async Task<ProductsPage?> Handle(ListProducts request, CancellationToken cancellationToken)
     {
@@ -42,7 +72,7 @@ public sealed class ListProductsHandler(IProductCatalogue catalogue) : IRequestH
             var products = await catalogue.ListAsync(request.After, request.Limit + 1, request.Name, cancellationToken);
             return products.Count > request.Limit
                 ? new ProductsPage([.. products.Take(request.Limit)], More: true)
-                : new ProductsPage(products, More: false);
+                : new ProductsPage(products, More: products.Sum(CharactersOf) >= MaxPageCharacters);
         }
         catch (UnavailableException)
         {

@@ -9,6 +9,12 @@ namespace ProductCache.Worker;
 
 public static class WorkerHost
 {
+    /// <summary>Of the port, which is for health checks and metrics: all together, and those of one address.</summary>
+    private const int MaxConnections = 256;
+
+    /// <inheritdoc cref="MaxConnections"/>
+    private const int MaxConnectionsOfAddress = 64;
+
     /// <summary>Settings come from the environment and from args as <c>--KEY=value</c>; WORKER_PORT is 8001 unless told otherwise.</summary>
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
     public static WebApplication Build(string[] args) => Build(args, _ => { });
@@ -34,6 +40,7 @@ public static class WorkerHost
         builder.Services.AddPostgresForWorkers(postgres);
         builder.Services.AddRedisForWorkers(redis);
         builder.Services.AddKafkaForWorkers(kafka);
+        builder.LimitConnections(new ConnectionLimitOptions(MaxConnections, MaxConnectionsOfAddress, Exempt: []));
 
         configure(builder.Services);
         var application = builder.Build();

@@ -15,7 +15,7 @@ namespace ProductCache.EndToEndTests;
 internal sealed class Deployment : IAsyncDisposable
 {
     private readonly Dictionary<string, string> settings;
-    private readonly int workerPort = TestServer.FreePort();
+    public int WorkerPort { get; } = TestServer.FreePort();
 
     private Deployment(
         PostgresServer postgres,
@@ -45,7 +45,7 @@ internal sealed class Deployment : IAsyncDisposable
             ["KAFKA_BOOTSTRAP"] = kafka.Bootstrap,
             ["KAFKA_GROUP"] = $"worker-{Guid.NewGuid():N}",
             ["API_PORT"] = ApiPort.ToString(CultureInfo.InvariantCulture),
-            ["WORKER_PORT"] = workerPort.ToString(CultureInfo.InvariantCulture),
+            ["WORKER_PORT"] = WorkerPort.ToString(CultureInfo.InvariantCulture),
         };
         foreach (var (key, value) in extraSettings)
         {
@@ -97,7 +97,7 @@ internal sealed class Deployment : IAsyncDisposable
     public async Task StartWorkerAsync()
     {
         Worker = ServiceUnderTest.Launch("Worker", settings);
-        await Worker.ReadyAsync(workerPort);
+        await Worker.ReadyAsync(WorkerPort);
     }
 
     public async Task StartApiAsync()

@@ -151,7 +151,7 @@ public sealed partial class ProtectionTests
         Assert.That(await FirstRefusalAsync(http, n => $"203.0.113.{n}, 10.1.2.3"), Is.Null, "Many clients, two proxies.");
         Assert.That(await FirstRefusalAsync(http, _ => "198.51.100.1"), Is.Not.Null, "One client.");
         Assert.That(await FirstRefusalAsync(http, n => $"10.0.0.{n}, 198.51.100.2"), Is.Not.Null, "One client that names others.");
-        using var other = await SendAsync(http, "GET", "/health/live", ("X-Forwarded-For", "198.51.100.3"));
+        using var other = await SendAsync(http, "GET", "/problems/not-cached", ("X-Forwarded-For", "198.51.100.3"));
         Assert.That(other.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
@@ -301,7 +301,7 @@ public sealed partial class ProtectionTests
         answer.Headers.Select(header => header.Key).Where(name => name.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
 
     private static Task<HttpResponseMessage?> FirstRefusalAsync(HttpClient http, Func<int, string> forwardedFor) =>
-        FirstRefusalAsync(n => SendAsync(http, "GET", "/health/live", ("X-Forwarded-For", forwardedFor(n))));
+        FirstRefusalAsync(n => SendAsync(http, "GET", "/problems/not-cached", ("X-Forwarded-For", forwardedFor(n))));
 
     // Null: none of many was refused. Leave comes back each second, so only the first one says something.
     private static async Task<HttpResponseMessage?> FirstRefusalAsync(Func<int, Task<HttpResponseMessage>> request)

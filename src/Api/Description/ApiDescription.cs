@@ -70,7 +70,8 @@ internal static class ApiDescription
 
     public static void MapDescription(this WebApplication application)
     {
-        application.MapOpenApi(DocumentRoute).WithMetadata(new HttpMethodMetadata(Reading.Methods));
+        var documents = new CachedDocuments();
+        application.MapOpenApi(DocumentRoute).WithMetadata(new HttpMethodMetadata(Reading.Methods)).AddEndpointFilter(documents);
         application.MapScalarApiReference(PageRoute, page =>
         {
             page.Title = "ProductCache";
@@ -83,7 +84,7 @@ internal static class ApiDescription
         {
             context.HttpContext.Response.Headers.ContentSecurityPolicy = PagePolicy;
             return await next(context);
-        });
+        }).AddEndpointFilter(documents);
     }
 
     public static TBuilder Describe<TBuilder>(this TBuilder route, Operation operation)

@@ -78,14 +78,14 @@ internal static class Operations
         [
             new("ids", ParameterLocation.Query, "The products to read, with commas between them.", Text(), Example: "1,2,3"),
             new("after", ParameterLocation.Query, "The cursor that the page before has told.", Text(), Example: "AQAAAAAAAAAB"),
-            new("limit", ParameterLocation.Query, "Products of a page.", new OpenApiSchema
+            new("limit", ParameterLocation.Query, "The most products that a page has. A page of long descriptions has fewer; next leads to the rest.", new OpenApiSchema
             {
                 Type = JsonSchemaType.Integer,
                 Minimum = "1",
                 Maximum = $"{ListProductsHandler.MaxLimit}",
                 Default = ListProductsHandler.DefaultLimit,
             }, Example: "50"),
-            new("q", ParameterLocation.Query, "A part of the name, in any case.", new OpenApiSchema
+            new("q", ParameterLocation.Query, "A part of the name, in any case, with at least 3 letters or digits in a row.", new OpenApiSchema
             {
                 Type = JsonSchemaType.String,
                 MinLength = ListProductsHandler.MinNameLength,
@@ -99,7 +99,7 @@ internal static class Operations
             new(200, "The products: a list where ids were named, else a page.", $"{Schemas.ProductList} {Schemas.ProductPage}", Schemas.ListExample, "Cache-Control", "Cache-Status", "Link", "Retry-After", "Preference-Applied"),
             new(304, "If-None-Match is *."),
         ],
-        Problems = [NotAListOfIds, NotAPage, NotAPrecondition, PreconditionFailed, StoreUnavailable, .. Reads],
+        Problems = [NotAListOfIds, NotAPage, NotAPrecondition, PreconditionFailed, StoreUnavailable, TooManyLargeAnswers, .. Reads],
     };
 
     public static readonly Operation CreateProduct = new(

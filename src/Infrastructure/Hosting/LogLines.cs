@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -13,8 +14,26 @@ internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterNa
 {
     public const string FormatterName = "lines";
 
+    /// <summary>
+    /// Of one event in one interval; the rest is counted and left out, so that no fault and no client can fill a disk. Debug and
+    /// Trace have no limit: an operator has asked for all of them.
+    /// </summary>
+    public const int MaxLines = 100;
+
+    /// <inheritdoc cref="MaxLines"/>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<(string Category, int Event), Window> windows = new();
+
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
+        var leftOut = 0L;
+        if (logEntry.LogLevel >= LogLevel.Information
+            && !windows.GetOrAdd((logEntry.Category, logEntry.EventId.Id), _ => new Window()).MayWrite(time, out leftOut))
+        {
+            return;
+        }
+
         textWriter.Write(string.Create(
             CultureInfo.InvariantCulture,
             $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} {NameOf(logEntry.LogLevel)}: {logEntry.Category}[{logEntry.EventId.Id}] "));
@@ -24,6 +43,11 @@ internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterNa
             // A warning is about the outside world: a retry in an outage, each second perhaps. Its stack says nothing new.
             textWriter.Write(' ');
             WriteOnOneLine(logEntry.LogLevel >= LogLevel.Error ? exception.ToString() : MessagesOf(exception), textWriter);
+        }
+
+        if (leftOut > 0)
+        {
+            textWriter.Write(string.Create(CultureInfo.InvariantCulture, $" ({leftOut} lines of this event were left out before this one)"));
         }
 
         textWriter.Write(Environment.NewLine);
@@ -72,4 +96,34 @@ internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterNa
         LogLevel.Error => "fail",
         _ => "crit",
     };
+
+    private sealed class Window
+    {
+        private readonly Lock gate = new();
+        private long began;
+        private long leftOut;
+        private int written;
+
+        public bool MayWrite(TimeProvider time, out long before)
+        {
+            lock (gate)
+            {
+                before = 0;
+                if (written == 0 || time.GetElapsedTime(began) >= Interval)
+                {
+                    (began, written, before, leftOut) = (time.GetTimestamp(), 1, leftOut, 0);
+                    return true;
+                }
+
+                if (written < MaxLines)
+                {
+                    written++;
+                    return true;
+                }
+
+                leftOut++;
+                return false;
+            }
+        }
+    }
 }

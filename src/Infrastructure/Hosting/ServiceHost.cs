@@ -18,6 +18,8 @@ namespace ProductCache.Infrastructure.Hosting;
 /// <summary>What Api and Worker have in common as processes: a port, log lines, health, metrics.</summary>
 public static class ServiceHost
 {
+    public const string LivePath = "/health/live";
+
     /// <summary>Above the server's own limit for ids that are far too long, so that they get an answer that says so.</summary>
     private const int MaxRequestLine = 16 * 1024;
 
@@ -26,6 +28,9 @@ public static class ServiceHost
     private const string Any = "any";
 
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(20);
+
+    // Not the address and the port of the database.
+    private static readonly string[] PoolTags = ["db.client.connection.pool.name", "db.client.connection.state"];
 
     // First in line, so that Logging__LogLevel__… in the environment has the last word.
     private static readonly Dictionary<string, string?> LogLevels = new()
@@ -80,6 +85,7 @@ public static class ServiceHost
         builder.Services.AddHealthChecks();
         builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics
             .AddMeter("ProductCache.*", "KafkaRider", "MassTransit", "Npgsql", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
+            .AddView(instrument => instrument.Meter.Name == "Npgsql" ? new MetricStreamConfiguration { TagKeys = PoolTags } : null)
             .AddRuntimeInstrumentation()
             .AddPrometheusExporter());
         return builder;
@@ -100,14 +106,15 @@ public static class ServiceHost
     }
 
     /// <summary>GET /health/live, /health/ready, /metrics.</summary>
-    public static void MapOperations(this WebApplication application)
+    /// <returns>The last one, which says more than every client may know.</returns>
+    public static IEndpointConventionBuilder MapOperations(this WebApplication application)
     {
-        application.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
+        application.MapHealthChecks(LivePath, new HealthCheckOptions { Predicate = _ => false });
         application.MapHealthChecks("/health/ready", new HealthCheckOptions
         {
             Predicate = check => check.Tags.Contains("ready"),
             ResponseWriter = WriteReasonsAsync,
         });
-        application.MapPrometheusScrapingEndpoint("/metrics");
+        return application.MapPrometheusScrapingEndpoint("/metrics");
     }
 }

@@ -3,18 +3,24 @@ using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD (or DB_PASSWORD_FILE), DB_POOL_SIZE, DB_POOLER.</summary>
+/// <summary>DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD (or DB_PASSWORD_FILE), DB_POOL_SIZE, DB_LIST_POOL_SIZE, DB_POOLER.</summary>
 /// <param name="TransactionPooler">
 /// A pooler in front of PostgreSQL gives each transaction another session (pgbouncer with pool_mode = transaction): nothing that
 /// belongs to a session can be used.
 /// </param>
-public sealed record PostgresOptions(string ConnectionString, bool TransactionPooler = false)
+/// <param name="ListPoolSize">Connections for lists, beside those of ConnectionString: lists cannot take those of writes.</param>
+public sealed record PostgresOptions(string ConnectionString, bool TransactionPooler = false, int ListPoolSize = PostgresOptions.DefaultListPoolSize)
 {
+    public const int DefaultListPoolSize = 4;
+
     private const string None = "none";
     private const string Transaction = "transaction";
 
     /// <summary>For a connection, and for a statement: within the lifetime of a lease, since a later fill is refused.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4);
+
+    /// <summary>For a statement of a list, on the server and in this process.</summary>
+    public static readonly TimeSpan ListDeadline = TimeSpan.FromSeconds(3);
 
     public static PostgresOptions Read(Settings settings)
     {
@@ -39,6 +45,6 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
             // Without it a container that lacks Kerberos' library says so at every start.
             GssEncryptionMode = GssEncryptionMode.Disable,
         };
-        return new PostgresOptions(connection.ConnectionString, isPooled);
+        return new PostgresOptions(connection.ConnectionString, isPooled, settings.Number("DB_LIST_POOL_SIZE", DefaultListPoolSize, 1, 1_000));
     }
 }

@@ -7,6 +7,9 @@ namespace ProductCache.Infrastructure.Postgres;
 
 public static class PostgresRegistration
 {
+    private const string Products = "products";
+    private const string Lists = "lists";
+
     /// <summary>What Workers need: the product store, the outbox and its relay, and the schema's migration at start.</summary>
     public static IServiceCollection AddPostgresForWorkers(this IServiceCollection services, PostgresOptions options)
     {
@@ -31,15 +34,24 @@ public static class PostgresRegistration
     {
         services.AddPostgres(options);
         services.AddSingleton<IProductWriter, ProductWriter>();
-        services.AddSingleton<IProductCatalogue, ProductCatalogue>();
+        services.AddKeyedSingleton(Lists, (_, _) => SourceOf(Lists, new NpgsqlConnectionStringBuilder(options.ConnectionString)
+        {
+            MaxPoolSize = options.ListPoolSize,
+            CommandTimeout = (int)PostgresOptions.ListDeadline.TotalSeconds,
+        }));
+        services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists)));
         return services;
     }
 
     private static void AddPostgres(this IServiceCollection services, PostgresOptions options)
     {
         services.TryAddSingleton(options);
-        services.TryAddSingleton(_ => new NpgsqlDataSourceBuilder(options.ConnectionString).Build());
+        services.TryAddSingleton(_ => SourceOf(Products, new NpgsqlConnectionStringBuilder(options.ConnectionString)));
         services.AddDbContextFactory<ProductsDbContext>((provider, builder) =>
             ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));
     }
+
+    // The name is that of the pool in the metrics; without it that is the connection string, with host, database and user.
+    private static NpgsqlDataSource SourceOf(string name, NpgsqlConnectionStringBuilder connection) =>
+        new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = name }.Build();
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
 using ProductCache.Application;
@@ -12,6 +13,10 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
 
     private const string PageByName = @"FROM public.products WHERE id > $1 AND name ILIKE $3 ESCAPE '\' ORDER BY id LIMIT $2";
 
+    // For the transaction that the batch is, so that it holds behind a pooler too. PostgreSQL ends the statement even where no
+    // cancellation reaches it.
+    private const string Deadline = "SELECT set_config('statement_timeout', $1, true)";
+
     private const string Escape = @"\";
 
     public Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken) =>
@@ -20,12 +25,24 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
             {
                 try
                 {
-                    return await ReadPageAsync(ProductColumns.All, after, limit, name, Listed, token);
+                    var left = ListProductsHandler.MaxPageCharacters;
+                    return await ReadPageAsync(
+                        ProductColumns.All,
+                        after,
+                        limit,
+                        name,
+                        reader =>
+                        {
+                            var listed = Listed(reader);
+                            left -= ListProductsHandler.CharactersOf(listed);
+                            return (listed, left <= 0);
+                        },
+                        token);
                 }
                 catch (PostgresException refused) when (!PostgresOutage.Is(refused, token))
                 {
                     // One row of the page fails the statement. Its id can be read all the same.
-                    var ids = await ReadPageAsync("id", after, limit, name, reader => reader.GetInt64(0), token);
+                    var ids = await ReadPageAsync("id", after, limit, name, reader => (reader.GetInt64(0), false), token);
                     var rows = await ProductRows.ReadAsync(dataSource, [.. ids], token);
                     return [.. ids.Select(id => Listed(new ProductId(id), rows))];
                 }
@@ -33,9 +50,17 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
             cancellationToken);
 
     private async Task<List<T>> ReadPageAsync<T>(
-        string columns, ProductId? after, int limit, string? name, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+        string columns, ProductId? after, int limit, string? name, Func<NpgsqlDataReader, (T Row, bool IsLast)> read, CancellationToken cancellationToken)
     {
-        await using var command = dataSource.CreateCommand($"SELECT {columns} {(name is null ? Page : PageByName)}");
+        await using var batch = dataSource.CreateBatch();
+        var deadline = new NpgsqlBatchCommand(Deadline);
+        deadline.Parameters.Add(new NpgsqlParameter<string>
+        {
+            TypedValue = PostgresOptions.ListDeadline.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
+        });
+        batch.BatchCommands.Add(deadline);
+        var command = new NpgsqlBatchCommand($"SELECT {columns} {(name is null ? Page : PageByName)}");
+        batch.BatchCommands.Add(command);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after?.Value ?? 0 });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         if (name is not null)
@@ -43,11 +68,17 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $"%{EscapePattern(name)}%", NpgsqlDbType = NpgsqlDbType.Text });
         }
 
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
         List<T> page = [];
         while (await reader.ReadAsync(cancellationToken))
         {
-            page.Add(read(reader));
+            var (row, isLast) = read(reader);
+            page.Add(row);
+            if (isLast)
+            {
+                break;
+            }
         }
 
         return page;

@@ -31,6 +31,12 @@ public sealed class AccessTests
         ["of another issuer"] = of => of.Token(("iss", "https://elsewhere.example")),
         ["of no issuer"] = of => of.Token(("iss", null)),
         ["of nobody"] = of => of.Token(("sub", null)),
+        ["of a client with a NUL"] = of => of.Token(("client_id", "a\0b")),
+        ["of a client with a line feed"] = of => of.Token(("client_id", "a\nb")),
+        ["of a client with a long name"] = of => of.Token(("client_id", new string('a', 5_000))),
+        ["of a subject with a long name"] = of => of.Token(("sub", new string('a', 256))),
+        ["with a critical extension"] = of => of.TokenWithHeader(("crit", new[] { "exp" })),
+        ["of another type"] = of => of.TokenWithHeader(("typ", "logout+jwt")),
         ["not signed"] = of => of.UnsignedToken(),
         ["signed with another key"] = of => of.TokenOfAnotherKey(),
         ["signed with the public key"] = of => of.TokenSignedWithThePublicKey(),
@@ -112,14 +118,27 @@ public sealed class AccessTests
     public async Task TheClientIsTheOneOfTheKeyOrOfTheToken()
     {
         Assert.That(await ClientAsync(Writer.Text), Is.EqualTo("writer"));
-        Assert.That(await ClientAsync(authority.Token()), Is.EqualTo("jwt:somebody"));
-        Assert.That(await ClientAsync(authority.Token(("client_id", "writer"))), Is.EqualTo("jwt:writer"));
+        Assert.That(await ClientAsync(authority.Token()), Is.EqualTo("jwt:sub:somebody"));
+        Assert.That(await ClientAsync(authority.Token(("client_id", "writer"))), Is.EqualTo("jwt:client:writer"));
+        Assert.That(await ClientAsync(authority.Token(("azp", "writer"))), Is.EqualTo("jwt:client:writer"));
+        Assert.That(await ClientAsync(authority.Token(("sub", "writer"))), Is.EqualTo("jwt:sub:writer"));
 
         async Task<string> ClientAsync(string credential)
         {
             using var answer = await AskAsync(open, "/write", credential);
             return await answer.Content.ReadAsStringAsync();
         }
+    }
+
+    [TestCase("at+jwt")]
+    [TestCase("AT+JWT")]
+    [TestCase("JWT")]
+    [TestCase(null)]
+    public async Task AnAccessTokenMaySayWhatItIs(string? type)
+    {
+        using var answer = await AskAsync(open, "/write", authority.TokenWithHeader(("typ", type)));
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
     [TestCaseSource(nameof(WrongCredentials))]
@@ -202,10 +221,12 @@ public sealed class AccessTests
     [Test]
     public async Task NoLineOfTheLogHasACredential()
     {
+        // Each on a server of its own, since one client has one line in a while.
         string[] credentials = [Writer.Text, Unknown, authority.Token(), authority.UnsignedToken(), "secret-of-nobody"];
         foreach (var credential in credentials)
         {
-            using var answer = await AskAsync(open, "/administer?line=%0Aforged", credential);
+            await using var host = await StartAsync([Keys, ("JWT_AUTHORITY", authority.Issuer), ("JWT_AUDIENCE", TestAuthority.Audience)]);
+            using var answer = await AskAsync(host, "/administer?line=%0Aforged", credential);
         }
 
         Assert.That(lines.All, Has.Some.StartsWith("Refused (wrong_credential): HTTP: POST /administer"));

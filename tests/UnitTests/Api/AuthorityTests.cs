@@ -52,6 +52,49 @@ public sealed class AuthorityTests
         Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(found));
     }
 
+    [Test]
+    public async Task AWithdrawnKeyIsNotUsedForLongerThanTheLimitWhileTheAuthorityIsSilent()
+    {
+        documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(
+            Task.FromResult(new OpenIdConnectConfiguration()), Task.FromException<OpenIdConnectConfiguration>(new InvalidOperationException()));
+        var authority = new Authority(documents, time);
+        var known = await authority.GetConfigurationAsync(CancellationToken.None);
+
+        time.Advance(Authority.MaxAge - TimeSpan.FromSeconds(1));
+        Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(known));
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(() => authority.GetConfigurationAsync(CancellationToken.None), Throws.TypeOf<AuthorityUnavailableException>());
+    }
+
+    [Test]
+    public async Task KeysThatAreOldAreFetchedAnewBesideTheRequest()
+    {
+        var (old, found) = (new OpenIdConnectConfiguration(), new OpenIdConnectConfiguration());
+        documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(Task.FromResult(old), Task.FromResult(found));
+        var authority = new Authority(documents, time);
+
+        Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(old));
+        time.Advance(Authority.RefreshAge);
+        Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(old).Or.SameAs(found));
+        Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(found));
+    }
+
+    [Test]
+    public async Task UnknownKeysCauseOneFetchInAnInterval()
+    {
+        documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(_ => Task.FromResult(new OpenIdConnectConfiguration()));
+        var authority = new Authority(documents, time);
+        await authority.GetConfigurationAsync(CancellationToken.None);
+        time.Advance(Authority.MinInterval);
+        for (var n = 0; n < 100; n++)
+        {
+            authority.RequestRefresh();
+            await authority.GetConfigurationAsync(CancellationToken.None);
+        }
+
+        await documents.ReceivedWithAnyArgs(2).GetConfigurationAsync(CancellationToken.None);
+    }
+
     // Not an outage: somebody left.
     [Test]
     public void AReaderWhoLeavesIsNotToldOfAnOutage()

@@ -45,6 +45,48 @@ public sealed class ClientLimitsTests
     }
 
     [Test]
+    public void OneClientWaitsOnAShareOfThePlacesAndGivesThemBack()
+    {
+        using var limits = new ClientLimits(Read());
+        var (first, other) = (From("192.0.2.7"), From("192.0.2.8"));
+        const int share = ClientLimits.MaxWaiting / ClientLimits.PartOfWaiting;
+        var places = limits.WaitingPlacesOf(first);
+
+        Assert.That(Enumerable.Range(0, share).Select(_ => places.TryTake()), Has.All.True);
+        Assert.That(limits.WaitingPlacesOf(first).TryTake(), Is.False);
+        Assert.That(limits.WaitingPlacesOf(other).TryTake(), Is.True);
+        places.Dispose();
+        Assert.That(limits.WaitingPlacesOf(first).TryTake(), Is.True);
+    }
+
+    [Test]
+    public async Task OneClientUsesHalfOfTheConnectionsForLists()
+    {
+        using var limits = new ClientLimits(Read());
+        var (first, other) = (From("192.0.2.7"), From("192.0.2.8"));
+        using var one = await limits.ListConnectionAsync(first, CancellationToken.None);
+        using var two = await limits.ListConnectionAsync(first, CancellationToken.None);
+        var waiting = limits.ListConnectionAsync(first, CancellationToken.None).AsTask();
+
+        using var ofOther = await limits.ListConnectionAsync(other, CancellationToken.None);
+        Assert.That(waiting.IsCompleted, Is.False);
+        one.Dispose();
+        using var three = await waiting;
+
+        Assert.That(new[] { one, two, three, ofOther }.Select(lease => lease.IsAcquired), Has.All.True);
+    }
+
+    [Test]
+    public void ABatchCountsAsItsProductsAndAsAllThatAClientHasAtMost()
+    {
+        using var limits = new ClientLimits(Read(("API_REQUESTS_PER_SECOND", "1")));
+
+        Assert.That(limits.MayRequest(From("192.0.2.7"), 15), Is.True);
+        Assert.That(limits.MayRequest(From("192.0.2.7"), 15), Is.False);
+        Assert.That(limits.MayRequest(From("192.0.2.8"), 200), Is.True);
+    }
+
+    [Test]
     public void ZeroIsNoLimit()
     {
         using var limits = new ClientLimits(Read(("API_MISSES_PER_SECOND", "0")));

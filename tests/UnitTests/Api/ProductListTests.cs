@@ -1,5 +1,7 @@
+using System.Diagnostics.Metrics;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Extensions.Time.Testing;
 using ProductCache.Api;
@@ -11,7 +13,12 @@ namespace ProductCache.UnitTests.Api;
 
 public sealed class ProductListTests
 {
+    private readonly ServiceProvider meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
+
     private FakeTimeProvider time = null!;
+
+    [OneTimeTearDown]
+    public void DisposeMeters() => meters.Dispose();
 
     [SetUp]
     public void SetUp() => time = new FakeTimeProvider(Some.Time);
@@ -120,7 +127,8 @@ public sealed class ProductListTests
     private async Task<HttpResponse> SendAsync(params GetProductResult[] results)
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
-        await new ProductList([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow()).ExecuteAsync(context);
+        var answers = new LargeAnswers(new LargeAnswerOptions(MaxBytes: 1), meters.GetRequiredService<IMeterFactory>());
+        await new ProductList([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow(), answers, answers.Hold(context)).ExecuteAsync(context);
         await context.Response.BodyWriter.FlushAsync();
         return context.Response;
     }

@@ -1,14 +1,16 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using ProductCache.Api;
+using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.UnitTests.Api;
 
 public sealed class ProtectionTests
 {
-    private static readonly ProtectionOptions Options = new(Certificate: null, MaxConnections: 1, Origins: []);
+    private static readonly ProtectionOptions Options = new(Certificate: null, new ConnectionLimitOptions(Max: 1, PerAddress: 1, Exempt: []), Origins: []);
 
     [Test]
     public async Task AnExceptionDoesNotTakeTheProtectionFromItsAnswer()
@@ -17,6 +19,7 @@ public sealed class ProtectionTests
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
         builder.AddProtection(Options);
+        builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddProblems();
         await using var application = builder.Build();
         application.UseExceptionHandler();

@@ -43,6 +43,23 @@ internal sealed class TestAuthority : IAsyncDisposable
     /// <param name="change">What is unusual about its claims; null takes one out.</param>
     public string Token(params IEnumerable<(string Claim, object? Value)> change) => Signed("RS256", change, key);
 
+    /// <param name="more">Beside alg, typ and kid, or in place of them; null takes one out.</param>
+    public string TokenWithHeader(params IEnumerable<(string Name, object? Value)> more)
+    {
+        Dictionary<string, object> header = new() { ["alg"] = "RS256", ["typ"] = "JWT", ["kid"] = KeyId };
+        foreach (var (name, value) in more)
+        {
+            header.Remove(name);
+            if (value is not null)
+            {
+                header[name] = value;
+            }
+        }
+
+        var text = $"{Part(header)}.{Part(Claims([]))}";
+        return $"{text}.{Base64Url.EncodeToString(key.SignData(Encoding.ASCII.GetBytes(text), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))}";
+    }
+
     public string TokenOfAnotherKey() => Signed("RS256", [], otherKey);
 
     public string UnsignedToken() => $"{Part(Header("none"))}.{Part(Claims([]))}.";

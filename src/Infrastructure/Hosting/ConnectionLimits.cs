@@ -1,0 +1,140 @@
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace ProductCache.Infrastructure.Hosting;
+
+/// <param name="Max">All open connections of the port; fewer where the process may not open so many files.</param>
+/// <param name="PerAddress">Open connections of one address (<see cref="ClientAddress"/>). 0: no limit.</param>
+/// <param name="Exempt">Proxies, whose connections are those of many clients.</param>
+/// <param name="Setting">The variable that holds Max, for the log. Null: it is not configurable.</param>
+public sealed record ConnectionLimitOptions(int Max, int PerAddress, IReadOnlyList<IPNetwork> Exempt, string? Setting = null);
+
+/// <summary>
+/// Open connections of a port, of one address and in all. One more is closed before a byte of it is read: counted in
+/// productcache.connections.refused, and a sampled line of the log.
+/// </summary>
+public sealed partial class ConnectionLimits
+{
+    /// <summary>How long a connection may be idle; and when more than half of all are open.</summary>
+    public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(120);
+
+    /// <inheritdoc cref="KeepAlive"/>
+    public static readonly TimeSpan ShortKeepAlive = TimeSpan.FromSeconds(10);
+
+    /// <summary>Descriptors for the servers behind, files and libraries; at most a quarter of what the process may open.</summary>
+    public const int ReservedDescriptors = 512;
+
+    private readonly ConnectionLimitOptions options;
+    private readonly Shares shares;
+    private readonly int max;
+    private readonly Counter<long> refused;
+    private readonly SampledLines lines;
+    private readonly ILogger<ConnectionLimits> logger;
+
+    public ConnectionLimits(ConnectionLimitOptions options, IMeterFactory meters, TimeProvider time, ILogger<ConnectionLimits> logger)
+        : this(options, OpenFiles(), meters, time, logger)
+    {
+    }
+
+    internal ConnectionLimits(ConnectionLimitOptions options, int? openFiles, IMeterFactory meters, TimeProvider time, ILogger<ConnectionLimits> logger)
+    {
+        this.options = options;
+        this.logger = logger;
+        max = openFiles is { } files ? Math.Min(options.Max, files - Math.Min(ReservedDescriptors, files / 4)) : options.Max;
+        if (max < options.Max)
+        {
+            LogFewer(options.Setting ?? "The limit of connections", options.Max, openFiles!.Value, max);
+        }
+
+        shares = new Shares(max, options.PerAddress == 0 ? long.MaxValue : options.PerAddress);
+        lines = new SampledLines(time);
+        refused = meters.Create("ProductCache.Hosting").CreateCounter<long>(
+            "productcache.connections.refused", "{connection}", "Connections closed because too many were open, by reason.");
+    }
+
+    /// <summary>To be called before anything else of the endpoint, TLS above all.</summary>
+    public void Use(ListenOptions listen, KestrelServerLimits limits) => listen.Use(next => connection => AcceptAsync(connection, next, limits));
+
+    private async Task AcceptAsync(ConnectionContext connection, ConnectionDelegate next, KestrelServerLimits limits)
+    {
+        var address = (connection.RemoteEndPoint as IPEndPoint)?.Address;
+        var client = ClientAddress.Of(address)?.ToString() ?? string.Empty;
+        var result = shares.TryTake(client, 1, isExempt: address?.IsIn(options.Exempt) ?? true);
+        if (result != ShareResult.Taken)
+        {
+            Refuse(client, result);
+            connection.Abort();
+            return;
+        }
+
+        try
+        {
+            // The server reads it when a connection begins.
+            limits.KeepAliveTimeout = shares.Total > max / 2 ? ShortKeepAlive : KeepAlive;
+            await next(connection);
+        }
+        finally
+        {
+            shares.GiveBack(client, 1);
+        }
+    }
+
+    private void Refuse(string client, ShareResult result)
+    {
+        var (reason, limit) = result == ShareResult.ClientHasItsShare ? ("address", options.PerAddress) : ("all", max);
+        refused.Add(1, new KeyValuePair<string, object?>("reason", reason));
+        if (lines.MayWrite(client, out var leftOut))
+        {
+            LogRefused(client, reason == "address" ? "this address" : "all addresses", limit, leftOut);
+        }
+    }
+
+    // The runtime has raised the soft limit to the hard one by now.
+    private static int? OpenFiles()
+    {
+        const string Label = "Max open files";
+        try
+        {
+            var line = File.ReadLines("/proc/self/limits").FirstOrDefault(line => line.StartsWith(Label, StringComparison.Ordinal));
+            var soft = line?[Label.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
+            return int.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var files) ? files : null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    [LoggerMessage(210, LogLevel.Warning, "{Setting} is {Configured}, but this process may have {Files} open files. It accepts {Effective} connections.")]
+    private partial void LogFewer(string setting, int configured, int files, int effective);
+
+    [LoggerMessage(211, LogLevel.Warning, "Connection of {Address} refused: {Whose} may hold {Limit}. {LeftOut} more refusals of this address since the last line.")]
+    private partial void LogRefused(string address, string whose, int limit, long leftOut);
+}
+
+public static class ConnectionLimitsRegistration
+{
+    /// <param name="configure">What follows in the pipeline of a connection.</param>
+    public static void LimitConnections(this WebApplicationBuilder builder, ConnectionLimitOptions options, Action<ListenOptions>? configure = null)
+    {
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton<ConnectionLimits>();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            // Not the server's own limit: it writes a line for each connection beyond it.
+            kestrel.Limits.KeepAliveTimeout = ConnectionLimits.KeepAlive;
+            kestrel.ConfigureEndpointDefaults(listen =>
+            {
+                listen.ApplicationServices.GetRequiredService<ConnectionLimits>().Use(listen, kestrel.Limits);
+                configure?.Invoke(listen);
+            });
+        });
+    }
+}

@@ -1,0 +1,118 @@
+using System.Net;
+using System.Net.Sockets;
+using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>How many connections one address may hold, of the Api and of the Worker.</summary>
+public sealed class ConnectionLimitTests
+{
+    private const int Attempts = 60;
+    private const string Attacker = "127.0.0.2";
+    private const string Neighbours = "127.0.0.3";
+
+    private readonly List<Socket> sockets = [];
+
+    [TearDown]
+    public void Disconnect()
+    {
+        sockets.ForEach(socket => socket.Dispose());
+        sockets.Clear();
+    }
+
+    [Test]
+    public async Task OneAddressDoesNotLockTheOthersOut()
+    {
+        var port = TestServer.FreePort();
+        await using var api = await ServiceUnderTest.StartApiAloneAsync(port, ("API_MAX_CONNECTIONS", "40"), ("API_CONNECTIONS_PER_ADDRESS", "10"));
+
+        await OpenAsync(port, Attempts);
+        await Eventually.TrueAsync(() => sockets.Count(socket => !Neighbour.IsClosed(socket)) == 10);
+        using var neighbour = Neighbour.HttpClient(Neighbours, port);
+        using var answer = await neighbour.GetAsync(new Uri("/health/live", UriKind.Relative));
+        using var local = new HttpClient();
+        var metrics = await local.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"));
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(metrics, Does.Match("""productcache_connections_refused[^\n]*reason="address"[^\n]* 50\b"""));
+        Assert.That(api.Output.Split('\n').Where(line => line.Contains("refused", StringComparison.OrdinalIgnoreCase)), Has.Exactly(1).Contains(Attacker));
+    }
+
+    [Test]
+    public async Task AClosedConnectionMakesRoomForTheNext()
+    {
+        var port = TestServer.FreePort();
+        await using var api = await ServiceUnderTest.StartApiAloneAsync(port, ("API_CONNECTIONS_PER_ADDRESS", "2"));
+        for (var round = 0; round < 20; round++)
+        {
+            await OpenAsync(port, 2);
+            Disconnect();
+        }
+
+        using var neighbour = Neighbour.HttpClient(Attacker, port);
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                using var answer = await neighbour.GetAsync(new Uri("/health/live", UriKind.Relative));
+                return answer.IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        });
+    }
+
+    [Test]
+    public async Task ATrustedProxyHoldsAsManyAsItNeeds()
+    {
+        var port = TestServer.FreePort();
+        await using var api = await ServiceUnderTest.StartApiAloneAsync(port, ("API_CONNECTIONS_PER_ADDRESS", "10"), ("TRUSTED_PROXIES", Attacker));
+
+        await OpenAsync(port, Attempts);
+        using var proxy = Neighbour.HttpClient(Attacker, port);
+        using var answer = await proxy.GetAsync(new Uri("/health/live", UriKind.Relative));
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(sockets.Where(Neighbour.IsClosed), Is.Empty);
+    }
+
+    [Test]
+    public async Task MoreConnectionsThanDescriptorsAreNotPromised()
+    {
+        var port = TestServer.FreePort();
+        await using var api = await ServiceUnderTest.StartApiAloneAsync(port, ("API_MAX_CONNECTIONS", "1000000"));
+
+        Assert.That(api.Output, Does.Match("API_MAX_CONNECTIONS is 1000000.*open files"));
+    }
+
+    [Test]
+    public async Task TheWorkerHasALimitToo()
+    {
+        await using var deployment = await Deployment.StartAsync();
+
+        await OpenAsync(deployment.WorkerPort, 2 * Attempts);
+        await Eventually.TrueAsync(() => sockets.Count(socket => !Neighbour.IsClosed(socket)) == 64);
+        using var neighbour = Neighbour.HttpClient(Neighbours, deployment.WorkerPort);
+        using var answer = await neighbour.GetAsync(new Uri("/health/live", UriKind.Relative));
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    private async Task OpenAsync(int port, int count)
+    {
+        for (var n = 0; n < count; n++)
+        {
+            try
+            {
+                sockets.Add(await Neighbour.ConnectAsync(Attacker, port));
+            }
+            catch (SocketException exception) when (exception.SocketErrorCode == SocketError.ConnectionReset)
+            {
+                // Closed as soon as it was open.
+            }
+        }
+    }
+}

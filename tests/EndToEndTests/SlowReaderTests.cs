@@ -1,0 +1,173 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using ProductCache.Api;
+using ProductCache.Domain;
+
+namespace ProductCache.EndToEndTests;
+
+/// <summary>Clients that ask for large answers and do not take them.</summary>
+public sealed class SlowReaderTests
+{
+    private const int Products = 200;
+    private const int Connections = 100;
+
+    /// <summary>Resident memory of the Api: half of what the connections ask for.</summary>
+    private const long MaxGrowth = 320L * 1024 * 1024;
+
+    private const string Attacker = "127.0.0.2";
+
+    // 30,000 bytes in UTF-8.
+    private static readonly string Description = new('€', 10_000);
+
+    private static readonly NewApiKey Writer = NewApiKey.Create("writer", [Scopes.Write]);
+
+    private readonly List<Socket> sockets = [];
+    private Deployment deployment = null!;
+    private string batch = null!;
+    private List<ProductId> ids = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync()
+    {
+        deployment = await Deployment.StartAsync(("API_KEYS", Writer.Line));
+        deployment.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Writer.Text);
+        ids = [];
+        for (var n = 0; n < Products; n++)
+        {
+            ids.Add(await deployment.InsertAsync($"Product {n}", description: Description));
+        }
+
+        batch = $"/api/v1/products?ids={string.Join(',', ids)}";
+        await TestSupport.Eventually.TrueAsync(async () =>
+        {
+            using var answer = await deployment.GetAsync(batch, "wait=10");
+            return (await answer.Content.ReadAsStringAsync()).Split("\"status\":\"hit\"").Length == Products + 1;
+        });
+    }
+
+    [OneTimeTearDown]
+    public ValueTask StopAsync() => deployment.DisposeAsync();
+
+    [TearDown]
+    public void Disconnect()
+    {
+        sockets.ForEach(socket => socket.Dispose());
+        sockets.Clear();
+    }
+
+    [TestCase("ids")]
+    [TestCase("list")]
+    public async Task AnswersThatAreNotTakenCostLittleMemoryAndDelayNobody(string sort)
+    {
+        var before = ResidentBytes();
+        for (var n = 0; n < Connections; n++)
+        {
+            sockets.Add(await Neighbour.AskAndNotReadAsync(Attacker, deployment.ApiPort, sort == "ids" ? batch : "/api/v1/products?limit=500"));
+        }
+
+        var most = 0L;
+        for (var round = 0; round < 30; round++)
+        {
+            await ReadAndWriteAsync(ids[round]);
+            most = Math.Max(most, ResidentBytes());
+        }
+
+        await TestContext.Out.WriteLineAsync($"{sort}: {before / 1024 / 1024} MiB before, {most / 1024 / 1024} MiB at most.");
+        Assert.That(most - before, Is.LessThan(MaxGrowth));
+    }
+
+    [Test]
+    public async Task AnAnswerThatIsNotTakenEnds()
+    {
+        var socket = await Neighbour.AskAndNotReadAsync(Attacker, deployment.ApiPort, batch);
+        sockets.Add(socket);
+        await TestSupport.Eventually.TrueAsync(() => socket.Available > 0);
+
+        // The metrics are the only thing that is asked meanwhile: the one connection that stays is that of the question.
+        await TestSupport.Eventually.TrueAsync(async () =>
+        {
+            using var metrics = await deployment.GetAsync("/metrics");
+            return ActiveConnections(await metrics.Content.ReadAsStringAsync()) <= 1;
+        });
+        Assert.That(Neighbour.IsClosed(socket), Is.True);
+    }
+
+    [Test]
+    public async Task ALargeBatchArrivesAsAWhole()
+    {
+        using var answer = await deployment.GetAsync(batch);
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        var items = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("items").EnumerateArray().ToList();
+
+        Assert.That(items, Has.Count.EqualTo(Products));
+        Assert.That(items.Where(item => item.TryGetProperty("product", out _)).Select(item => item.GetProperty("product").GetProperty("description").GetString()), Is.All.EqualTo(Description));
+    }
+
+    [Test]
+    public async Task PagesOfLongProductsLeadToAllOfThem()
+    {
+        HashSet<long> seen = [];
+        var next = "/api/v1/products?limit=500";
+        while (next is not null)
+        {
+            using var answer = await deployment.GetAsync(next);
+            var page = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+            foreach (var item in page.GetProperty("items").EnumerateArray())
+            {
+                Assert.That(seen.Add(item.GetProperty("id").GetInt64()), Is.True);
+            }
+
+            next = page.TryGetProperty("next", out var cursor) ? $"/api/v1/products?limit=500&after={cursor.GetString()}" : null;
+        }
+
+        Assert.That(seen, Is.SupersetOf(ids.Select(id => id.Value)));
+    }
+
+    [Test]
+    public async Task TheHeadersOfManyComeWithoutTheirBodies()
+    {
+        foreach (var path in new[] { batch, "/api/v1/products?limit=500" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Head, path);
+            using var head = await deployment.Http.SendAsync(request);
+            using var whole = await deployment.GetAsync(path);
+
+            Assert.That(head.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            Assert.That(head.Content.Headers.ContentType, Is.EqualTo(whole.Content.Headers.ContentType));
+            Assert.That(head.Headers.TryGetValues("Link", out _), Is.EqualTo(whole.Headers.TryGetValues("Link", out _)));
+        }
+    }
+
+    // The reader and the writer that behave: each of their requests is answered, large ones too.
+    private async Task ReadAndWriteAsync(ProductId id)
+    {
+        using var hit = await deployment.GetAsync(id, "wait=10");
+        Assert.That((int)hit.StatusCode, Is.EqualTo(200));
+        Assert.That((await hit.Content.ReadAsByteArrayAsync()).Length, Is.GreaterThan(3 * Description.Length - 1));
+        using var many = await deployment.GetAsync(batch);
+        Assert.That((int)many.StatusCode, Is.EqualTo(200), await many.Content.ReadAsStringAsync());
+        using var list = await deployment.GetAsync("/api/v1/products?limit=5");
+        Assert.That((int)list.StatusCode, Is.EqualTo(200), await list.Content.ReadAsStringAsync());
+        using var change = new HttpRequestMessage(HttpMethod.Patch, $"/api/v1/products/{id}")
+        {
+            Content = new StringContent("""{"price":4}""", Encoding.UTF8, "application/merge-patch+json"),
+            Headers = { { "If-Match", "*" } },
+        };
+        using var written = await deployment.Http.SendAsync(change);
+        Assert.That((int)written.StatusCode, Is.EqualTo(200), await written.Content.ReadAsStringAsync());
+    }
+
+    private static double ActiveConnections(string metrics) => metrics.Split('\n')
+        .Where(line => line.StartsWith("kestrel_active_connections", StringComparison.Ordinal))
+        .Sum(line => double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
+
+    private long ResidentBytes()
+    {
+        var line = File.ReadLines($"/proc/{deployment.Api.Process.Id}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return long.Parse(line.Split(':')[1].Replace("kB", string.Empty, StringComparison.Ordinal), NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture) * 1024;
+    }
+}
