@@ -99,6 +99,28 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
     public void PutForeignEntry(ProductId id, byte[] payload) => Step(() =>
         entries[id] = new StoredEntry(payload, 2, time.GetUtcNow() + LeaseLifetime));
 
+    /// <summary>Everything that the cache holds of a product.</summary>
+    public CacheState StateOf(ProductId id) => new(EntryOf(id), LeaseOf(id));
+
+    /// <summary>Puts a product back into a state that the cache, or another one, was in.</summary>
+    public void Restore(ProductId id, CacheState state)
+    {
+        lock (gate)
+        {
+            entries.Remove(id);
+            leases.Remove(id);
+            if (state.Entry is { } entry)
+            {
+                entries[id] = entry;
+            }
+
+            if (state.Lease is { } lease)
+            {
+                leases[id] = lease;
+            }
+        }
+    }
+
     public TimeSpan EntryTimeLeft(ProductId id) => entries[id].Ends - time.GetUtcNow();
 
     public TimeSpan LeaseTimeLeft(ProductId id) => leases[id].Ends - time.GetUtcNow();
@@ -212,7 +234,9 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
     private StoredLease? LeaseOf(ProductId id) =>
         leases.TryGetValue(id, out var lease) && lease.Ends > time.GetUtcNow() ? lease : null;
 
-    private sealed record StoredEntry(byte[] Payload, long Rank, DateTimeOffset Ends);
+    public sealed record CacheState(StoredEntry? Entry, StoredLease? Lease);
 
-    private sealed record StoredLease(string Token, long Floor, bool IsClaim, DateTimeOffset Ends);
+    public sealed record StoredEntry(byte[] Payload, long Rank, DateTimeOffset Ends);
+
+    public sealed record StoredLease(string Token, long Floor, bool IsClaim, DateTimeOffset Ends);
 }

@@ -1,0 +1,196 @@
+using ProductCache.Application;
+using ProductCache.Domain;
+using ProductCache.TestSupport.Model;
+using CacheState = ProductCache.TestSupport.InMemoryCache.CacheState;
+
+namespace ProductCache.TestSupport.Explorer;
+
+/// <summary>Every rule of the protocol that the truth depends on, left out alone. The explorer finds each of them.</summary>
+internal static class Mutants
+{
+    public static readonly IReadOnlyList<Mutant> All =
+    [
+        new("AChangeDoesNotRaiseTheFloor", Scenarios.Read) { Cache = cache => new ChangeLeavesTheFloor(cache) },
+        new("ARefreshDoesNotRaiseTheFloor", Scenarios.Early) { Cache = cache => new RefreshLeavesTheFloor(cache) },
+        new("AFillIsNotComparedWithTheFloor", Scenarios.Read) { Cache = cache => new FillIgnoresTheFloor(cache) },
+        new("AnAbsenceIsNotComparedWithTheFloor", Scenarios.Read) { Cache = cache => new AbsenceIgnoresTheFloor(cache) },
+        new("AFillIsNotComparedWithTheToken", Scenarios.Read) { Cache = cache => new FillIgnoresTheToken(cache) },
+        new("ASecondExecutionOfAClaimHasTheTokenOfTheFirst", Scenarios.Read) { Cache = cache => new ClaimReusesItsToken(cache) },
+        new("SqlIsReadBeforeTheClaim", Scenarios.Read) { ReadsSqlBeforeTheClaim = true },
+        new("ARefreshCreatesAnEntry", Scenarios.Read) { Cache = cache => new RefreshCreates(cache) },
+        new("ARefreshReplacesAnotherEntryThanTheStaleOne", Scenarios.Late) { Cache = cache => new RefreshReplacesAnyEntry(cache) },
+        new("AnUpsertLeavesANegativeEntry", Scenarios.Read) { Cache = cache => new NegativeEntrySurvives(cache) },
+        new("ADeletionLeavesTheEntry", Scenarios.Read) { Cache = cache => new EntrySurvivesItsDeletion(cache) },
+        new("AStaleEntryIsTakenForCurrent", Scenarios.Read) { Cache = cache => new StaleIsCurrent(cache) },
+        new("ARenewalIsNotComparedWithItsMark", Scenarios.Fresh) { Cache = cache => new RenewalIgnoresItsMark(cache) },
+        new("ARefreshWritesTheTimesOfAnEntryAnew", Scenarios.Fresh) { Cache = cache => new RefreshWritesTimes(cache) },
+        new("AClaimLooksLikeTheLeaseOfAReader", Scenarios.Fresh) { Cache = cache => new ClaimWithoutItsMark(cache) },
+        new("ChangedIsPublishedBeforeTheRefresh", Scenarios.Near) { Mistake = Mistake.ChangedIsPublishedBeforeTheRefresh },
+        new("ChangedIsPublishedForEntriesOnly", Scenarios.Near) { Mistake = Mistake.ChangedIsPublishedForEntriesOnly },
+        new("TheNearCacheDoesNotRegisterItsReads", Scenarios.Near) { Mistake = Mistake.NearCacheIgnoresPendingReads },
+        new("TheNearCacheDoesNotNoticeALostMessage", Scenarios.Near) { Mistake = Mistake.NearCacheIgnoresGaps },
+    ];
+
+    // Of all mutants that override one step: what the cache has before or after it is put right, or wrong, by hand.
+    private abstract class WrongCache(InMemoryCache cache) : ExploredCache(cache)
+    {
+        protected void SetLease(Func<InMemoryCache.StoredLease, InMemoryCache.StoredLease> change)
+        {
+            if (State.Lease is { } lease)
+            {
+                State = State with { Lease = change(lease) };
+            }
+        }
+
+        protected void KeepFloor(CacheState before) => SetLease(lease => lease with { Floor = before.Lease!.Floor });
+    }
+
+    private sealed class ChangeLeavesTheFloor(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+        {
+            var before = State;
+            var results = await base.ChangeAsync(changes, cancellationToken);
+            KeepFloor(before);
+            return results;
+        }
+    }
+
+    private sealed class RefreshLeavesTheFloor(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+        {
+            var before = State;
+            var outcomes = await base.RefreshAsync(refreshes, cancellationToken);
+            KeepFloor(before);
+            return outcomes;
+        }
+    }
+
+    private class FillIgnoresTheFloor(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken)
+        {
+            SetLease(lease => lease with { Floor = 0 });
+            return base.FillAsync(fills, cancellationToken);
+        }
+    }
+
+    private sealed class AbsenceIgnoresTheFloor(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken)
+        {
+            SetLease(lease => fills[0].Entry.IsAbsent ? lease with { Floor = 0 } : lease);
+            return base.FillAsync(fills, cancellationToken);
+        }
+    }
+
+    private sealed class FillIgnoresTheToken(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken)
+        {
+            State = State with
+            {
+                Lease = (State.Lease ?? new InMemoryCache.StoredLease(string.Empty, 0, true, DateTimeOffset.MaxValue)) with { Token = fills[0].Claim.Token },
+            };
+            return base.FillAsync(fills, cancellationToken);
+        }
+    }
+
+    private sealed class ClaimReusesItsToken(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override void ClaimAgain(Lease claim)
+        {
+            base.ClaimAgain(claim);
+            SetLease(lease => lease with { Token = claim.Token });
+        }
+    }
+
+    private sealed class RefreshCreates(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+        {
+            if (State.Entry is null && refreshes is [var refresh])
+            {
+                State = State with { Entry = new InMemoryCache.StoredEntry(CachedProduct.Of(refresh.Row, DateTimeOffset.UnixEpoch, TimeSpan.FromMinutes(1)).Payload, refresh.StaleRank, DateTimeOffset.MaxValue) };
+            }
+
+            return base.RefreshAsync(refreshes, cancellationToken);
+        }
+    }
+
+    private sealed class RefreshReplacesAnyEntry(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
+            base.RefreshAsync([.. refreshes.Select(refresh => refresh with { StaleRank = State.Entry?.Rank ?? refresh.StaleRank })], cancellationToken);
+    }
+
+    private sealed class NegativeEntrySurvives(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+        {
+            var before = State.Entry;
+            var results = await base.ChangeAsync(changes, cancellationToken);
+            if (before is { Rank: 0 })
+            {
+                State = State with { Entry = before };
+            }
+
+            return results;
+        }
+    }
+
+    private sealed class EntrySurvivesItsDeletion(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+        {
+            var before = State.Entry;
+            var results = await base.ChangeAsync(changes, cancellationToken);
+            if (before is { Rank: > 0 })
+            {
+                State = State with { Entry = before };
+            }
+
+            return results;
+        }
+    }
+
+    private sealed class StaleIsCurrent(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
+            [.. (await base.ChangeAsync(changes, cancellationToken)).Select(result => result.Outcome == ChangeOutcome.Stale ? new ChangeResult(ChangeOutcome.Current, 0) : result)];
+    }
+
+    private sealed class RenewalIgnoresItsMark(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
+        {
+            var renewal = await base.RenewAsync(id, mark, cancellationToken);
+            return mark is not null && renewal.Entry is not null ? renewal with { Outcome = RenewalOutcome.Renewed } : renewal;
+        }
+    }
+
+    private sealed class RefreshWritesTimes(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+        {
+            var outcomes = await base.RefreshAsync(refreshes, cancellationToken);
+            if (outcomes is [RefreshOutcome.Replaced])
+            {
+                State = State with { Entry = State.Entry! with { Payload = CachedProduct.Of(refreshes[0].Row, DateTimeOffset.FromUnixTimeMilliseconds(World.NoStamp), TimeSpan.FromMinutes(1)).Payload } };
+            }
+
+            return outcomes;
+        }
+    }
+
+    private sealed class ClaimWithoutItsMark(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
+        {
+            var claims = await base.ClaimAsync(ids, cancellationToken);
+            SetLease(lease => lease with { IsClaim = false });
+            return claims;
+        }
+    }
+}

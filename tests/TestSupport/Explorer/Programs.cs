@@ -1,0 +1,128 @@
+using System.Diagnostics.CodeAnalysis;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.TestSupport.Explorer;
+
+/// <summary>A product request on its way to the Workers.</summary>
+internal sealed record RequestMessage(ProductId Id)
+{
+    public string Text => "request";
+}
+
+/// <summary>The use cases that are explored, each with an instance of its own for each run.</summary>
+internal sealed class Programs(Mutant mutant)
+{
+    public static readonly ProductId Id = new(1);
+
+    // What ends is told to. A clock that stands still makes no difference between entries but by the time of their fill.
+    private static readonly CacheLifetimes Lifetimes = new() { JitterPercent = 0 };
+
+    private static readonly DateTimeOffset FarFuture = new(9000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly HandlerState.Counter counter = new();
+    private readonly Dictionary<string, HandlerState> starts = [];
+    private readonly Dictionary<long, ReadOnlyMemory<byte>> bodies = [];
+    private NearCacheState? nearCache;
+
+    /// <summary>What a reader gets of a row.</summary>
+    public ReadOnlyMemory<byte> BodyOf(long version)
+    {
+        if (!bodies.TryGetValue(version, out var body))
+        {
+            bodies[version] = body = CachedProduct.Of(World.ProductOf(version), DateTimeOffset.UnixEpoch, TimeSpan.Zero).Body;
+        }
+
+        return body;
+    }
+
+    /// <summary>A Worker that was asked for the product.</summary>
+    public HandlerState Fill(RequestMessage message) => Start(new HandlerProgram($"fill after {message.Text}", async (ports, clock) =>
+    {
+        var absences = new NegativeEntries(Lifetimes, clock, new Random(0));
+        var request = new FillCache([message.Id]);
+        IProductStore store = mutant.ReadsSqlBeforeTheClaim ? await Mutant.ReadEarlyAsync(ports, message.Id) : ports;
+        await new FillCacheHandler(ports, store, ports, Lifetimes, absences, clock, new Random(0)).Handle(request, default);
+        return null;
+    }, ReadsClock: true));
+
+    /// <summary>A Worker that received changes.</summary>
+    public HandlerState Refresh(Change[] changes) => Start(new HandlerProgram($"refresh after {World.Describe(changes)}", async (ports, _) =>
+    {
+        await mutant.Mistake.RefreshAsync(ports, ports, ports, new RefreshCache(changes));
+        return null;
+    }));
+
+    /// <summary>A reader without demands. Its clock stands before the end of every entry, so it asks for none early.</summary>
+    public HandlerState Reader() => Start(new HandlerProgram("reader", async (ports, clock) =>
+        await ReadAsync(ports, clock)));
+
+    /// <summary>A reader to whose clock every entry is close to its end.</summary>
+    public HandlerState EarlyReader() => Start(new HandlerProgram("early reader", async (ports, clock) =>
+    {
+        clock.Now = FarFuture;
+        var result = await ReadAsync(ports, clock);
+        if (result is GetProductResult.Found)
+        {
+            // The early refresh goes on in the background, and ends by waiting for the time when it may ask again.
+            await new TaskCompletionSource().Task;
+        }
+
+        return result;
+    }));
+
+    /// <summary>A reader that sends no-cache. It waits for as long as it takes.</summary>
+    public HandlerState FreshReader() => Start(new HandlerProgram("no-cache reader", async (ports, clock) =>
+    {
+        var (entry, _) = await new RenewedProducts(ports, NoNearCache.Instance, ports, clock).WaitAsync(Id, _ => false, TimeSpan.FromDays(1), default);
+        return entry;
+    }));
+
+    /// <summary>
+    /// The same reader, but for what it has forgotten: while it waits it remembers its mark and whether it has asked, and
+    /// the latter changes nothing that it does. So all the ways to one mark are one state.
+    /// </summary>
+    public HandlerState WaitingFreshReader(HandlerState waiting)
+    {
+        var marks = waiting.Answers.OfType<Renewal>().Where(renewal => renewal.Outcome == RenewalOutcome.Asked).ToList();
+        var told = marks.Count == 0 ? new Renewal(RenewalOutcome.Busy, null) : new Renewal(RenewalOutcome.Asked, marks[^1].Entry);
+        return FreshReader().After(new Answer(told, World.Describe(told)));
+    }
+
+    public HandlerState Purge() => Start(new HandlerProgram("purge", async (ports, _) => await new PurgeCacheHandler(ports, ports).Handle(new PurgeCache(Id), default)));
+
+    public NearCacheState NearCache() => nearCache ??= NearCacheState.Start(mutant.Mistake, counter);
+
+    private static Task<GetProductResult> ReadAsync(RecordedPorts ports, StepClock clock) => new GetProductHandler(
+        NoNearCache.Instance,
+        ports,
+        new MissingProducts(ports, ports, ports),
+        new RenewedProducts(ports, NoNearCache.Instance, ports, clock),
+        new EarlyRefresh(ports, ports, clock),
+        clock).Handle(new GetProduct(Id), default);
+
+    private HandlerState Start(HandlerProgram program)
+    {
+        if (!starts.TryGetValue(program.Name, out var state))
+        {
+            starts[program.Name] = state = HandlerState.Start(program, counter);
+        }
+
+        return state;
+    }
+
+    private sealed class NoNearCache : INearCache
+    {
+        public static readonly NoNearCache Instance = new();
+
+        public bool TryGet(ProductId id, [NotNullWhen(true)] out CachedProduct? entry)
+        {
+            entry = null;
+            return false;
+        }
+
+        public void Forget(ProductId id)
+        {
+        }
+    }
+}
