@@ -5,9 +5,12 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport.Explorer;
 
 /// <summary>A product request on its way to the Workers.</summary>
-internal sealed record RequestMessage(ProductId Id)
+/// <param name="Renews">What it says beside the product, with a text that is distinct for distinct values; null: nothing.</param>
+internal sealed record RequestMessage(ProductId Id, Answer? Renews = null)
 {
-    public string Text => "request";
+    public string Text => Renews is null ? "request" : $"request that renews {Renews.Text}";
+
+    public uint Stamps => Renews?.Stamps ?? 0;
 }
 
 /// <summary>The use cases that are explored, each with an instance of its own for each run.</summary>

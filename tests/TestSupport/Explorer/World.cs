@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using ProductCache.Application;
 using ProductCache.Domain;
@@ -40,6 +41,8 @@ internal sealed partial class World(Exploration exploration)
 
     /// <summary>A time that no fill has.</summary>
     public const long NoStamp = (1 << StampBits) - 1;
+
+    private const int MaxTokens = 31;
 
     // history[n]: the version after n commits; 0: no row.
     private long[] history = [0];
@@ -106,7 +109,7 @@ internal sealed partial class World(Exploration exploration)
             return new RowRead(RowOf(Row), default, $"version {Row}");
         }
 
-        var stamp = BitOperations.TrailingZeroCount(~StampsInUse());
+        var stamp = FirstFree(StampsInUse(), (int)NoStamp);
         var time = DateTimeOffset.FromUnixTimeMilliseconds(((long)Commits << StampBits) | (uint)stamp);
         return new RowRead(RowOf(Row), time, $"version {Row} after commit {Commits} @{stamp}");
     }
@@ -121,7 +124,7 @@ internal sealed partial class World(Exploration exploration)
             return null;
         }
 
-        var number = BitOperations.TrailingZeroCount(~world.TokensInUse());
+        var number = FirstFree(world.TokensInUse(), MaxTokens);
         var named = world.tokens.ToList();
         while (named.Count <= number)
         {
@@ -567,11 +570,14 @@ internal sealed partial class World(Exploration exploration)
 
     public static Product ProductOf(long version) => TestProducts.Product(Programs.Id, version, name: $"Tea {version}");
 
-    private static int NumberOf(Lease lease) => lease.Token[1] - '0';
+    private static int NumberOf(Lease lease) => int.Parse(lease.Token.AsSpan(1), CultureInfo.InvariantCulture);
 
     private static int StampOf(CachedProduct entry) => (int)(entry.FilledAt.ToUnixTimeMilliseconds() & ((1 << StampBits) - 1));
 
     private static int CommitsAt(CachedProduct entry) => (int)(entry.FilledAt.ToUnixTimeMilliseconds() >> StampBits);
+
+    private static int FirstFree(uint bits, int limit) =>
+        BitOperations.TrailingZeroCount(~bits) is var free && free < limit ? free : throw new InvalidOperationException("More is in use than the key of a state has room for.");
 
     private uint TokensInUse()
     {
@@ -594,7 +600,12 @@ internal sealed partial class World(Exploration exploration)
         var bits = CachedProduct.TryRead(Cache.Entry?.Payload, out var entry) ? 1u << StampOf(entry) : 0;
         foreach (var one in running)
         {
-            bits |= one.State.Stamps;
+            bits |= one.State.Stamps | ((one.Message as RequestMessage)?.Stamps ?? 0);
+        }
+
+        foreach (var message in requests)
+        {
+            bits |= message.Stamps;
         }
 
         foreach (var copy in copies)

@@ -33,11 +33,11 @@ internal sealed partial class World
         Write(key, ref length, seen);
         Write(key, ref length, (int)(drawn ?? 0));
         Write(key, ref length, (int)lastVersion);
-        Write(key, ref length, requests.Length);
+        WriteSorted(key, ref length, requests, message => Programs.Fill(message).Id);
         WriteCache(key, ref length);
         WriteSorted(key, ref length, topic, message => (2 * (int)message.Change.Rank) + (message.IsFresh ? 1 : 0));
-        WriteSorted(key, ref length, running, handler => (handler.State.Id << 4) | handler.Since);
-        WriteSorted(key, ref length, copies, copy => (copy.Of.Id << 4) | (copy.Claim is { } claim ? NumberOf(claim) : 15));
+        WriteSorted(key, ref length, running, handler => (handler.State.Id << 5) | handler.Since);
+        WriteSorted(key, ref length, copies, copy => (copy.Of.Id << 5) | (copy.Claim is { } claim ? NumberOf(claim) : 31));
         if (near is not null)
         {
             Write(key, ref length, near.Id);
