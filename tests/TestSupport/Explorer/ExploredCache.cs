@@ -4,7 +4,7 @@ using CacheState = ProductCache.TestSupport.InMemoryCache.CacheState;
 
 namespace ProductCache.TestSupport.Explorer;
 
-/// <summary>The fake as the explorer uses it: it can go back to a state. Mutants override a step.</summary>
+/// <summary>The fake as the explorer uses it: it can go back to a state. A mutant overrides a step.</summary>
 internal class ExploredCache(InMemoryCache cache) : IGuardedCache
 {
     public CacheState State

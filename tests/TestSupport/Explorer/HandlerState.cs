@@ -12,8 +12,8 @@ internal sealed record HandlerProgram(string Name, Func<RecordedPorts, StepClock
 /// Where a handler stands after it was given certain answers. A handler is a function of these answers: it has its instance
 /// for itself, it learns of the world by its ports only, and its clock is a part of an answer. So each list of answers is
 /// tried once with the real handler, from its start, and what it does next is remembered; the same answers in the same order
-/// make the same state, wherever in the exploration they are given. Every later answer runs the handler from its start again,
-/// and a run that then stops at another call than before would be an error of the explorer, and is one.
+/// make the same state, wherever in the exploration they are given. Every later answer runs the handler from its start again;
+/// a run that then stops at another call than before fails the exploration, since the handler is no such function.
 /// </summary>
 internal sealed class HandlerState
 {
@@ -50,7 +50,7 @@ internal sealed class HandlerState
 
     public object? Result { get; private set; }
 
-    /// <summary>All that the handler was told, the last one first.</summary>
+    /// <summary>All answers that the handler was given, the last one first.</summary>
     public IEnumerable<object?> Answers
     {
         get
@@ -62,7 +62,7 @@ internal sealed class HandlerState
         }
     }
 
-    /// <summary>What the handler may still name: everything that it was told.</summary>
+    /// <summary>What the handler may still name in a call: everything in its answers.</summary>
     public uint Tokens { get; }
 
     /// <inheritdoc cref="Tokens"/>

@@ -5,7 +5,7 @@ using CacheState = ProductCache.TestSupport.InMemoryCache.CacheState;
 
 namespace ProductCache.TestSupport.Explorer;
 
-/// <summary>Every rule of the protocol that the truth depends on, left out alone. The explorer finds each of them.</summary>
+/// <summary>The rules of the protocol that the promises depend on, each left out alone. The explorer must find each of them.</summary>
 internal static class Mutants
 {
     public static readonly IReadOnlyList<Mutant> All =
@@ -31,7 +31,7 @@ internal static class Mutants
         new("TheNearCacheDoesNotNoticeALostMessage", Scenarios.Near) { Mistake = Mistake.NearCacheIgnoresGaps },
     ];
 
-    // Of all mutants that override one step: what the cache has before or after it is put right, or wrong, by hand.
+    // A mutant runs the right step and changes the state of the cache before or after it.
     private abstract class WrongCache(InMemoryCache cache) : ExploredCache(cache)
     {
         protected void SetLease(Func<InMemoryCache.StoredLease, InMemoryCache.StoredLease> change)

@@ -11,8 +11,8 @@ internal readonly record struct HeardMessage(NotificationKind Kind, bool Follows
 
 /// <summary>
 /// The real near cache of an API process after a list of inputs: reads that begin, reads that end, messages. As with a
-/// handler, each list is tried once. Without a read on its way it is made of its copy and of the number that it heard last, so
-/// all the ways to one copy are one state then.
+/// handler, each list is tried once. While no read is on its way, all that the near cache holds is its copy and the number of the
+/// last message, so all the ways to one copy are one state then.
 /// </summary>
 internal sealed class NearCacheState
 {
@@ -58,7 +58,7 @@ internal sealed class NearCacheState
 
     public NearCacheState Hear(HeardMessage message) => After(new Answer(null, $"hears: {message}"), instance => instance.Hear(message));
 
-    /// <summary>The same, but for the way to it.</summary>
+    /// <summary>A state that behaves like this one, by the shortest way to it.</summary>
     public NearCacheState Shortest() =>
         Reads > 0 ? this : Copy is { } copy ? start.Begin(copy.Payload).End(0) : start;
 

@@ -5,7 +5,7 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport.Explorer;
 
 /// <summary>A product request on its way to the Workers.</summary>
-/// <param name="Renews">What it says beside the product, with a text that is distinct for distinct values; null: nothing.</param>
+/// <param name="Renews">What it says beside the product, with a text that is distinct for distinct values; null: it says no more.</param>
 internal sealed record RequestMessage(ProductId Id, Answer? Renews = null)
 {
     public string Text => Renews is null ? "request" : $"request that renews {Renews.Text}";
@@ -18,7 +18,7 @@ internal sealed class Programs(Mutant mutant)
 {
     public static readonly ProductId Id = new(1);
 
-    // What ends is told to. A clock that stands still makes no difference between entries but by the time of their fill.
+    // The clock stands still, so no entry expires by itself: expiry is a step of the exploration.
     private static readonly CacheLifetimes Lifetimes = new() { JitterPercent = 0 };
 
     private static readonly DateTimeOffset FarFuture = new(9000, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -56,7 +56,7 @@ internal sealed class Programs(Mutant mutant)
         return null;
     }));
 
-    /// <summary>A reader without demands. Its clock stands before the end of every entry, so it asks for none early.</summary>
+    /// <summary>A reader without demands. Its clock stands before the end of every entry, so it asks for no early refresh.</summary>
     public HandlerState Reader() => Start(new HandlerProgram("reader", async (ports, clock) =>
         await ReadAsync(ports, clock)));
 
@@ -82,8 +82,8 @@ internal sealed class Programs(Mutant mutant)
     }));
 
     /// <summary>
-    /// The same reader, but for what it has forgotten: while it waits it remembers its mark and whether it has asked, and
-    /// the latter changes nothing that it does. So all the ways to one mark are one state.
+    /// A state that behaves like the given one, whatever led to it. While it waits, a reader remembers its mark and whether it
+    /// has asked, and the latter does not change what it does. So all the ways to one mark are one state.
     /// </summary>
     public HandlerState WaitingFreshReader(HandlerState waiting)
     {

@@ -16,7 +16,7 @@ internal enum Fault
 
     EntryExpiry = 8,
 
-    /// <summary>A Worker or a reader ends between two calls; the Worker's records are delivered again.</summary>
+    /// <summary>A Worker or a reader ends between two calls; the records of the Worker are delivered again.</summary>
     Crash = 16,
 
     /// <summary>The client library sends a command twice, and the second copy is executed later.</summary>
@@ -25,7 +25,7 @@ internal enum Fault
     /// <summary>A command is executed, its answer is lost, and the client library sends it again.</summary>
     LostAnswer = 64,
 
-    /// <summary>The broker does not acknowledge a request, which it may have or not.</summary>
+    /// <summary>The broker does not acknowledge a request; it may have stored it.</summary>
     LostAcknowledgement = 128,
 
     /// <summary>An API process does not get a notification.</summary>
@@ -73,7 +73,7 @@ internal sealed record Scenario(string Name)
     /// <summary>A Worker may take a request after the lease of the reader has ended, and the reader must be served all the same.</summary>
     public bool WorkersMayBeBehind { get; init; }
 
-    /// <summary>Readers that ask an API process with a near cache at one time; 0: there is none.</summary>
+    /// <summary>Readers that ask an API process with a near cache at one time; 0: there is no such process.</summary>
     public int NearReads { get; init; }
 
     /// <summary>How many readers come to the near cache and find no copy.</summary>

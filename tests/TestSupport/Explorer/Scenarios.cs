@@ -13,7 +13,7 @@ internal static class Scenarios
     /// <summary>Two changes and any single fault: complete within seconds each.</summary>
     public static readonly IReadOnlyList<Scenario> Short = [Read, ReadAbsent, Purge, Early, Fresh, Near, Late];
 
-    /// <summary>More of everything. Most take minutes, and some are not complete in any time that a person waits.</summary>
+    /// <summary>More changes, readers and faults. Most take minutes; the largest end incomplete at their limit of time or states.</summary>
     public static readonly IReadOnlyList<Scenario> Long =
     [
         .. Short,

@@ -1,6 +1,6 @@
 namespace ProductCache.TestSupport.Explorer;
 
-/// <summary>A clock that stands still. Who waits for it waits until it is told to fire.</summary>
+/// <summary>A clock that stands still. A handler that waits for it goes on when the explorer fires it.</summary>
 internal sealed class StepClock : TimeProvider
 {
     private Timer? timer;

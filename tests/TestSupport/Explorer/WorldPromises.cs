@@ -14,10 +14,10 @@ internal sealed partial class World
     public bool IsQuiet => drawn is null && topic.Length == 0 && requests.Length == 0 && running.Length == 0 && copies.Length == 0 && inbox.Length == 0 && !gap && near is not { Reads: > 0 };
 
     /// <summary>
-    /// What is the same in two states that behave alike. Workers are interchangeable, and so are records in Kafka, since
-    /// nothing relies on their order: both are sorted. Tokens and times of filling are compared for equality only, and each
-    /// gets the smallest number that nobody uses; a token that no handler remembers is one that no call can match. 128 bits
-    /// of a hash stand for the text: of 10^8 states, two share one by chance with a probability below 10^-22.
+    /// Two states with the same key behave alike, so only one of them is explored. Workers are interchangeable, and no rule
+    /// relies on the order of records in Kafka: both are sorted. Tokens and times of filling are compared for equality only,
+    /// so each has the smallest number that is not in use; a token in Redis that no handler remembers is one that no call can
+    /// match. A hash of 128 bits stands for the key: among 10^8 states two share one by chance with a probability below 10^-22.
     /// </summary>
     public UInt128 Key()
     {
@@ -57,17 +57,17 @@ internal sealed partial class World
     }
 
     /// <summary>
-    /// In a quiet state, after the five seconds in which every lease ends: a reader that comes now is served, and what it gets is
-    /// what the table has. A violation if not.
+    /// In a quiet state every lease ends within five seconds. A reader that comes after that must be served with the row that
+    /// the table has.
     /// </summary>
-    /// <param name="behind">The Worker takes the request when the lease of whoever asked has ended.</param>
+    /// <param name="behind">The Worker takes the request after the lease of the reader has ended.</param>
     public void CheckNothingStarves(bool behind)
     {
         var later = With(world => world.Cache = Cache with { Lease = null });
         later.Serve(Role.Reader, Programs.Reader(), behind);
         if (later.Cache.Entry is null)
         {
-            Violation ??= "Nothing is on its way, and a reader whose request a Worker took finds nothing.";
+            Violation ??= "Nothing is on its way, and a Worker that took the request of a reader filled no entry.";
         }
         else if (later.Violation is { } violation)
         {
@@ -208,7 +208,7 @@ internal sealed partial class World
     /// <summary>The commit whose result an entry shows.</summary>
     private int CommitOf(CachedProduct entry) => entry.IsAbsent ? CommitsAt(entry) : Array.IndexOf(history, entry.Version);
 
-    // The only thing that happens from now on.
+    // The reader comes, a Worker takes its request, and nothing else happens.
     private void Serve(Role role, HandlerState reader, bool behind)
     {
         Begin(new Running(role, reader, null, role == Role.FreshReader ? Commits : 0));
