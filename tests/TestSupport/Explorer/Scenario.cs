@@ -42,6 +42,9 @@ internal sealed record Scenario(string Name)
     /// <summary>Version 1 is committed, and its change is processed, before the exploration begins.</summary>
     public bool StartsWithRow { get; init; } = true;
 
+    /// <summary>The row is cached when the exploration begins. It visits fewer states, and those after a first fill sooner.</summary>
+    public bool StartsCached { get; init; }
+
     /// <summary>Inserts, updates and deletions of the product.</summary>
     public int Changes { get; init; } = 2;
 

@@ -79,7 +79,19 @@ internal sealed partial class World(Exploration exploration)
 
     private bool ChangesArePending => drawn is not null || topic.Length > 0 || running.Any(job => job.Role == Role.ChangeJob);
 
-    public static World Start(Exploration exploration) => new(exploration)
+    public static World Start(Exploration exploration)
+    {
+        var world = Empty(exploration);
+        if (exploration.Scenario.StartsCached)
+        {
+            world.Serve(Role.Reader, exploration.Programs.Reader(), behind: false);
+            world.inbox = [];
+        }
+
+        return world;
+    }
+
+    private static World Empty(Exploration exploration) => new(exploration)
     {
         history = exploration.Scenario.StartsWithRow ? [0, 1] : [0],
         lastVersion = exploration.Scenario.StartsWithRow ? 1 : 0,
