@@ -19,6 +19,7 @@ internal static class Scenarios
         .. Short,
         Read with { Name = $"{Read.Name}; any number of faults", Faults = Scenario.Unlimited },
         ReadAbsent with { Name = $"{ReadAbsent.Name}; any number of faults", Faults = Scenario.Unlimited },
+        Read with { Name = $"{Read.Name}; 2 faults", Faults = 2 },
         Read with { Name = $"{Read.Name}; 3 changes", Changes = 3 },
         Late with { Name = $"{Late.Name}; 1 fault", Faults = 1 },
         Late with { Name = $"{Late.Name}; early refresh", EarlyReads = 1 },
