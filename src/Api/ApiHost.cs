@@ -48,6 +48,7 @@ public static class ApiHost
         builder.Services.AddDescription();
         builder.Services.AddSingleton<ReadMetrics>();
         builder.Services.AddSingleton<WriteMetrics>();
+        builder.Services.AddSingleton<ExactIds>();
         builder.Services.AddSingleton<Catalogue>();
         builder.Services.AddSingleton<Products>();
         builder.Services.AddSingleton<ProductWrites>();
@@ -69,6 +70,7 @@ public static class ApiHost
         application.Services.GetRequiredService<ProductWrites>().Map(application);
         application.Services.GetRequiredService<CacheAdministration>().Map(application);
         application.MapProblems();
+        application.MapRoot();
         application.MapOptions();
         application.MapDescription();
         return application;

@@ -1,12 +1,10 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using Microsoft.Extensions.Primitives;
-using Microsoft.Net.Http.Headers;
 using ProductCache.Application;
 
 namespace ProductCache.Api;
 
-/// <summary>A product as it stands in the cache: its bytes are the body, nothing is parsed or written anew. 200 or 304.</summary>
+/// <summary>A product as it stands in the cache: its bytes are the body, nothing is parsed or written anew. 200, 304 or 412.</summary>
 internal sealed class CachedBody(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now) : IResult
 {
     public async Task ExecuteAsync(HttpContext httpContext)
@@ -14,7 +12,15 @@ internal sealed class CachedBody(CachedProduct entry, EntrySource source, Forwar
         var response = httpContext.Response;
         var tag = CacheHeaders.Write(response.Headers, entry, source, forward, now);
         response.Headers.ETag = tag;
-        if (Matches(httpContext.Request.Headers.IfNoneMatch, tag))
+
+        // RFC 9110, 13.2.2. A member of If-None-Match that cannot be read is ignored alone: the others save the reader a body.
+        if (EntityTags.Read(httpContext.Request.Headers.IfMatch)?.MatchesStrongly(tag) == false)
+        {
+            await Preconditions.Failed(httpContext, $"The cached product has version {entry.Version}, which If-Match does not name.").ExecuteAsync(httpContext);
+            return;
+        }
+
+        if (EntityTags.Read(httpContext.Request.Headers.IfNoneMatch)?.MatchesWeakly(tag) == true)
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return;
@@ -23,18 +29,6 @@ internal sealed class CachedBody(CachedProduct entry, EntrySource source, Forwar
         response.ContentType = "application/json; charset=utf-8";
         response.ContentLength = entry.Body.Length;
         await response.BodyWriter.WriteAsync(entry.Body, httpContext.RequestAborted);
-    }
-
-    // RFC 9110, 13.1.2: weak comparison, a list, or * for any.
-    private static bool Matches(StringValues ifNoneMatch, string tag)
-    {
-        if (ifNoneMatch.Count == 0)
-        {
-            return false;
-        }
-
-        return EntityTagHeaderValue.TryParseList(ifNoneMatch, out var candidates)
-            && candidates.Any(candidate => candidate.Tag == "*" || candidate.Tag == tag);
     }
 }
 

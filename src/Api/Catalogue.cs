@@ -12,11 +12,11 @@ namespace ProductCache.Api;
 /// <summary>
 /// All products, page by page in the order of their ids, and those whose names have a part in common: for people, from PostgreSQL.
 /// <code>
-/// {"items":[{"id":1,"name":"…","price":123.45,"description":"…","version":5}],"next":"…"}
+/// {"items":[{"id":1,"name":"…","price":123.45,"description":"…","version":5,"self":"/api/v1/products/1"}],"next":"…"}
 /// </code>
-/// next is the cursor of the next page, if there is one; so is the header Link with rel="next".
+/// A row that is no valid product is listed as <c>{"id":81,"unreadable":"…"}</c>, with the reason. next is the cursor of the next page, if there is one; so is the header Link with rel="next".
 /// </summary>
-internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
+internal sealed class Catalogue(IMediator mediator, ClientLimits limits, ExactIds ids)
 {
     public static readonly string[] Parameters = ["after", "limit", "q"];
 
@@ -55,6 +55,11 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
             }
         }
 
+        if (Preconditions.OfUntagged(http) is { } unmet)
+        {
+            return unmet;
+        }
+
         using var leave = limits.List(http);
         if (!leave.IsAcquired)
         {
@@ -62,9 +67,17 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
         }
 
         CacheHeaders.WriteNothing(http.Response.Headers, "fwd=bypass");
-        return await mediator.Send(new ListProducts(after, limit, name), cancellationToken) is { } page
-            ? new Page(page, limit, name)
-            : Problems.ComeBack(http, Problems.StoreUnavailable, "The database did not answer in time.");
+        if (await mediator.Send(new ListProducts(after, limit, name), cancellationToken) is not { } page)
+        {
+            return Problems.ComeBack(http, Problems.StoreUnavailable, "The database did not answer in time.");
+        }
+
+        if (page.Products is [.., var last])
+        {
+            ids.Meet(last.Id);
+        }
+
+        return new Page(page, limit, name);
     }
 
     internal static string CursorOf(ProductId last)
@@ -112,10 +125,7 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
             json.WriteStartArray("items"u8);
             foreach (var product in page.Products)
             {
-                json.WriteStartObject();
-                ProductJson.WriteMembers(json, product);
-                json.WriteNumber("version"u8, product.Version.Value);
-                json.WriteEndObject();
+                WriteItem(json, product, $"{httpContext.Request.PathBase}{ProductWrites.Collection}/{product.Id}");
             }
 
             json.WriteEndArray();
@@ -126,6 +136,25 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits)
 
             json.WriteEndObject();
             await json.FlushAsync(httpContext.RequestAborted);
+        }
+
+        private static void WriteItem(Utf8JsonWriter json, ListedProduct listed, string self)
+        {
+            json.WriteStartObject();
+            if (listed.Product is { } product)
+            {
+                ProductJson.WriteMembers(json, product);
+                json.WriteNumber("version"u8, product.Version.Value);
+            }
+            else
+            {
+                json.WriteNumber("id"u8, listed.Id.Value);
+                json.WriteString("unreadable"u8, listed.Unreadable);
+            }
+
+            // The id in it is exact where a client rounds the number.
+            json.WriteString("self"u8, self);
+            json.WriteEndObject();
         }
     }
 }

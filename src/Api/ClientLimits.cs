@@ -140,7 +140,7 @@ internal static class ClientLimitsRegistration
         services.AddSingleton<ClientLimits>();
     }
 
-    /// <summary>From here on the address of a request is the client's, and its scheme the one that the client used.</summary>
+    /// <summary>From here on the address of a request is the client's, and its scheme and the prefix of its path are those that the client used.</summary>
     public static void UseTrustedProxies(this WebApplication application)
     {
         var options = application.Services.GetRequiredService<ClientLimitOptions>();
@@ -162,6 +162,7 @@ internal static class ClientLimitsRegistration
             forwarded.KnownIPNetworks.Add(proxy);
         }
 
+        application.UseForwardedPrefix(options.TrustedProxies);
         application.UseForwardedHeaders(forwarded);
     }
 

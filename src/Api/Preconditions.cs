@@ -1,41 +1,58 @@
-using Microsoft.Net.Http.Headers;
+using Microsoft.AspNetCore.Http.HttpResults;
+using ProductCache.Application;
 using ProductCache.Domain;
 
 namespace ProductCache.Api;
 
-/// <summary>If-Match (RFC 9110, 13.1.1): which versions the writer may have seen.</summary>
+/// <summary>
+/// If-Match and If-None-Match in the order of RFC 9110, 13.2.2: first If-Match (false: 412), then If-None-Match (false: 304 for a read,
+/// 412 for a write). They are evaluated last, where the request would succeed without them. There are no dates to compare.
+/// </summary>
 internal static class Preconditions
 {
-    /// <param name="versions">None: any version will do (<c>*</c>, or no condition at all). Weak tags and such as are no version match nothing.</param>
-    /// <returns>Whether the header, if it is there, is a list of entity tags.</returns>
-    public static bool TryReadIfMatch(IHeaderDictionary headers, out IReadOnlyList<ProductVersion>? versions)
+    /// <summary>The condition of a write to a product, for the store to decide: no look before the write can.</summary>
+    /// <param name="condition">Null: the request has none, or one that any version meets.</param>
+    /// <returns>Whether both headers, where they are there, are lists of entity tags.</returns>
+    public static bool TryRead(IHeaderDictionary headers, out VersionCondition? condition)
     {
-        versions = null;
-        if (headers.IfMatch.Count == 0)
-        {
-            return true;
-        }
-
-        if (!EntityTagHeaderValue.TryParseStrictList(headers.IfMatch, out var tags) || tags.Count == 0)
+        condition = null;
+        var (match, noneMatch) = (EntityTags.Read(headers.IfMatch), EntityTags.Read(headers.IfNoneMatch));
+        if (match is { IsMalformed: true } || noneMatch is { IsMalformed: true })
         {
             return false;
         }
 
-        if (tags.Any(tag => tag.Tag == "*"))
-        {
-            return tags.Count == 1;
-        }
-
-        List<ProductVersion> named = [];
-        foreach (var tag in tags.Where(tag => !tag.IsWeak))
-        {
-            if (ProductVersion.TryParse(tag.Tag.Subsegment(1, tag.Tag.Length - 2).ToString(), out var version))
-            {
-                named.Add(version);
-            }
-        }
-
-        versions = named;
+        IReadOnlyList<ProductVersion>? oneOf = noneMatch is { IsAny: true } ? [] : match is { IsAny: false } ? match.Versions(alsoOfWeakTags: false) : null;
+        var noneOf = noneMatch is { IsAny: false } ? noneMatch.Versions(alsoOfWeakTags: true) : null;
+        condition = oneOf is null && noneOf is null ? null : new VersionCondition(oneOf, noneOf);
         return true;
+    }
+
+    /// <summary>For what is always there and has no entity tag: lists, and the collection that a creation adds to.</summary>
+    /// <returns>Null: the request goes on.</returns>
+    public static IResult? OfUntagged(HttpContext http)
+    {
+        var isRead = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
+        var (match, noneMatch) = (EntityTags.Read(http.Request.Headers.IfMatch), EntityTags.Read(http.Request.Headers.IfNoneMatch));
+        if (match is { IsMalformed: true } || (noneMatch is { IsMalformed: true } && !isRead))
+        {
+            return NotAPrecondition();
+        }
+
+        return match is { IsAny: false } ? Failed(http, "This resource has no entity tag, so no tag in If-Match can match it. Nothing was written.")
+            : noneMatch is not { IsAny: true } ? null
+            : isRead ? (IResult)TypedResults.StatusCode(StatusCodes.Status304NotModified)
+            : Failed(http, "If-None-Match: * demands that this resource does not exist, and it does. Nothing was written.");
+    }
+
+    public static ProblemHttpResult NotAPrecondition() =>
+        Problems.Of(Problems.NotAPrecondition, "If-Match and If-None-Match are lists of entity tags, or * alone.");
+
+    /// <summary>Of one request with its conditions: no cache may keep it.</summary>
+    public static ProblemHttpResult Failed(HttpContext http, string detail)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        http.Response.Headers.Age = default;
+        return Problems.Of(Problems.PreconditionFailed, detail);
     }
 }

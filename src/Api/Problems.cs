@@ -71,6 +71,9 @@ internal static class Problems
     public static readonly Problem TooManyRequests = new(
         "too-many-requests", StatusCodes.Status429TooManyRequests, "Too many requests", "too_many_requests");
 
+    public static readonly Problem UnreadableProduct = new(
+        "unreadable-product", StatusCodes.Status502BadGateway, "Unreadable product", "unreadable");
+
     public static readonly Problem CacheUnavailable = new(
         "cache-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "cache_unavailable");
 
@@ -89,7 +92,7 @@ internal static class Problems
     [
         NotAProductId, NotAListOfIds, NotAVersion, NotAPage, MalformedBody, NotAPrecondition, NotAnIdempotencyKey, NoCredential, WrongCredential,
         MissingScope, NoSuchProduct, BodyTooSlow, RefusedByDatabase, OlderThanDemanded, PreconditionFailed, BodyTooLarge, UnsupportedContent,
-        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
+        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, UnreadableProduct, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
         AuthorityUnavailable, NotCached,
     ];
 
@@ -118,9 +121,20 @@ internal static class Problems
     public static ProblemHttpResult TooManyRequestsOf(HttpContext http) =>
         ComeBack(http, TooManyRequests, "This client asks for more than it may in so short a time, or at one time. Nothing was done.");
 
-    /// <summary>Every problem carries the id of the trace that its request belongs to, if it is of one: that of its traceparent.</summary>
+    /// <summary>
+    /// Every problem carries the id of the trace that its request belongs to, if it is of one: that of its traceparent. Its type leads to
+    /// the page also where a proxy offers the service under a prefix.
+    /// </summary>
     public static IServiceCollection AddProblems(this IServiceCollection services) => services.AddProblemDetails(options =>
-        options.CustomizeProblemDetails = context => context.ProblemDetails.Extensions["traceId"] = TraceOf(context.HttpContext));
+        options.CustomizeProblemDetails = context =>
+        {
+            var problem = context.ProblemDetails;
+            problem.Extensions["traceId"] = TraceOf(context.HttpContext);
+            if (problem.Type?.StartsWith($"{Path}/", StringComparison.Ordinal) == true)
+            {
+                problem.Type = $"{context.HttpContext.Request.PathBase}{problem.Type}";
+            }
+        });
 
     public static void MapProblems(this IEndpointRouteBuilder routes) => routes.MapMethods($"{Path}/{{name}}", Reading.Methods, Page).Describe(Operations.GetProblem);
 

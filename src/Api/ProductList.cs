@@ -53,6 +53,10 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
             case GetProductResult.Absent:
                 json.WriteString("status"u8, "absent");
                 break;
+            case GetProductResult.Unreadable unreadable:
+                json.WriteString("status"u8, "unreadable");
+                json.WriteString("detail"u8, unreadable.Entry.Reason);
+                break;
             case GetProductResult.Requested:
                 json.WriteString("status"u8, "requested");
                 break;
@@ -94,6 +98,7 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
     {
         GetProductResult.Found { Source: EntrySource.Fill } found => found.Forward,
         GetProductResult.Absent { Source: EntrySource.Fill } absent => absent.Forward,
+        GetProductResult.Unreadable { Source: EntrySource.Fill } unreadable => unreadable.Forward,
         GetProductResult.Requested requested => requested.Forward,
         GetProductResult.OlderThanDemanded older => older.Forward,
         _ => null,
@@ -103,6 +108,7 @@ internal sealed class ProductList(IReadOnlyList<ProductId> ids, IReadOnlyList<Ge
     {
         GetProductResult.Found found => found.Entry,
         GetProductResult.Absent absent => absent.Entry,
+        GetProductResult.Unreadable unreadable => unreadable.Entry,
         _ => null,
     };
 }

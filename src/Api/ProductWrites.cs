@@ -11,11 +11,11 @@ namespace ProductCache.Api;
 /// The routes that write, and what their outcomes are over HTTP. An answer comes after the commit; the change path brings it to
 /// the caches.
 /// </summary>
-internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, WriteMetrics metrics, TimeProvider time)
+internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, ExactIds ids, WriteMetrics metrics, TimeProvider time)
 {
     public const string IdempotencyKeyHeader = "Idempotency-Key";
 
-    private const string Collection = "/api/v1/products";
+    public const string Collection = "/api/v1/products";
     private const string Item = $"{Collection}/{{id}}";
 
     public void Map(IEndpointRouteBuilder routes)
@@ -51,7 +51,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
         }
 
         var (draft, fault) = ProductBody.Read(bytes, id: null, isPatch: false, validator);
-        return fault ?? Answer(http, await mediator.Send(new CreateProduct(draft!, key), cancellationToken), isNew: true);
+        return fault ?? Preconditions.OfUntagged(http) ?? Answer(http, await mediator.Send(new CreateProduct(draft!, key), cancellationToken), isNew: true);
     }
 
     private async Task<IResult> UpdateAsync(string id, HttpContext http, bool isPatch, CancellationToken cancellationToken)
@@ -61,15 +61,16 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             return Products.NotAnId();
         }
 
-        if (http.Request.Headers.IfMatch.Count == 0)
+        if (!Preconditions.TryRead(http.Request.Headers, out var condition))
         {
-            return Problems.Of(
-                Problems.PreconditionRequired, "Say in If-Match which version you have seen (its ETag), so that nobody's change is lost; or * for any.");
+            return Preconditions.NotAPrecondition();
         }
 
-        if (!Preconditions.TryReadIfMatch(http.Request.Headers, out var versions))
+        // If-None-Match: * never writes, so it cannot overwrite a change that the client has not seen.
+        if (http.Request.Headers.IfMatch.Count == 0 && condition is not { IsNever: true })
         {
-            return NotAPrecondition();
+            return Problems.Of(
+                Problems.PreconditionRequired, "Name the version that you have seen (its ETag) in If-Match, so that no other change is lost; or send * for any version.");
         }
 
         var (bytes, unread) = await RequestBody.ReadAsync(http, isPatch ? RequestBody.MergePatch : RequestBody.Json, time, cancellationToken);
@@ -79,7 +80,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
         }
 
         var (draft, fault) = ProductBody.Read(bytes, productId, isPatch, validator);
-        return fault ?? Answer(http, await mediator.Send(new UpdateProduct(productId, draft!, versions), cancellationToken));
+        return fault ?? Answer(http, await mediator.Send(new UpdateProduct(productId, draft!, condition), cancellationToken));
     }
 
     private async Task<IResult> DeleteAsync(string id, HttpContext http, CancellationToken cancellationToken)
@@ -89,12 +90,12 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             return Products.NotAnId();
         }
 
-        return Preconditions.TryReadIfMatch(http.Request.Headers, out var versions)
-            ? Answer(http, await mediator.Send(new DeleteProduct(productId, versions), cancellationToken))
-            : NotAPrecondition();
+        return Preconditions.TryRead(http.Request.Headers, out var condition)
+            ? Answer(http, await mediator.Send(new DeleteProduct(productId, condition), cancellationToken))
+            : Preconditions.NotAPrecondition();
     }
 
-    private static IResult Answer(HttpContext http, WriteResult result, bool isNew = false)
+    private IResult Answer(HttpContext http, WriteResult result, bool isNew = false)
     {
         CacheHeaders.WriteNothing(http.Response.Headers, "fwd=method");
         switch (result)
@@ -102,6 +103,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
             case WriteResult.Written { Product: var product }:
                 if (isNew)
                 {
+                    ids.Meet(product.Id);
                     http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{Collection}/{product.Id}");
                 }
 
@@ -116,19 +118,23 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
 
             case WriteResult.OtherVersion other:
                 return Problems.Of(
-                    Problems.PreconditionFailed, $"The product has version {other.Current}, which If-Match does not name. Nothing was written.");
+                    Problems.PreconditionFailed, $"The product has version {other.Current}, which does not meet If-Match or If-None-Match. Nothing was written.");
 
             case WriteResult.KeyReused:
                 return Problems.Of(Problems.IdempotencyKeyReused, "This key was used to create another product. Nothing was written.");
 
-            case WriteResult.Refused:
-                return Problems.Of(Problems.RefusedByDatabase, "A rule of the database refuses this write. Nothing was written.");
+            case WriteResult.Refused refused:
+                return Problems.Of(Problems.RefusedByDatabase, $"The database refuses this write. Nothing was written. {refused.Reason}");
+
+            case WriteResult.Unreadable unreadable:
+                return Problems.Of(Problems.UnreadableProduct, $"The write is committed, but the product cannot be read. {unreadable.Reason}");
 
             default:
+                var reason = (result as WriteResult.Unavailable)?.Reason;
                 return Problems.ComeBack(
                     http,
                     Problems.StoreUnavailable,
-                    "The database did not answer in time. Whether it has written is not known: repeat the request with the same If-Match or Idempotency-Key.");
+                    $"{(reason is null ? "The database did not answer in time" : $"The database cannot write now: {reason}")}. Whether it has written is not known: repeat the request with the same If-Match or Idempotency-Key.");
         }
     }
 
@@ -149,8 +155,6 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
         key = new IdempotencyKey(Access.ClientOf(http) ?? string.Empty, text);
         return true;
     }
-
-    private static IResult NotAPrecondition() => Problems.Of(Problems.NotAPrecondition, "If-Match is a list of entity tags, or * alone.");
 
     private sealed class WrittenProduct(Product product, int status) : IResult
     {

@@ -36,6 +36,12 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
             return NotAVersion();
         }
 
+        if (EntityTags.Read(http.Request.Headers.IfMatch) is { IsMalformed: true })
+        {
+            metrics.Count(Problems.NotAPrecondition.Outcome);
+            return Preconditions.NotAPrecondition();
+        }
+
         var wait = Preferences.ReadWait(http.Request.Headers);
         var result = await mediator.Send(new GetProduct(productId, wait, freshness, () => limits.MayMiss(http)), cancellationToken);
         metrics.Count(OutcomeOf(result));
@@ -48,6 +54,10 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
             case GetProductResult.Absent absent:
                 CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, absent.Forward, time.GetUtcNow());
                 return Problems.Of(Problems.NoSuchProduct, $"There is no product {productId}.");
+
+            case GetProductResult.Unreadable unreadable:
+                CacheHeaders.Write(http.Response.Headers, unreadable.Entry, unreadable.Source, unreadable.Forward, time.GetUtcNow());
+                return Problems.Of(Problems.UnreadableProduct, $"Product {productId} cannot be read. {unreadable.Entry.Reason}");
 
             case GetProductResult.Requested requested:
                 return Requested(http, productId, requested.Forward);
@@ -65,7 +75,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
                 return NotCached(http);
 
             case GetProductResult.Unavailable unavailable:
-                return Unavailable(http, unavailable.Dependency);
+                return Unavailable(http, unavailable);
 
             default:
                 throw NoAnswerFor(result);
@@ -92,6 +102,11 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
             return NotAVersion();
         }
 
+        if (Preconditions.OfUntagged(http) is { } unmet)
+        {
+            return unmet;
+        }
+
         var wait = Preferences.ReadWait(http.Request.Headers);
         var results = await mediator.Send(new GetProducts(ids, wait, freshness, () => limits.MayMiss(http)), cancellationToken);
         foreach (var result in results)
@@ -109,7 +124,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         // Where nothing at all can be told, the status says so; else each item has its own.
         return !results.All(result => result is GetProductResult.Unavailable or GetProductResult.TooManyMisses)
                 ? new ProductList(ids, results, time.GetUtcNow())
-            : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable.Dependency)
+            : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable)
             : TooManyMisses(http);
     }
 
@@ -173,8 +188,8 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
     private static ProblemHttpResult TooManyMisses(HttpContext http) =>
         Problems.ComeBack(http, Problems.TooManyMisses, "This client asks for too much that is not cached. Nothing was requested.");
 
-    private static ProblemHttpResult Unavailable(HttpContext http, Dependency dependency) => dependency == Dependency.Cache
-        ? Problems.ComeBack(http, Problems.CacheUnavailable, "The cache does not answer. Nothing was requested.")
+    private static ProblemHttpResult Unavailable(HttpContext http, GetProductResult.Unavailable result) => result.Dependency == Dependency.Cache
+        ? Problems.ComeBack(http, Problems.CacheUnavailable, $"{result.Reason ?? "The cache does not answer"}. Nothing was requested.")
         : Problems.ComeBack(http, Problems.BrokerUnavailable, "The product is not cached as demanded and cannot be requested now.");
 
     private ProblemHttpResult NotAVersion()
@@ -193,6 +208,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         GetProductResult.Found { Source: EntrySource.Fill } => "filled",
         GetProductResult.Found => "hit",
         GetProductResult.Absent => Problems.NoSuchProduct.Outcome,
+        GetProductResult.Unreadable => Problems.UnreadableProduct.Outcome,
         GetProductResult.Requested => "requested",
         GetProductResult.OlderThanDemanded => Problems.OlderThanDemanded.Outcome,
         GetProductResult.TooManyMisses => Problems.TooManyMisses.Outcome,

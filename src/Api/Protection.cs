@@ -2,6 +2,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Primitives;
 using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api;
@@ -150,7 +151,12 @@ internal static class Protection
         http.Response.OnStarting(
             state =>
             {
-                ((IHeaderDictionary)state).Vary = "Origin";
+                var headers = (IHeaderDictionary)state;
+                if (!headers.Vary.Contains("Origin"))
+                {
+                    headers.Vary = StringValues.Concat("Origin", headers.Vary);
+                }
+
                 return Task.CompletedTask;
             },
             http.Response.Headers);

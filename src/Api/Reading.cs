@@ -1,4 +1,3 @@
-using Microsoft.Net.Http.Headers;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -13,27 +12,12 @@ internal static class Reading
     /// <summary>HEAD wherever GET is: the same answer, of which the server sends no body.</summary>
     public static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Head];
 
-    /// <summary>
-    /// The directives of Cache-Control (RFC 9111, 5.2.1; what cannot be read is ignored, as caches do) and Product-Version-At-Least.
-    /// </summary>
-    /// <param name="freshness">None: the request demands nothing.</param>
+    /// <summary>The directives of Cache-Control (<see cref="CacheDirectives"/>) and Product-Version-At-Least.</summary>
+    /// <param name="freshness">Null: the request demands nothing.</param>
     /// <returns>Whether Product-Version-At-Least, if it is there, is a version.</returns>
     public static bool TryReadFreshness(IHeaderDictionary headers, out Freshness? freshness)
     {
-        freshness = null;
-        if (headers.CacheControl is { Count: > 0 } directives && CacheControlHeaderValue.TryParse(directives.ToString(), out var control))
-        {
-            var demanded = new Freshness
-            {
-                OnlyIfCached = control.OnlyIfCached,
-                NoCache = control.NoCache,
-                MaxAge = control.MaxAge,
-                MinFresh = control.MinFresh,
-                MaxStale = control.MaxStale ? control.MaxStaleLimit ?? TimeSpan.MaxValue : null,
-            };
-            freshness = demanded == Freshness.None ? null : demanded;
-        }
-
+        freshness = headers.CacheControl is { Count: > 0 } lines ? CacheDirectives.Read(lines) : null;
         if (!headers.TryGetValue(VersionAtLeast, out var texts))
         {
             return true;

@@ -1,14 +1,21 @@
 using System.Text.Unicode;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
+using ProductCache.Domain;
 
 namespace ProductCache.Api;
 
 /// <summary>The bytes of a body, or the problem with them. What comes out is UTF-8 of an allowed length.</summary>
 internal static class RequestBody
 {
-    /// <summary>In bytes. A whole product takes less: 10,000 characters of description, each escaped at its longest.</summary>
-    public const int MaxLength = 64 * 1024;
+    /// <summary>In bytes: any valid product, in whatever spelling of JSON a client chooses.</summary>
+    public const int MaxLength = (LongestCharacter * (Product.MaxNameLength + Product.MaxDescriptionLength)) + RoomForTheRest;
+
+    /// <summary>In bytes: a character outside of the Basic Multilingual Plane, as an escaped surrogate pair (\uD83D\uDE00).</summary>
+    private const int LongestCharacter = 12;
+
+    /// <summary>In bytes: names of members (which may be escaped too), id, price, white space, framing of chunks.</summary>
+    private const int RoomForTheRest = 8 * 1024;
 
     public const string Json = "application/json";
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using ProductCache.Domain;
 
 namespace ProductCache.Application;
@@ -8,7 +9,7 @@ namespace ProductCache.Application;
 /// A cache entry: a header of 25 bytes and the JSON body exactly as it is sent to readers. Big endian:
 /// <code>
 ///  0      format (1)
-///  1..8   version of the row; 0: known to be absent (a negative entry, without a body)
+///  1..8   version of the row; 0: known to be absent (a negative entry, without a body), or unreadable (the reason is the body)
 ///  9..16  filled at, milliseconds since 1970
 /// 17..24  lifetime, milliseconds
 /// 25..    {"id":1,"name":"…","price":123.45,"description":"…"}
@@ -18,6 +19,12 @@ namespace ProductCache.Application;
 public sealed class CachedProduct
 {
     public const byte Format = 1;
+
+    /// <summary>
+    /// The formats that this process reads; the others are a miss. The process that writes a format reads it, and so must all readers
+    /// before the first entry of it is written: see CONTRIBUTING.md.
+    /// </summary>
+    public static readonly IReadOnlyList<byte> ReadableFormats = [Format];
 
     public const int HeaderLength = 25;
 
@@ -33,9 +40,16 @@ public sealed class CachedProduct
 
     public byte[] Payload { get; }
 
-    public bool IsAbsent => Version == 0;
+    /// <summary>A negative entry: PostgreSQL has no such product.</summary>
+    public bool IsAbsent => Version == 0 && Payload.Length == HeaderLength;
 
-    /// <summary>The version of the row, 0 for a negative entry.</summary>
+    /// <summary>PostgreSQL has the row, and it is no valid product: see <see cref="Reason"/>. It is ranked as a negative entry.</summary>
+    public bool IsUnreadable => Version == 0 && Payload.Length > HeaderLength;
+
+    /// <summary>Why the row is unreadable, in a sentence.</summary>
+    public string Reason => Encoding.UTF8.GetString(Body.Span);
+
+    /// <summary>The version of the row; 0 where it is absent or unreadable.</summary>
     public long Version => Read(1);
 
     /// <summary>Orders what can be known of one product: row version v has 2v, its deletion 2v+1, a negative entry 0.</summary>
@@ -61,6 +75,10 @@ public sealed class CachedProduct
     /// <summary>A negative entry: PostgreSQL has no such product.</summary>
     public static CachedProduct Absent(DateTimeOffset filledAt, TimeSpan lifetime) => new(HeaderOf(0, filledAt, lifetime));
 
+    /// <summary>A row that is no valid product.</summary>
+    public static CachedProduct Unreadable(string reason, DateTimeOffset filledAt, TimeSpan lifetime) =>
+        new([.. HeaderOf(0, filledAt, lifetime), .. Encoding.UTF8.GetBytes(reason)]);
+
     /// <summary>Format, version, filled at and lifetime: what tells two entries of one product apart.</summary>
     public ReadOnlyMemory<byte> Header => Payload.AsMemory(0, HeaderLength);
 
@@ -69,7 +87,7 @@ public sealed class CachedProduct
 
     public static bool TryRead(byte[]? payload, [NotNullWhen(true)] out CachedProduct? entry)
     {
-        entry = payload is { Length: >= HeaderLength } && payload[0] == Format ? new CachedProduct(payload) : null;
+        entry = payload is { Length: >= HeaderLength } && ReadableFormats.Contains(payload[0]) ? new CachedProduct(payload) : null;
         if (entry is not null && !entry.IsPlausible())
         {
             entry = null;
@@ -91,7 +109,7 @@ public sealed class CachedProduct
     // A damaged payload is a miss as well: it must not become an answer.
     private bool IsPlausible() =>
         Version is >= 0 and <= ProductVersion.Max
-        && IsAbsent == (Payload.Length == HeaderLength)
+        && (Version == 0 || Payload.Length > HeaderLength)
         && Read(9) is >= 0 and <= MaxMilliseconds
         && Read(17) is >= 0 and <= MaxMilliseconds;
 

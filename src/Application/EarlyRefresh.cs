@@ -27,7 +27,7 @@ public sealed class EarlyRefresh(IGuardedCache cache, IProductRequests requests,
     /// <summary>Asks in the background if the entry is close to its end, or past it, and nobody here has just asked.</summary>
     public void Consider(ProductId id, CachedProduct entry)
     {
-        if (!entry.IsAbsent && IsDue(entry, time.GetUtcNow()) && !asking.ContainsKey(id))
+        if (entry.Version > 0 && IsDue(entry, time.GetUtcNow()) && !asking.ContainsKey(id))
         {
             Ask(id, entry);
         }
@@ -54,7 +54,7 @@ public sealed class EarlyRefresh(IGuardedCache cache, IProductRequests requests,
             {
                 if (await cache.TakeEarlyLeaseAsync(id, entry, CancellationToken.None) is { } lease)
                 {
-                    await LeasedRequest.PublishAsync(cache, requests, lease, CancellationToken.None);
+                    await LeasedRequest.PublishAsync(cache, requests, lease, entry, CancellationToken.None);
                 }
             }
             catch (UnavailableException)

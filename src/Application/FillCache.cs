@@ -4,7 +4,14 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>Reads requested products from the store and fills the cache with them, in one query per round.</summary>
-public sealed record FillCache(IReadOnlyCollection<ProductId> Ids) : IRequest<FillCacheResult>;
+/// <remarks>
+/// Throws <see cref="UnreadableProductException"/>, after all else is done, where a row is no valid product. One that was requested
+/// alone has its reason in the cache then, for its readers; of several, those that can be read are filled.
+/// </remarks>
+public sealed record FillCache(IReadOnlyCollection<FillRequest> Requests) : IRequest<FillCacheResult>;
+
+/// <param name="Renews">The entry that is to be read again although it is cached. Null: the product is read if it is not cached.</param>
+public readonly record struct FillRequest(ProductId Id, EntryTimes? Renews = null);
 
 /// <param name="Stored">Products and negative entries written.</param>
 /// <param name="AlreadyThere">Requests for what was cached already; nothing was read for them.</param>
@@ -21,9 +28,13 @@ public sealed class FillCacheHandler(
 
     public async Task<FillCacheResult> Handle(FillCache request, CancellationToken cancellationToken)
     {
-        List<ProductId> pending = [.. request.Ids.Distinct()];
+        // Of several requests for one product any may name the entry that is there.
+        List<ClaimRequest> pending =
+            [.. request.Requests.ToLookup(one => one.Id, one => one.Renews).Select(all => new ClaimRequest(all.Key, [.. all.OfType<EntryTimes>().Distinct()]))];
         List<ProductId> answered = new(pending.Count);
         List<Lease> outdated = [];
+        Dictionary<ProductId, string> unreadable = [];
+        var isAlone = pending.Count == 1;
         int stored = 0, alreadyThere = 0, refused = 0;
 
         for (var attempt = 1; attempt <= MaxAttempts && pending.Count > 0; attempt++)
@@ -31,7 +42,7 @@ public sealed class FillCacheHandler(
             var claims = await cache.ClaimAsync(pending, cancellationToken);
             var claimed = claims.OfType<Lease>().ToList();
             alreadyThere += pending.Count - claimed.Count;
-            answered.AddRange(pending.Where((_, i) => claims[i] is null));
+            answered.AddRange(pending.Where((_, i) => claims[i] is null).Select(claim => claim.Id));
             outdated.Clear();
             if (claimed.Count == 0)
             {
@@ -40,8 +51,19 @@ public sealed class FillCacheHandler(
             }
 
             // The statement begins after the claim: a change it does not see passes by the lease.
-            var products = await store.ReadAsync([.. claimed.Select(claim => claim.Id)], cancellationToken);
-            var outcomes = await cache.FillAsync([.. claimed.Select(claim => FillOf(claim, products))], cancellationToken);
+            var read = await store.ReadAsync([.. claimed.Select(claim => claim.Id)], cancellationToken);
+            foreach (var (id, reason) in read.Unreadable)
+            {
+                unreadable[id] = reason;
+            }
+
+            if (!isAlone)
+            {
+                // Their requests are handled once more, one by one.
+                claimed.RemoveAll(claim => read.Unreadable.ContainsKey(claim.Id));
+            }
+
+            var outcomes = await cache.FillAsync([.. claimed.Select(claim => FillOf(claim, read))], cancellationToken);
             for (var i = 0; i < claimed.Count; i++)
             {
                 switch (outcomes[i])
@@ -59,7 +81,8 @@ public sealed class FillCacheHandler(
                 }
             }
 
-            pending = [.. outdated.Select(claim => claim.Id)];
+            var again = outdated.Select(claim => claim.Id).ToHashSet();
+            pending = [.. pending.Where(claim => again.Contains(claim.Id))];
         }
 
         if (outdated.Count > 0)
@@ -72,11 +95,20 @@ public sealed class FillCacheHandler(
             await notifications.FilledAsync(answered, cancellationToken);
         }
 
+        if (unreadable.Count > 0)
+        {
+            throw new UnreadableProductException(isAlone
+                ? $"Product {unreadable.Keys.Single()} cannot be read: {unreadable.Values.Single()}"
+                : $"{unreadable.Count} products cannot be read.");
+        }
+
         return new FillCacheResult(stored, alreadyThere, refused, outdated.Count);
     }
 
-    private Fill FillOf(Lease claim, IReadOnlyDictionary<ProductId, Product> products) =>
-        products.TryGetValue(claim.Id, out var product)
+    private Fill FillOf(Lease claim, StoreRead read) =>
+        read.Products.TryGetValue(claim.Id, out var product)
             ? new Fill(claim, CachedProduct.Of(product, time.GetUtcNow(), lifetimes.Of(lifetimes.Product, random)), lifetimes.Stale)
+        : read.Unreadable.TryGetValue(claim.Id, out var reason)
+            ? new Fill(claim, CachedProduct.Unreadable(reason, time.GetUtcNow(), absences.NextLifetime()))
             : new Fill(claim, CachedProduct.Absent(time.GetUtcNow(), absences.NextLifetime()));
 }

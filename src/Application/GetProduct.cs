@@ -24,6 +24,9 @@ public abstract record GetProductResult
     /// <summary>The product is known not to exist.</summary>
     public sealed record Absent(CachedProduct Entry, EntrySource Source, Forward Forward = default) : GetProductResult;
 
+    /// <summary>The store has a row of the product that is no valid product; the entry says why.</summary>
+    public sealed record Unreadable(CachedProduct Entry, EntrySource Source, Forward Forward = default) : GetProductResult;
+
     /// <summary>Not cached, or not as fresh as demanded; a Worker has been asked for it, by this reader or another.</summary>
     public sealed record Requested(Forward Forward = default) : GetProductResult;
 
@@ -42,8 +45,9 @@ public abstract record GetProductResult
         public static readonly NotCached Instance = new();
     }
 
-    /// <summary>The answer needs a dependency that does not answer.</summary>
-    public sealed record Unavailable(Dependency Dependency) : GetProductResult;
+    /// <summary>The answer needs a dependency that does not answer, or refuses.</summary>
+    /// <param name="Reason">As in <see cref="UnavailableException.Reason"/>.</param>
+    public sealed record Unavailable(Dependency Dependency, string? Reason = null) : GetProductResult;
 }
 
 /// <summary>Where the entry of an answer came from.</summary>
@@ -109,7 +113,7 @@ public sealed class GetProductHandler(
         }
         catch (UnavailableException unavailable)
         {
-            return new GetProductResult.Unavailable(unavailable.Dependency);
+            return new GetProductResult.Unavailable(unavailable.Dependency, unavailable.Reason);
         }
     }
 
@@ -133,7 +137,7 @@ public sealed class GetProductHandler(
         var (renewal, collapsed) = await renewed.WaitAsync(
             request.Id, entry => freshness.Accepts(entry, time.GetUtcNow()), request.Wait ?? RenewedProducts.DefaultWait, cancellationToken);
         var forward = new Forward(reason, collapsed);
-        return renewal is { IsAbsent: false } && renewal.Version < freshness.AtLeast?.Value
+        return renewal is { Version: > 0 } && renewal.Version < freshness.AtLeast?.Value
             ? new GetProductResult.OlderThanDemanded(renewal, forward)
             : Filled(renewal, forward);
     }
@@ -148,11 +152,16 @@ public sealed class GetProductHandler(
             early.Consider(request.Id, entry);
         }
 
-        return entry.IsAbsent ? new GetProductResult.Absent(entry, source) : new GetProductResult.Found(entry, source);
+        return Cached(entry, source);
     }
 
     private static GetProductResult Filled(CachedProduct? entry, Forward forward) =>
-        entry is null ? new GetProductResult.Requested(forward)
-        : entry.IsAbsent ? new GetProductResult.Absent(entry, EntrySource.Fill, forward)
-        : new GetProductResult.Found(entry, EntrySource.Fill, forward);
+        entry is null ? new GetProductResult.Requested(forward) : Cached(entry, EntrySource.Fill, forward);
+
+    private static GetProductResult Cached(CachedProduct entry, EntrySource source, Forward forward = default) => entry switch
+    {
+        { IsAbsent: true } => new GetProductResult.Absent(entry, source, forward),
+        { IsUnreadable: true } => new GetProductResult.Unreadable(entry, source, forward),
+        _ => new GetProductResult.Found(entry, source, forward),
+    };
 }

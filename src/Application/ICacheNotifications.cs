@@ -5,7 +5,7 @@ namespace ProductCache.Application;
 /// <summary>
 /// Tells every API process what has happened to products. At most once: waiting readers also look again by themselves,
 /// and near caches notice that a message is missing. Throws <see cref="UnavailableException"/> when the cache does not
-/// answer in time; the message may have been sent.
+/// answer in time or refuses; the message may have been sent.
 /// </summary>
 public interface ICacheNotifications
 {

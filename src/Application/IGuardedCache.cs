@@ -5,6 +5,13 @@ namespace ProductCache.Application;
 /// <summary>The right to ask for a product (a reader's) or to fill it (a Worker's claim), while its token stands in the cache.</summary>
 public readonly record struct Lease(ProductId Id, string Token);
 
+/// <summary>A product that is to be claimed.</summary>
+/// <param name="Renews">
+/// The entries that are to be read again although they are cached. The lease of the reader who asked for it may have ended before a
+/// Worker came to the request; without them it would find an entry, and nothing to do, for as long as Workers are late.
+/// </param>
+public readonly record struct ClaimRequest(ProductId Id, IReadOnlyList<EntryTimes> Renews);
+
 /// <summary>
 /// An entry to be stored under a claim, and how long it is kept beyond its own lifetime, to be served while it cannot be
 /// renewed.
@@ -37,12 +44,17 @@ public readonly record struct Change(ProductId Id, ProductVersion Version, bool 
     public long Rank => (2 * Version.Value) + (Deleted ? 1 : 0);
 }
 
-/// <summary>What was there when a renewal was sure to be read after it: an entry, or none.</summary>
-public readonly record struct RenewalMark(CachedProduct? Entry);
+/// <summary>What was there when a renewal was sure to be read after it: an entry, or null.</summary>
+/// <param name="History"><see cref="Renewal.History"/> of the step that made the mark.</param>
+public readonly record struct RenewalMark(CachedProduct? Entry, string History);
 
 /// <param name="Entry">The entry that is there now, in any case.</param>
 /// <param name="Lease">Whoever gets one is the one who publishes.</param>
-public readonly record struct Renewal(RenewalOutcome Outcome, CachedProduct? Entry, Lease? Lease = null);
+/// <param name="History">
+/// Names the writes that the cache's data is the result of. Another one: a server that had not all of them has taken over, and a mark
+/// of before counts as none.
+/// </param>
+public readonly record struct Renewal(RenewalOutcome Outcome, CachedProduct? Entry, Lease? Lease, string History);
 
 public enum RenewalOutcome
 {
@@ -86,7 +98,9 @@ public readonly record struct ChangeResult(ChangeOutcome Outcome, long StaleRank
 /// <summary>
 /// The only way by which entries are written: the lease is the fence. Every step is atomic per product; a list is one
 /// round trip, and its results come in the order of the list.
-/// Throws <see cref="UnavailableException"/> when the cache does not answer in time; the step may or may not have happened.
+/// Throws <see cref="UnavailableException"/> when the cache does not answer in time or refuses the step; the step may or may not
+/// have happened. Entries and leases that are not as they are written here are removed and count as missing. Another exception is
+/// about one product of the list, and the steps of the others have been taken.
 /// </summary>
 public interface IGuardedCache
 {
@@ -111,9 +125,9 @@ public interface IGuardedCache
 
     /// <summary>
     /// Before SQL is read. Claimed: a lease with a fresh token, floor 0 and a restarted expiry. Nothing to do:
-    /// <see langword="null"/>, an entry is there and nobody asked for its early refresh.
+    /// <see langword="null"/>, an entry is there without a lease, and it is none of those that are to be renewed.
     /// </summary>
-    Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken);
+    Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken);
 
     /// <summary>After SQL was read: stores what was read, if the claim still stands and no newer change passed by.</summary>
     Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken);
@@ -121,15 +135,19 @@ public interface IGuardedCache
     /// <summary>Deletes leases whose tokens still stand; others are left alone.</summary>
     Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken);
 
-    /// <summary>Removes entries, which is always safe: the next reader asks anew.</summary>
+    /// <summary>Removes entries and leases, which is always safe: the next reader requests the product, and a fill under a removed lease is refused.</summary>
     Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken);
 
-    /// <summary>Passes committed changes by the lease (its floor rises to the change's rank) and by the entry.</summary>
+    /// <summary>
+    /// Passes committed changes by the lease (its floor rises to the change's rank) and by the entry. Where the cache refuses
+    /// the step but allows a removal, entry and lease are removed.
+    /// </summary>
     Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken);
 
     /// <summary>
     /// After a change found an entry stale and SQL was read: passes the row by the lease (its floor rises) and replaces the
-    /// entry if it is still the one found stale. Nothing is ever created.
+    /// entry if it is still the one found stale. Nothing is ever created. Where the cache refuses the step but allows a removal,
+    /// entry and lease are removed.
     /// </summary>
     Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken);
 }

@@ -3,7 +3,10 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>Copies of entries in this process. One that is switched off never has any.</summary>
+/// <summary>
+/// Copies of entries in this process, and the only way to read one: IDistributedCache always asks the cache itself, and its reads make
+/// the copies. A near cache that is switched off has none.
+/// </summary>
 public interface INearCache
 {
     /// <summary>A copy that no change is known to contradict.</summary>

@@ -34,7 +34,7 @@ public abstract record WriteResult
         public static readonly Absent Instance = new();
     }
 
-    /// <summary>The product has another version than the writer named. Nothing was written.</summary>
+    /// <summary>The version of the product does not meet the writer's condition. Nothing was written.</summary>
     public sealed record OtherVersion(ProductVersion Current) : WriteResult;
 
     /// <summary>The idempotency key was used for another product. Nothing was written.</summary>
@@ -43,17 +43,16 @@ public abstract record WriteResult
         public static readonly KeyReused Instance = new();
     }
 
-    /// <summary>A rule that somebody added to the database refuses the write. Nothing was written.</summary>
-    public sealed record Refused : WriteResult
-    {
-        public static readonly Refused Instance = new();
-    }
+    /// <summary>The database refuses the write: a constraint or a trigger of another owner, or its encoding. Nothing was written.</summary>
+    /// <param name="Reason">What the database said.</param>
+    public sealed record Refused(string Reason) : WriteResult;
 
-    /// <summary>The store did not answer in time. Whether it has written is not known.</summary>
-    public sealed record Unavailable : WriteResult
-    {
-        public static readonly Unavailable Instance = new();
-    }
+    /// <summary>Committed; but the row is no valid product, because a constraint of the table is missing.</summary>
+    public sealed record Unreadable(string Reason) : WriteResult;
+
+    /// <summary>The store did not answer in time, or cannot write now. Whether it has written is not known.</summary>
+    /// <param name="Reason">What the store answered, without a full stop. Null: it is silent.</param>
+    public sealed record Unavailable(string? Reason) : WriteResult;
 }
 
 /// <summary>Writes to PostgreSQL and returns after the commit. The change path brings it to the caches: nobody else touches them.</summary>
@@ -63,9 +62,9 @@ public interface IProductWriter
     Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken);
 
     /// <param name="changes">Valid; what it does not say stays as it is.</param>
-    /// <param name="versions">Of which one must be there; none: any will do.</param>
-    Task<WriteResult> UpdateAsync(ProductId id, ProductDraft changes, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken);
+    /// <param name="condition">Decided in the same step as the write. Null: any version is written.</param>
+    Task<WriteResult> UpdateAsync(ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="UpdateAsync"/>
-    Task<WriteResult> DeleteAsync(ProductId id, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken);
+    Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken);
 }

@@ -3,11 +3,13 @@ namespace ProductCache.Application;
 /// <summary>Publishes a request under a lease that was just taken; a request that could not be published gives the lease back.</summary>
 internal static class LeasedRequest
 {
-    public static async Task PublishAsync(IGuardedCache cache, IProductRequests requests, Lease lease, CancellationToken cancellationToken)
+    /// <param name="renews">The entry that the lease was taken over. A Worker that is late finds it without the lease.</param>
+    public static async Task PublishAsync(
+        IGuardedCache cache, IProductRequests requests, Lease lease, CachedProduct? renews, CancellationToken cancellationToken)
     {
         try
         {
-            await requests.PublishAsync(lease.Id, cancellationToken);
+            await requests.PublishAsync(lease.Id, renews is null ? null : EntryTimes.Of(renews), cancellationToken);
         }
         catch
         {

@@ -10,12 +10,15 @@ namespace ProductCache.Application;
 public sealed record ListProducts(ProductId? After, int Limit, string? Name) : IRequest<ProductsPage?>;
 
 /// <param name="More">There are products after the last one of these.</param>
-public sealed record ProductsPage(IReadOnlyList<Product> Products, bool More);
+public sealed record ProductsPage(IReadOnlyList<ListedProduct> Products, bool More);
+
+/// <summary>A product of a page, or a row that is no valid product and the reason in a sentence.</summary>
+public sealed record ListedProduct(ProductId Id, Product? Product, string? Unreadable);
 
 public interface IProductCatalogue
 {
     /// <exception cref="UnavailableException">The store did not answer in time.</exception>
-    Task<IReadOnlyList<Product>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken);
+    Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken);
 }
 
 public sealed class ListProductsHandler(IProductCatalogue catalogue) : IRequestHandler<ListProducts, ProductsPage?>

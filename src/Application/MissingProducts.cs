@@ -84,7 +84,7 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
                 return false;
             }
 
-            await LeasedRequest.PublishAsync(guardedCache, requests, lease, CancellationToken.None);
+            await LeasedRequest.PublishAsync(guardedCache, requests, lease, renews: null, CancellationToken.None);
             return true;
         }
         finally

@@ -36,13 +36,19 @@ public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store
         var removed = results.Count(result => result.Outcome == ChangeOutcome.Removed);
         if (stale.Count > 0)
         {
-            var products = await store.ReadAsync(stale.Keys, cancellationToken);
+            var read = await store.ReadAsync(stale.Keys, cancellationToken);
 
             // A product without a row is left: the change that deleted it is on its way, or was here.
             var outcomes = await cache.RefreshAsync(
-                [.. products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
+                [.. read.Products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
             replaced = outcomes.Count(outcome => outcome == RefreshOutcome.Replaced);
             removed += outcomes.Count(outcome => outcome == RefreshOutcome.Removed);
+            if (read.Unreadable.Count > 0)
+            {
+                // The old entry must go; the next reader is told what is wrong with the row.
+                await cache.RemoveAsync([.. read.Unreadable.Keys], cancellationToken);
+                removed += read.Unreadable.Count;
+            }
         }
 
         // After the last refresh, and of every change, whether the cache had an entry or not: a near cache may still have

@@ -64,7 +64,7 @@ public sealed class RenewedProducts(IGuardedCache cache, INearCache nearCache, I
                 if (renewal.Lease is { } lease)
                 {
                     collapsed = false;
-                    await LeasedRequest.PublishAsync(cache, requests, lease, CancellationToken.None);
+                    await LeasedRequest.PublishAsync(cache, requests, lease, renewal.Entry, CancellationToken.None);
                 }
 
                 if (renewal.Outcome == RenewalOutcome.Renewed || (renewal.Entry is { } entry && suffices(entry)))
@@ -74,7 +74,11 @@ public sealed class RenewedProducts(IGuardedCache cache, INearCache nearCache, I
                     return (renewal.Entry, collapsed);
                 }
 
-                mark ??= renewal.Outcome == RenewalOutcome.Asked ? new RenewalMark(renewal.Entry) : null;
+                if (mark?.History != renewal.History)
+                {
+                    mark = renewal.Outcome == RenewalOutcome.Asked ? new RenewalMark(renewal.Entry, renewal.History) : null;
+                }
+
                 var left = wait - time.GetElapsedTime(began);
                 if (left <= TimeSpan.Zero)
                 {

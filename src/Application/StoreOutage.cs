@@ -9,9 +9,9 @@ internal static class StoreOutage
         {
             return await write;
         }
-        catch (UnavailableException)
+        catch (UnavailableException unavailable)
         {
-            return WriteResult.Unavailable.Instance;
+            return new WriteResult.Unavailable(unavailable.Reason);
         }
     }
 }

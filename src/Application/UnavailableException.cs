@@ -14,11 +14,14 @@ public enum Dependency
 }
 
 /// <summary>
-/// A dependency could not be reached or did not answer before its deadline. Thrown by the adapters of all ports; what
-/// was asked may or may not have happened.
+/// A dependency could not be reached, did not answer before its deadline, or refuses all requests of a kind. Thrown by the
+/// adapters of all ports; what was asked may or may not have happened.
 /// </summary>
-public sealed class UnavailableException(Dependency dependency, Exception? cause = null)
-    : Exception($"The {dependency.ToString().ToLowerInvariant()} is not available.", cause)
+/// <param name="reason">Of a dependency that answers and refuses: one sentence for operators and clients, without a full stop. Null: it is silent.</param>
+public sealed class UnavailableException(Dependency dependency, Exception? cause = null, string? reason = null)
+    : Exception($"The {dependency.ToString().ToLowerInvariant()} is not available{(reason is null ? string.Empty : $": {reason}")}.", cause)
 {
     public Dependency Dependency { get; } = dependency;
+
+    public string? Reason { get; } = reason;
 }

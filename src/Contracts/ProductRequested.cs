@@ -1,12 +1,18 @@
+using System.Text.Json.Serialization;
+
 namespace ProductCache.Contracts;
 
 /// <summary>
 /// Asks for a product to be read from PostgreSQL into the cache. Published on <see cref="Topics.ProductRequests"/> with
-/// the product id as text for its key. Asking twice is harmless: a product that is cached already is not read again.
+/// the product id as text for its key. Asking twice is harmless: a product that is cached already is not read again,
+/// unless <see cref="Renews"/> names the cached entry.
 /// </summary>
 public sealed record ProductRequested
 {
+    private const int RenewsLength = 16;
+
     private readonly long productId;
+    private readonly string? renews;
 
     /// <summary>The product asked for: 1 to 9,223,372,036,854,775,807.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not positive; such a record is dead-lettered.</exception>
@@ -17,6 +23,26 @@ public sealed record ProductRequested
         {
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(value, nameof(ProductId));
             productId = value;
+        }
+    }
+
+    /// <summary>
+    /// The cached entry that is to be read again: 16 bytes in Base64 that its fill wrote and no other fill will. While the cache
+    /// has this entry, the product is read again although it is cached. Null: the product is read if it is not cached.
+    /// </summary>
+    /// <exception cref="ArgumentException">The value is not Base64 of 16 bytes; such a record is dead-lettered.</exception>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Renews
+    {
+        get => renews;
+        init
+        {
+            if (value is not null && !(Convert.TryFromBase64String(value, stackalloc byte[RenewsLength], out var length) && length == RenewsLength))
+            {
+                throw new ArgumentException("The value is not Base64 of 16 bytes.", nameof(Renews));
+            }
+
+            renews = value;
         }
     }
 }

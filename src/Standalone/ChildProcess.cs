@@ -71,6 +71,13 @@ public sealed partial class ChildProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Completes when it has ended, with its exit code: 128 and the number of the signal, if one has ended it.</summary>
+    public async Task<int> EndedAsync()
+    {
+        await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
+
     public void Signal(int signal)
     {
         if (!process.HasExited)

@@ -5,7 +5,7 @@ using Npgsql;
 namespace ProductCache.Standalone;
 
 /// <summary>A PostgreSQL server of our own: Debian's programs, a data folder of ours, loopback only.</summary>
-public sealed class PrivatePostgres : IAsyncDisposable
+public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
 {
     public const string User = "product";
     public const string Database = "products";
@@ -16,10 +16,12 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     private readonly string folder;
     private readonly string programs;
+    private readonly string[] settings;
     private ChildProcess? server;
 
-    private PrivatePostgres(string folder, string programs, int port, string password)
+    private PrivatePostgres(string folder, string programs, int port, string password, string[] settings)
     {
+        this.settings = settings;
         this.folder = folder;
         this.programs = programs;
         Port = port;
@@ -38,7 +40,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private static string? RunAs => Environment.UserName == "root" ? "postgres" : null;
 
     /// <summary>Starts on the data of the folder, or on a new database where there is none.</summary>
-    public static async Task<PrivatePostgres> StartAsync(string folder, int port)
+    /// <param name="settings">As in postgresql.conf: <c>name=value</c>.</param>
+    public static async Task<PrivatePostgres> StartAsync(string folder, int port, params string[] settings)
     {
         var programs = FindPrograms();
         var data = Path.Combine(folder, "data");
@@ -48,7 +51,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
             await CreateAsync(folder, data, passwordFile, programs);
         }
 
-        var postgres = new PrivatePostgres(folder, programs, port, await File.ReadAllTextAsync(passwordFile));
+        var postgres = new PrivatePostgres(folder, programs, port, await File.ReadAllTextAsync(passwordFile), settings);
         try
         {
             await postgres.StartAsync();
@@ -70,12 +73,15 @@ public sealed class PrivatePostgres : IAsyncDisposable
             ChildProcess.SIGINT,
             StopTimeout,
             Path.Combine(programs, "postgres"),
-            "-D", Path.Combine(folder, "data"),
-            "-p", Port.ToString(CultureInfo.InvariantCulture),
-            "-c", "listen_addresses=127.0.0.1",
-            "-c", "unix_socket_directories=",
-            "-c", "timezone=UTC",
-            "-c", "log_timezone=UTC");
+            [
+                "-D", Path.Combine(folder, "data"),
+                "-p", Port.ToString(CultureInfo.InvariantCulture),
+                "-c", "listen_addresses=127.0.0.1",
+                "-c", "unix_socket_directories=",
+                "-c", "timezone=UTC",
+                "-c", "log_timezone=UTC",
+                .. settings.SelectMany(setting => new[] { "-c", setting }),
+            ]);
         await Retry.UntilAsync(
             async () =>
             {
@@ -91,6 +97,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
             StartTimeout,
             "PostgreSQL");
     }
+
+    public Task<int> EndedAsync() => server?.EndedAsync() ?? throw new InvalidOperationException("Not running.");
 
     public async Task StopAsync()
     {

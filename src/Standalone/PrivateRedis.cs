@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace ProductCache.Standalone;
 
 /// <summary>A redis-server of our own. It keeps nothing on disk: what comes back after a restart must not be older than PostgreSQL.</summary>
-public sealed class PrivateRedis(int port, params string[] options) : IAsyncDisposable
+public sealed class PrivateRedis(int port, params string[] options) : IPrivateServer, IAsyncDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
@@ -64,6 +64,8 @@ public sealed class PrivateRedis(int port, params string[] options) : IAsyncDisp
             StartTimeout,
             "redis-server");
     }
+
+    public Task<int> EndedAsync() => server?.EndedAsync() ?? throw new InvalidOperationException("Not running.");
 
     public async Task StopAsync()
     {

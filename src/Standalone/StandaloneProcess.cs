@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using ProductCache.Api;
 using ProductCache.Application;
 using ProductCache.Contracts;
+using ProductCache.Infrastructure.Hosting;
 using ProductCache.Worker;
 
 namespace ProductCache.Standalone;
@@ -17,10 +19,19 @@ internal sealed class StandaloneProcess : IAsyncDisposable
 
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
 
+    private static readonly string[] OfPrivateServers =
+    [
+        "DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "DB_PASSWORD_FILE", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_PASSWORD_FILE",
+    ];
+
+    private static readonly string[] OfRealKafka = ["KAFKA_GROUP", "KAFKA_FETCH_WAIT_MS", "KAFKA_CREATE_TOPICS", "KAFKA_PARTITIONS", "KAFKA_REPLICATION"];
+
     private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // What was started, in the order of its start; stopped in the reverse order.
     private readonly Stack<IAsyncDisposable> started = new();
+
+    private readonly List<Restarts> restarts = [];
 
     public static async Task<int> RunAsync()
     {
@@ -29,17 +40,9 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, standalone.RequestStop);
         try
         {
-            var running = standalone.StartAsync();
-            if (await Task.WhenAny(running, standalone.stopRequested.Task) == running)
-            {
-                await running;
-                await standalone.stopRequested.Task;
-            }
-            else
-            {
-                // What is starting must be there before it can be stopped.
-                await running;
-            }
+            // What is starting must be there before it can be stopped.
+            await standalone.StartAsync();
+            await await Task.WhenAny([standalone.stopRequested.Task, .. standalone.restarts.Select(server => server.GivenUp)]);
 
             Console.WriteLine("Stopping.");
             return 0;
@@ -62,7 +65,16 @@ internal sealed class StandaloneProcess : IAsyncDisposable
     private async Task StartHostAsync(WebApplication host)
     {
         Push(new Host(host));
-        await host.StartAsync();
+        try
+        {
+            await host.StartAsync();
+        }
+        catch (IOException exception) when (exception.InnerException is AddressInUseException)
+        {
+            // A connection of another process can use the port too, which only shows when the server binds it.
+            throw new SettingsException(exception.Message);
+        }
+
         var health = host.Services.GetRequiredService<HealthCheckService>();
         await Retry.UntilAsync(
             async () =>
@@ -83,13 +95,16 @@ internal sealed class StandaloneProcess : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        var folder = Push(new Disposing(DataFolder.Open())).Of<DataFolder>();
         var ports = new Ports();
-        var (api, worker) = (ports.Take(8000), ports.Take(8001));
+        var (api, worker) = TakePorts(ports);
+        SayWhatIsIgnored();
+        var folder = Push(new Disposing(DataFolder.Open())).Of<DataFolder>();
         var startingRedis = PrivateRedis.StartAsync(ports.Take(6379));
         var postgres = Push(await PrivatePostgres.StartAsync(Path.Combine(folder.Path, "postgres"), ports.Take(5433)));
         var redis = Push(await startingRedis);
         folder.WriteConnection(postgres);
+        restarts.Add(Push(new Restarts("PostgreSQL", postgres, TimeProvider.System, Console.WriteLine)));
+        restarts.Add(Push(new Restarts("Redis", redis, TimeProvider.System, Console.WriteLine)));
 
         Dictionary<string, string> settings = new()
         {
@@ -101,13 +116,14 @@ internal sealed class StandaloneProcess : IAsyncDisposable
             ["DB_PASSWORD_FILE"] = string.Empty,
             ["REDIS_HOST"] = "127.0.0.1",
             ["REDIS_PORT"] = Text(redis.Port),
+            ["REDIS_PASSWORD"] = string.Empty,
             ["REDIS_PASSWORD_FILE"] = string.Empty,
             ["API_PORT"] = Text(api),
             ["WORKER_PORT"] = Text(worker),
             ["Logging:LogLevel:Default"] = "Warning",
             ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Warning",
         };
-        var named = Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP") is { Length: > 0 } bootstrap ? bootstrap : null;
+        var named = Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP") is { } bootstrap && !string.IsNullOrWhiteSpace(bootstrap) ? bootstrap : null;
         Action<IServiceCollection> configureWorker = WithoutSignals;
         if (named is null)
         {
@@ -149,6 +165,35 @@ internal sealed class StandaloneProcess : IAsyncDisposable
 
         Ctrl-C stops everything.
         """);
+
+    /// <exception cref="SettingsException">A named port is taken, or no port.</exception>
+    private static (int Api, int Worker) TakePorts(Ports ports)
+    {
+        // The named ones first: none of the others may be chosen before them.
+        var settings = ServiceHost.ReadSettings([]);
+        var (api, worker) = (ports.TakeNamed(settings, "API_PORT"), ports.TakeNamed(settings, "WORKER_PORT"));
+        settings.ThrowIfWrong();
+        return (api ?? ports.Take(8000), worker ?? ports.Take(8001));
+    }
+
+    private static void SayWhatIsIgnored()
+    {
+        Say(OfPrivateServers, "PostgreSQL and Redis are this process's own. Start Api and Worker by themselves to use others.");
+        if (!IsSet("KAFKA_BOOTSTRAP"))
+        {
+            Say(OfRealKafka, "Kafka is embedded, and needs settings of its own. KAFKA_BOOTSTRAP names another one.");
+        }
+
+        static bool IsSet(string name) => !string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable(name));
+
+        static void Say(string[] names, string reason)
+        {
+            if (names.Where(IsSet).ToList() is { Count: > 0 } ignored)
+            {
+                Console.WriteLine($"Ignored: {string.Join(", ", ignored)}. {reason}");
+            }
+        }
+    }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -29,6 +29,7 @@ public static class WorkerHost
         builder.Services.AddSingleton<NegativeEntries>();
         builder.Services.AddUseCase<FillCache, FillCacheResult, FillCacheHandler>();
         builder.Services.AddUseCase<RefreshCache, RefreshCacheResult, RefreshCacheHandler>();
+        builder.Services.AddUseCase<AuditStore, AuditStoreResult, AuditStoreHandler>();
         builder.Services.AddUseCase<RelayChanges, RelayChangesResult, RelayChangesHandler>();
         builder.Services.AddPostgresForWorkers(postgres);
         builder.Services.AddRedisForWorkers(redis);

@@ -65,6 +65,7 @@ internal static class ChaosRun
         var writers = new Writers(postgres, catalogue, clock, seed);
         await writers.PrepareAsync(cancellationToken);
         clock.Start();
+        await using var events = EventLog.Start(deployment.Kafka.Bootstrap, clock);
         Console.WriteLine($"Times are in seconds since {clock.StartedAt:yyyy-MM-ddTHH:mm:ss.fffZ}.");
 
         var readers = new Readers([.. deployment.Apis], catalogue, clock, seed);
@@ -93,7 +94,7 @@ internal static class ChaosRun
             await Task.WhenAll(reading, writing);
         }
 
-        var state = await new Inspection(deployment, postgres, readers, clock).LookAsync(cancellationToken);
+        var state = await new Inspection(deployment, postgres, readers, events, clock).LookAsync(cancellationToken);
         var transactions = await writers.ResolveAsync(cancellationToken);
         Read[] reads = [.. readers.Reads, .. trials.Reads];
         return (new History(transactions, reads, faults.Happened, meter.Measured, faults.Deaths, [.. trials.Forsaken], [.. trials.Settled], evictions.Count, trials.Counts), state);

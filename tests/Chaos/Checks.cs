@@ -13,6 +13,7 @@ internal enum ViolationKind
     LostEvent,
     DeadLetter,
     WrongAnswer,
+    WithoutVersion,
 }
 
 /// <param name="At">Since the start of the run.</param>
@@ -51,8 +52,14 @@ internal static class Checks
             .. LostEvents(state, timelines),
             .. DeadLetters(state),
             .. WrongAnswers(history),
+            .. RowsWithoutVersion(state),
         ];
     }
+
+    /// <summary>A row that was written while the triggers were disabled still has no version.</summary>
+    public static IEnumerable<Violation> RowsWithoutVersion(FinalState state) => state.Rows
+        .Where(row => row.Value.Version <= 0)
+        .Select(row => new Violation(ViolationKind.WithoutVersion, state.At, row.Key, $"product {row.Key} has no version"));
 
     /// <summary>A reader got what no committed transaction had left there by the end of the read.</summary>
     public static IEnumerable<Violation> UnknownValues(History history, Timelines timelines)
@@ -189,19 +196,28 @@ internal static class Checks
     public static IEnumerable<Violation> DeadLetters(FinalState state) =>
         state.DeadLetters.Select(letter => new Violation(ViolationKind.DeadLetter, state.At, 0, letter));
 
-    /// <summary>A committed change of which the topic has no event. The relay may leave out what a newer event of the same kind covers.</summary>
+    /// <summary>
+    /// A committed change of which the topic has no event. The relay may leave out what a newer event of the same kind covers. The event
+    /// may be one of those that the cluster forgot before they were read, if these can be of its partition and of its time.
+    /// </summary>
     public static IEnumerable<Violation> LostEvents(FinalState state, Timelines timelines)
     {
         Dictionary<(long Id, bool Deleted), long> newest = [];
+        Dictionary<long, int> partitions = [];
         foreach (var @event in state.Events)
         {
+            partitions[@event.Id] = @event.Partition;
             var key = (@event.Id, @event.Deleted);
             newest[key] = Math.Max(@event.Version, newest.GetValueOrDefault(key));
         }
 
         return timelines.States
-            .Where(change => newest.GetValueOrDefault((change.Id, !change.Present)) < change.Version)
+            .Where(change => newest.GetValueOrDefault((change.Id, !change.Present)) < change.Version && !MayBeForgotten(change))
             .Select(change => new Violation(ViolationKind.LostEvent, change.CommitEnd, change.Id, $"no event of {Describe(change)}"));
+
+        // All events of a product are in one partition, which is not known where none of them was read.
+        bool MayBeForgotten(ProductState change) => state.Forgotten.Any(forgotten =>
+            change.CommitStart < forgotten.Until && (!partitions.TryGetValue(change.Id, out var partition) || partition == forgotten.Partition));
     }
 
     /// <summary>An answer that is not documented, or that came too late; a process that ended by itself.</summary>

@@ -93,6 +93,12 @@ internal sealed class Faults(Deployment deployment, RunClock clock, Action<Fault
             case FaultKind.DropConnections:
                 await DropPostgresConnectionsAsync(cancellationToken);
                 break;
+            case FaultKind.DamageKeys or FaultKind.RefuseWrites or FaultKind.Demote or FaultKind.ForbidScripts:
+                await new RedisTrouble(deployment).HappenAsync(plan, cancellationToken);
+                break;
+            case FaultKind.RaisingTrigger or FaultKind.SuppressingTrigger or FaultKind.RowsWithoutVersion:
+                await new DatabaseTrouble(deployment).HappenAsync(plan, cancellationToken);
+                break;
             default:
                 throw new InvalidOperationException($"No way to make happen: {plan}.");
         }

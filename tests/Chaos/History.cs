@@ -109,12 +109,17 @@ internal readonly record struct Row(long Version, long Number);
 /// <param name="Version">0: known to be absent.</param>
 internal readonly record struct CacheEntry(long Id, long Version);
 
-internal readonly record struct ProductEvent(long Id, long Version, bool Deleted);
+internal readonly record struct ProductEvent(long Id, long Version, bool Deleted, int Partition = 0);
+
+/// <summary>Events that the cluster forgot before they were read.</summary>
+/// <param name="Until">They were published before this time.</param>
+internal readonly record struct ForgottenEvents(int Partition, long Count, TimeSpan Until);
 
 /// <summary>What is where after the quiet time.</summary>
 /// <param name="At">When it was looked at.</param>
 /// <param name="DeadLetters">What was set aside though all of it was well formed: the topic and the reason of each.</param>
 /// <param name="Outbox">Rows that wait in it; <see langword="null"/>: there is no such table.</param>
+/// <param name="Forgotten">Events that are missing in Events, because the cluster did not keep them.</param>
 internal sealed record FinalState(
     TimeSpan At,
     IReadOnlyDictionary<long, Row> Rows,
@@ -122,4 +127,5 @@ internal sealed record FinalState(
     IReadOnlyList<Read> Reads,
     IReadOnlyList<ProductEvent> Events,
     IReadOnlyList<string> DeadLetters,
-    long? Outbox);
+    long? Outbox,
+    IReadOnlyList<ForgottenEvents> Forgotten);

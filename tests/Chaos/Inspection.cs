@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using Confluent.Kafka;
 using Npgsql;
 using ProductCache.Application;
@@ -10,7 +9,7 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>Looks at every place where a product is, once all is quiet.</summary>
-internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgres, Readers readers, RunClock clock)
+internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgres, Readers readers, EventLog events, RunClock clock)
 {
     private static readonly TimeSpan OutboxPatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan TopicPatience = TimeSpan.FromSeconds(60);
@@ -23,9 +22,9 @@ internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgre
         var entries = await ReadEntriesAsync(cancellationToken);
         var answers = await readers.ReadAllAsync(cancellationToken);
         var outbox = await DrainOutboxAsync(cancellationToken);
-        var (events, deadLetters) = await Task.Run(
-            () => (ReadTopics([Topics.ProductChanges], EventIn, cancellationToken), ReadTopics(DeadLetterTopics, LetterIn, cancellationToken)), cancellationToken);
-        return new FinalState(at, rows, entries, answers, events, deadLetters, outbox);
+        var (read, forgotten) = await events.EndAsync(cancellationToken);
+        var deadLetters = await Task.Run(() => ReadTopics(DeadLetterTopics, LetterIn, cancellationToken), cancellationToken);
+        return new FinalState(at, rows, entries, answers, read, deadLetters, outbox, forgotten);
     }
 
     private async Task<Dictionary<long, Row>> ReadRowsAsync(CancellationToken cancellationToken)
@@ -127,13 +126,5 @@ internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgre
         var reasons = record.Message.Headers.Where(header => header.Key is "dead-letter-exception" or "dead-letter-reason")
             .Select(header => Encoding.UTF8.GetString(header.GetValueBytes()));
         return $"{record.Topic}: {string.Join(": ", reasons)}";
-    }
-
-    private static ProductEvent EventIn(ConsumeResult<Ignore, byte[]> record)
-    {
-        using var json = JsonDocument.Parse(record.Message.Value);
-        var root = json.RootElement;
-        return new ProductEvent(
-            root.GetProperty("productId").GetInt64(), root.GetProperty("version").GetInt64(), root.GetProperty("kind").GetString() == "deleted");
     }
 }

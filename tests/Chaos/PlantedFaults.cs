@@ -34,7 +34,13 @@ internal static class PlantedFaults
         ["creating-refresh"] = Scripts(right => right with
         {
             Refresh = Without(right.Refresh, "if current == 0 or current >= rank then\n  return 'current'\nend", "if current == 0 then entry[2] = ARGV[3] end")
-                .Replace("current ~= tonumber(ARGV[1])", "false", StringComparison.Ordinal),
+                .Replace("current ~= tonumber(ARGV[1])", "false", StringComparison.Ordinal)
+
+                // With all its fields and an expiry: what is not as we write it is removed by the next step.
+                .Replace(
+                    "return 'replaced'",
+                    "redis.call('HSET', KEYS[1], 'absexp', '3155378975999999999', 'sldexp', '-1')\nredis.call('PEXPIRE', KEYS[1], 600000)\nreturn 'replaced'",
+                    StringComparison.Ordinal),
         }, slowOneIn: 2),
         ["surviving-absence"] = Scripts(right => right with
         {
@@ -123,7 +129,7 @@ internal static class PlantedFaults
     {
         private const int MaxDelayMilliseconds = 1_000;
 
-        public async Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
+        public async Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
         {
             var products = await store.ReadAsync(ids, cancellationToken);
             if (Random.Shared.Next(slowOneIn) == 0)
@@ -149,7 +155,7 @@ internal static class PlantedFaults
                 .ToDictionary(group => group.Key, group => group.Last().Second.StaleRank);
             if (stale.Count > 0)
             {
-                var products = await store.ReadAsync(stale.Keys, cancellationToken);
+                var products = (await store.ReadAsync(stale.Keys, cancellationToken)).Products;
                 await cache.RefreshAsync([.. products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
             }
 

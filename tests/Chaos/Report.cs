@@ -64,7 +64,8 @@ internal static class Report
         text.WriteLine(
             $"{"writes",-10}{committed.Count,9}   {string.Join(", ", changes)}; {history.Transactions.Count - committed.Count} transactions rolled back");
         var outbox = state.Outbox is { } rows ? $"{rows} rows left in the outbox" : "there is no outbox";
-        text.WriteLine($"{"events",-10}{state.Events.Count,9}   {outbox}; {state.Redis.Count} entries in Redis, {state.Rows.Count} rows in PostgreSQL");
+        var forgotten = state.Forgotten.Count > 0 ? $"; the cluster forgot {state.Forgotten.Sum(events => events.Count)} more before they were read" : string.Empty;
+        text.WriteLine($"{"events",-10}{state.Events.Count,9}   {outbox}{forgotten}; {state.Redis.Count} entries in Redis, {state.Rows.Count} rows in PostgreSQL");
     }
 
     private static void WriteFaults(StringWriter text, History history)

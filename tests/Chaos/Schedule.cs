@@ -32,6 +32,27 @@ internal enum FaultKind
 
     /// <summary>CLIENT KILL TYPE pubsub.</summary>
     DropSubscriptions,
+
+    /// <summary>Keys of ours become something else: another type, damaged fields, no expiry.</summary>
+    DamageKeys,
+
+    /// <summary>Redis has no memory left and evicts nothing: it refuses all writes but removals.</summary>
+    RefuseWrites,
+
+    /// <summary>Redis is a replica of a server that is not there: it answers READONLY.</summary>
+    Demote,
+
+    /// <summary>The ACL takes scripts away.</summary>
+    ForbidScripts,
+
+    /// <summary>A trigger of the shop raises for some products.</summary>
+    RaisingTrigger,
+
+    /// <summary>A trigger of the shop returns null for some products, which suppresses the write.</summary>
+    SuppressingTrigger,
+
+    /// <summary>Rows are written while the triggers are disabled, and the triggers come back weakened.</summary>
+    RowsWithoutVersion,
 }
 
 /// <param name="At">Since the start of the run.</param>
@@ -48,6 +69,12 @@ internal sealed record PlannedFault(TimeSpan At, FaultKind Kind, Target Target, 
     {
         FaultKind.DropConnections => "drop connections of",
         FaultKind.DropSubscriptions => "drop subscriptions of",
+        FaultKind.DamageKeys => "damage keys of",
+        FaultKind.RefuseWrites => "fill the memory of",
+        FaultKind.ForbidScripts => "forbid scripts of",
+        FaultKind.RaisingTrigger => "let a trigger raise in",
+        FaultKind.SuppressingTrigger => "let a trigger return null in",
+        FaultKind.RowsWithoutVersion => "write rows without versions to",
         _ => Kind.ToString().ToLowerInvariant(),
     };
 }
@@ -79,6 +106,13 @@ internal sealed class Schedule
         (FaultKind.DropConnections, Target.Redis),
         (FaultKind.DropConnections, Target.Postgres),
         (FaultKind.DropSubscriptions, Target.Redis),
+        (FaultKind.DamageKeys, Target.Redis),
+        (FaultKind.RefuseWrites, Target.Redis),
+        (FaultKind.Demote, Target.Redis),
+        (FaultKind.ForbidScripts, Target.Redis),
+        (FaultKind.RaisingTrigger, Target.Postgres),
+        (FaultKind.SuppressingTrigger, Target.Postgres),
+        (FaultKind.RowsWithoutVersion, Target.Postgres),
     ];
 
     private Schedule(TimeSpan length, IReadOnlyList<PlannedFault> faults, TimeSpan? truncateAt)
@@ -142,7 +176,8 @@ internal sealed class Schedule
 
     private static TimeSpan HoldOf(FaultKind kind, Random random) => kind switch
     {
-        FaultKind.Pause => Between(Pauses, random),
+        FaultKind.Pause or FaultKind.DamageKeys or FaultKind.RefuseWrites or FaultKind.Demote or FaultKind.ForbidScripts
+            or FaultKind.RaisingTrigger or FaultKind.SuppressingTrigger => Between(Pauses, random),
         FaultKind.Kill or FaultKind.Restart => Between(Downtimes, random),
         _ => TimeSpan.Zero,
     };

@@ -299,7 +299,12 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
         change.Parameters.AddWithValue(ProductText.Price(number));
         change.Parameters.AddWithValue(ProductText.Description(number));
         change.Parameters.AddWithValue(from);
-        var newVersion = (long)(await change.ExecuteScalarAsync(cancellationToken))!;
+        if (await change.ExecuteScalarAsync(cancellationToken) is not long newVersion)
+        {
+            // A trigger has suppressed it.
+            return;
+        }
+
         changes.Add(new Change(from, ChangeKind.Deleted, version, 0));
         changes.Add(new Change(to, ChangeKind.Inserted, newVersion, number));
     }

@@ -44,6 +44,21 @@ public sealed class ChangesTests
     }
 
     [Test]
+    public async Task AKeyOfAnotherTypeHoldsUpNoChangeAndItsProductIsFilledAnew()
+    {
+        var (damaged, other) = (await CachedAsync(), await CachedAsync());
+        var database = deployment.RedisConnection.GetDatabase();
+        await database.KeyDeleteAsync(CacheKeys.Entry(damaged));
+        await database.StringSetAsync(CacheKeys.Entry(damaged), "x");
+        await database.StringSetAsync(CacheKeys.Lease(damaged), "x");
+
+        await deployment.ExecuteAsync("UPDATE products SET name = 'Coffee' WHERE id IN ($1, $2)", damaged.Value, other.Value);
+
+        await BecomesAsync(other, "Coffee");
+        await BecomesAsync(damaged, "Coffee");
+    }
+
+    [Test]
     public async Task ADeletionReachesACachedProduct()
     {
         var id = await CachedAsync();

@@ -31,6 +31,8 @@ public sealed class ConfigurationTests
     [TestCase("Api", "API_KEYS", "#\nshop", "API_KEYS, line 2: a key is written as client scope[,scope] sha256:salt:hash.")]
     [TestCase("Api", "JWT_AUDIENCE", "products", "JWT_AUTHORITY and JWT_AUDIENCE go together: JWT_AUTHORITY is missing.")]
     [TestCase("Api", "API_PORT", "70000", "API_PORT must be a whole number from 1 to 65535, not '70000'.")]
+    [TestCase("Api", "API_PORT", "tcp://10.0.0.1:8000", "API_PORT is 'tcp://10.0.0.1:8000', which Kubernetes sets for a Service named api: set enableServiceLinks: false in the specification of the pod, or API_PORT to a number.")]
+    [TestCase("Api", "REDIS_HOST", "redis://localhost", "REDIS_HOST must list hosts as host or host:port, not 'redis://localhost'.")]
     [TestCase("Api", "API_TLS_CERT_FILE", "/nowhere", "API_TLS_CERT_FILE and API_TLS_KEY_FILE go together: API_TLS_KEY_FILE is missing.")]
     [TestCase("Api", "CORS_ORIGINS", "https://a.example/", "CORS_ORIGINS must list origins (https://shop.example.com) or be *, not 'https://a.example/'.")]
     [TestCase("Api", "TRUSTED_PROXIES", "10.0.0.0/8, proxy", "TRUSTED_PROXIES must list addresses or networks (10.0.0.0/8), not 'proxy'.")]

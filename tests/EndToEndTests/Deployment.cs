@@ -84,6 +84,9 @@ internal sealed class Deployment : IAsyncDisposable
 
         var dataSource = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres.ConnectionString) { Database = name, Pooling = false }.ConnectionString);
         var connection = await ConnectionMultiplexer.ConnectAsync($"{redis.Host}:{redis.Port},abortConnect=false,allowAdmin=true");
+
+        // What this Redis remembers of another fixture's database would make this one look as if it had gone back.
+        await connection.GetDatabase().KeyDeleteAsync("product-cache:store");
         var deployment = new Deployment(postgres, redis, kafka, dataSource, connection, extraSettings);
         await deployment.StartWorkerAsync();
         await deployment.StartApiAsync();
@@ -108,6 +111,12 @@ internal sealed class Deployment : IAsyncDisposable
     /// be there once it has ended, so the Worker is a new one before and after.
     /// </summary>
     public async Task<long> CountTableReadsAsync(Func<Task> during)
+    {
+        var ofStart = await CountTableReadsOnceAsync(() => Task.CompletedTask);
+        return await CountTableReadsOnceAsync(during) - ofStart;
+    }
+
+    private async Task<long> CountTableReadsOnceAsync(Func<Task> during)
     {
         await Worker.DisposeAsync();
         var before = await TableReadsAsync();

@@ -28,7 +28,7 @@ internal sealed record GeneratedRequest(
         "", " ", "null", "[]", "{}", "3", "\"x\"", "{", "{\"name\":\"a\",\"price\":1}}", "{\"name\":\"a\",\"name\":\"b\",\"price\":1}", "{\"name\":\"\\ud800\",\"price\":1}",
         "{\"name\":\"a\",\"price\":NaN}", "{\"name\":\"a\",\"price\":1e400}", "{\"name\":\"a\",\"price\":1e-400}", "{\"name\":\"a\",\"price\":-0}", "\uFEFF{}", "{\"\\ud800\":1}",
         "{\"name\":\"a\",\"price\":1,\"description\":\"\\u0000\"}", "{\"__proto__\":{},\"name\":\"a\",\"price\":1}",
-        string.Concat(Enumerable.Repeat("[", 10_000)), string.Concat(Enumerable.Repeat("{\"a\":", 5_000)), new string(' ', 70_000),
+        string.Concat(Enumerable.Repeat("[", 10_000)), string.Concat(Enumerable.Repeat("{\"a\":", 5_000)), new string(' ', 140_000),
     ];
 
     public static Gen<GeneratedRequest> Any(IReadOnlyList<DescribedOperation> operations, JsonSchema schema, long ids, params string?[] credentials) =>
@@ -142,7 +142,7 @@ internal sealed record DescribedOperation(
     private static DescribedOperation Of(string path, string method, JsonElement operation) => new(
         method,
         path,
-        [.. operation.GetProperty("parameters").EnumerateArray().Select(parameter => new DescribedParameter(
+        [.. (operation.TryGetProperty("parameters", out var parameters) ? parameters.EnumerateArray() : []).Select(parameter => new DescribedParameter(
             parameter.GetProperty("name").GetString()!, parameter.GetProperty("in").GetString()!, parameter.TryGetProperty("required", out var required) && required.GetBoolean(), parameter.GetProperty("example").ToString()))],
         operation.TryGetProperty("requestBody", out var body)
             ? body.GetProperty("content").EnumerateObject().Select(content => (content.Name, content.Value.GetProperty("schema"))).Single()

@@ -17,7 +17,7 @@ public sealed partial class ProtectionTests
     private const string Shop = "https://shop.example";
     private const string AllowOrigin = "Access-Control-Allow-Origin";
 
-    private const int RequestBodyLimit = 64 * 1024;
+    private const int RequestBodyLimit = 130_592;
 
     /// <summary>Far more than one client may ask for at once where it may ask once a second.</summary>
     private const int Many = 250;
@@ -145,6 +145,33 @@ public sealed partial class ProtectionTests
         Assert.That(other.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
+    [TestCase("127.0.0.0/8", "/shop", "/shop")]
+    [TestCase("127.0.0.0/8", "/client, /shop/", "/shop")]
+    [TestCase("127.0.0.0/8", "//evil.example", "")]
+    [TestCase("10.0.0.0/8", "/shop", "")]
+    [TestCase("", "/shop", "")]
+    public async Task ThePrefixOfATrustedProxyIsInEveryLink(string proxies, string sent, string expected)
+    {
+        var (prefix, ownPort) = (("X-Forwarded-Prefix", sent), TestServer.FreePort());
+        await using var own = await ServiceUnderTest.StartApiAloneAsync(ownPort, ("TRUSTED_PROXIES", proxies));
+        using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri($"http://127.0.0.1:{ownPort}") };
+        using var links = await SendAsync(http, "GET", "/", prefix);
+        using var browser = await SendAsync(http, "GET", "/", prefix, ("Accept", "text/html"));
+        using var docs = await SendAsync(http, "GET", "/docs", prefix);
+        using var openApi = await SendAsync(http, "GET", "/openapi/v1.json", prefix);
+        using var problem = await SendAsync(http, "GET", "/productapp/x/", prefix);
+
+        Assert.That(
+            (await JsonAsync(links)).GetProperty("links").EnumerateObject().Select(link => link.Value.GetString()), Is.All.StartsWith($"{expected}/").And.Not.Contains("//"));
+        Assert.That(browser.StatusCode, Is.EqualTo(HttpStatusCode.Found));
+        Assert.That(HeaderOf(browser, "Location"), Is.EqualTo($"{expected}/docs/"));
+        Assert.That(HeaderOf(browser, "Vary"), Is.EqualTo("Accept"));
+        Assert.That(HeaderOf(docs, "Location"), Does.EndWith("docs/").And.Not.Contain("evil"));
+        Assert.That(new Uri(new Uri($"http://proxy{expected}/docs"), HeaderOf(docs, "Location")).AbsolutePath, Is.EqualTo($"{expected}/docs/"));
+        Assert.That((await JsonAsync(openApi)).GetProperty("servers")[0].GetProperty("url").GetString(), Is.EqualTo(expected.Length > 0 ? expected : "/"));
+        Assert.That((await JsonAsync(problem)).GetProperty("type").GetString(), Is.EqualTo($"{expected}/problems/not-a-product-id"));
+    }
+
     [Test]
     public async Task WithoutTrustedProxiesNobodyIsBelievedToBeAnotherClient()
     {
@@ -254,6 +281,8 @@ public sealed partial class ProtectionTests
         ("Origin", origin),
         ("Access-Control-Request-Method", "PATCH"),
         ("Access-Control-Request-Headers", "authorization,if-match"));
+
+    private static async Task<JsonElement> JsonAsync(HttpResponseMessage answer) => JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
 
     private static string? HeaderOf(HttpResponseMessage answer, string name) =>
         answer.Headers.TryGetValues(name, out var values) ? string.Join(", ", values) : null;

@@ -1,9 +1,13 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using ProductCache.Infrastructure.Hosting;
 using ProductCache.Standalone;
 using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;
 
@@ -87,6 +91,68 @@ public sealed partial class StandaloneTests
         await AnswersAsync(next, "1");
     }
 
+    [TestCase("/postgres ")]
+    [TestCase("redis-server ")]
+    public async Task AServerThatDiesIsStartedAgain(string command)
+    {
+        await using var standalone = await StartAsync();
+        await PsqlAsync("INSERT INTO products (id, name, price) VALUES (5001, 'Kept', 1)");
+        await AnswersAsync(standalone, "1");
+
+        await KillChildAsync(standalone, command);
+
+        await Eventually.TrueAsync(() => standalone.Output.Contains("is running again.", StringComparison.Ordinal));
+        Assert.That(standalone.Output, Does.Contain("has ended (exit code 137). Starting it again."));
+        await AnswersAsync(standalone, "1");
+        await AnswersAsync(standalone, "5001");
+        await PsqlAsync("INSERT INTO products (id, name, price) VALUES (5002, 'New', 1)");
+        await AnswersAsync(standalone, "5002");
+        Assert.That(standalone.Process.HasExited, Is.False);
+    }
+
+    [Test]
+    public async Task AServerThatCannotBeStartedAgainEndsItWithASentence()
+    {
+        await using var standalone = await StartAsync();
+        var port = int.Parse(RedisPort().Match(standalone.Output).Groups[1].Value, CultureInfo.InvariantCulture);
+        using var other = new TcpListener(IPAddress.Loopback, port);
+
+        // Its old connections still have the port.
+        other.Server.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        await KillChildAsync(standalone, "redis-server ");
+        await Eventually.TrueAsync(() => IsTaken(other));
+
+        await Eventually.TrueAsync(() => standalone.Process.HasExited);
+
+        Assert.That(standalone.Process.ExitCode, Is.EqualTo(1));
+        Assert.That(standalone.Output, Does.Contain($"It has failed {Restarts.MaxFailures} times in a row and is not started again.").And.Not.Contain("   at "));
+        Assert.That(ServersOfFolder(), Is.Empty);
+    }
+
+    [Test]
+    public async Task NamedPortsAreItsPorts()
+    {
+        var (api, worker) = (TestServer.FreePort(), TestServer.FreePort());
+        await using var standalone = await StartAsync(("API_PORT", $"{api}"), ("WORKER_PORT", $"{worker}"), ("REDIS_HOST", "elsewhere"), ("REDIS_PASSWORD", "x"));
+
+        Assert.That(standalone.Output, Does.Contain($"http://localhost:{api}/productapp/1/").And.Contain($"http://localhost:{worker}/health/ready"));
+        Assert.That(standalone.Output, Does.Contain("Ignored: REDIS_HOST, REDIS_PASSWORD. "));
+        await AnswersAsync(standalone, "1");
+    }
+
+    [TestCase("API_PORT", "x", "API_PORT must be a whole number from 1 to 65535, not 'x'.")]
+    [TestCase("WORKER_PORT", null, "WORKER_PORT is {0}, and another process listens on that port.")]
+    public async Task ANamedPortThatCannotBeHadEndsTheStart(string key, string? value, string sentence)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var taken = ((IPEndPoint)listener.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
+        await using var standalone = Launch((key, value ?? taken));
+
+        Assert.That(await standalone.ExitAsync(), Is.EqualTo(ServiceProcess.WrongSettings));
+        Assert.That(standalone.Output, Is.EqualTo(string.Format(CultureInfo.InvariantCulture, sentence, taken)));
+    }
+
     [Test]
     public async Task ASecondOneOnTheSameDataIsRefused()
     {
@@ -99,6 +165,9 @@ public sealed partial class StandaloneTests
 
     [GeneratedRegex(@"http://localhost:(\d+)/productapp/")]
     private static partial Regex ApiAddress();
+
+    [GeneratedRegex(@"Redis +127\.0\.0\.1:(\d+)")]
+    private static partial Regex RedisPort();
 
     [GeneratedRegex(@"(?<=API key: )pc_local_[\w-]{43}(?= \(shown once)")]
     private static partial Regex ApiKeyText();
@@ -126,12 +195,42 @@ public sealed partial class StandaloneTests
         return status == HttpStatusCode.OK;
     });
 
-    private ServiceUnderTest Launch() => ServiceUnderTest.Launch(
-        "Standalone", [KeyValuePair.Create("PRODUCTCACHE_DATA", folder), KeyValuePair.Create("API_READS", protectedReads ? "protected" : "open")]);
+    private ServiceUnderTest Launch(params IEnumerable<(string Key, string Value)> settings) => ServiceUnderTest.Launch(
+        "Standalone",
+        [
+            KeyValuePair.Create("PRODUCTCACHE_DATA", folder),
+            KeyValuePair.Create("API_READS", protectedReads ? "protected" : "open"),
+            .. settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value)),
+        ]);
 
-    private async Task<ServiceUnderTest> StartAsync()
+    private static bool IsTaken(TcpListener listener)
     {
-        var standalone = Launch();
+        try
+        {
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    // Its parent is the process under test.
+    private static async Task KillChildAsync(ServiceUnderTest standalone, string command)
+    {
+        var parent = $"PPid:\t{standalone.Process.Id}\n";
+        var child = Directory.GetDirectories("/proc")
+            .Where(directory => int.TryParse(Path.GetFileName(directory), out _))
+            .Single(directory => CommandLine(directory).Replace('\0', ' ').Contains(command, StringComparison.Ordinal)
+                && ReadFile(Path.Combine(directory, "status")).Contains(parent, StringComparison.Ordinal));
+        using var kill = Process.Start("kill", ["-9", Path.GetFileName(child)]);
+        await kill.WaitForExitAsync();
+    }
+
+    private async Task<ServiceUnderTest> StartAsync(params IEnumerable<(string Key, string Value)> settings)
+    {
+        var standalone = Launch(settings);
         await Eventually.TrueAsync(
             () =>
             {
@@ -162,11 +261,14 @@ public sealed partial class StandaloneTests
            select command,
     ];
 
-    private static string CommandLine(string process)
+    private static string CommandLine(string process) => ReadFile(Path.Combine(process, "cmdline"));
+
+    // A process may end meanwhile.
+    private static string ReadFile(string file)
     {
         try
         {
-            return File.ReadAllText(Path.Combine(process, "cmdline"));
+            return File.ReadAllText(file);
         }
         catch (IOException)
         {

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using ProductCache.Api;
+using ProductCache.Domain;
 using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;
@@ -77,6 +78,43 @@ public sealed class WritePathTests
     }
 
     [Test]
+    public async Task AConditionThatTheVersionMustNotMeetHoldsForEveryMethod()
+    {
+        using var created = await SendAsync("POST", Products, Tea);
+        var (path, tag) = (created.Headers.Location!.ToString(), TagOf(created));
+        foreach (var (method, body) in new[] { ("PUT", Tea), ("PATCH", "{}"), ("DELETE", null) })
+        {
+            foreach (var unwanted in new[] { tag, $"W/{tag}", $"\"1\", {tag}", "*" })
+            {
+                using var refused = await SendAsync(method, path, body, ("If-None-Match", unwanted), ("If-Match", "*"));
+                await IsProblemAsync(refused, 412, "precondition-failed");
+            }
+        }
+
+        using var never = await SendAsync("PUT", path, Tea, ("If-None-Match", "*"));
+        await IsProblemAsync(never, 412, "precondition-failed");
+        using var deleted = await SendAsync("DELETE", path, null, ("If-None-Match", "\"1\""));
+        Assert.That(deleted.StatusCode, Is.EqualTo(HttpStatusCode.NoContent));
+    }
+
+    [TestCase("GET")]
+    [TestCase("HEAD")]
+    public async Task AReadOfAnotherVersionThanIfMatchNamesFails(string method)
+    {
+        using var created = await SendAsync("POST", Products, Tea);
+        var (path, tag) = (created.Headers.Location!.ToString(), TagOf(created));
+        await ReadAsync(path, created);
+        using var same = await SendAsync(method, path, null, ("If-Match", tag));
+        using var other = await SendAsync(method, path, null, ("If-Match", "\"1\""), ("If-None-Match", tag));
+        using var both = await SendAsync(method, path, null, ("If-Match", tag), ("If-None-Match", tag));
+
+        Assert.That(same.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(other.StatusCode, Is.EqualTo(HttpStatusCode.PreconditionFailed));
+        Assert.That(TagOf(other), Is.EqualTo(tag));
+        Assert.That(both.StatusCode, Is.EqualTo(HttpStatusCode.NotModified));
+    }
+
+    [Test]
     public async Task ARepeatedCreationCreatesNothingMore()
     {
         var key = Guid.NewGuid().ToString();
@@ -109,6 +147,17 @@ public sealed class WritePathTests
     [TestCase("DELETE", Products + "/0", null, null, 400, "not-a-product-id")]
     [TestCase("DELETE", Products + "/1", null, "If-Match: x", 400, "not-a-precondition")]
     [TestCase("DELETE", Products + "/9223372036854775807", null, null, 404, "no-such-product")]
+    [TestCase("PUT", Products + "/1", Tea, "If-None-Match: \"5\"", 428, "precondition-required")]
+    [TestCase("PUT", Products + "/1", Tea, "If-None-Match: 5", 400, "not-a-precondition")]
+    [TestCase("PUT", Products + "/9223372036854775807", Tea, "If-None-Match: *", 404, "no-such-product")]
+    [TestCase("DELETE", Products + "/1", null, "If-None-Match: x", 400, "not-a-precondition")]
+    [TestCase("DELETE", Products + "/9223372036854775807", null, "If-None-Match: *", 404, "no-such-product")]
+    [TestCase("POST", Products, Tea, "If-None-Match: *", 412, "precondition-failed")]
+    [TestCase("POST", Products, Tea, "If-Match: \"5\"", 412, "precondition-failed")]
+    [TestCase("POST", Products, Tea, "If-Match: 5", 400, "not-a-precondition")]
+    [TestCase("GET", Products + "?limit=1", null, "If-Match: \"5\"", 412, "precondition-failed")]
+    [TestCase("GET", Products + "?ids=1", null, "If-Match: \"5\"", 412, "precondition-failed")]
+    [TestCase("GET", Products + "/1", null, "If-Match: 5", 400, "not-a-precondition")]
     [TestCase("DELETE", "/api/v1/cache/products/0", null, null, 400, "not-a-product-id")]
     [TestCase("GET", Products + "?limit=0", null, null, 400, "not-a-page")]
     [TestCase("GET", Products + "?limit=501", null, null, 400, "not-a-page")]
@@ -143,11 +192,31 @@ public sealed class WritePathTests
         Assert.That(Header(patch, "Accept-Patch"), Is.EqualTo(MergePatch));
     }
 
+    // GET escapes what is outside of the Basic Multilingual Plane; a client may send it either way.
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task TheLongestProductCanBePutBackAsItWasRead(bool escaped)
+    {
+        var name = string.Concat(Enumerable.Repeat("😀", Product.MaxNameLength));
+        var description = string.Concat(Enumerable.Repeat("😀", Product.MaxDescriptionLength));
+        var id = await deployment.InsertAsync(name, 9_999_999_999.99m, description);
+        var path = $"{Products}/{id}";
+        using var read = await SendAsync("GET", path, null, ("Prefer", "wait=9"));
+        var body = await BodyAsync(read);
+        var sent = escaped ? body : body.Replace(@"\uD83D\uDE00", "😀", StringComparison.Ordinal);
+        Assert.That(sent.Contains('\\', StringComparison.Ordinal), Is.EqualTo(escaped));
+
+        using var put = await SendAsync("PUT", path, sent, ("If-Match", TagOf(read)));
+
+        Assert.That(put.StatusCode, Is.EqualTo(HttpStatusCode.OK), await BodyAsync(put));
+        Assert.That(await BodyAsync(put), Is.EqualTo(body));
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public async Task ABodyThatIsTooLargeIsRefused(bool chunked)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, Products) { Content = new StringContent(new string(' ', 70_000), Encoding.UTF8, Json) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, Products) { Content = new StringContent(new string(' ', 130_593), Encoding.UTF8, Json) };
         request.Headers.TransferEncodingChunked = chunked;
 
         using var answer = await deployment.Http.SendAsync(request);
@@ -186,6 +255,33 @@ public sealed class WritePathTests
         using var all = await deployment.GetAsync($"{Products}?limit=500");
         Assert.That((await JsonAsync(all)).GetProperty("items").EnumerateArray().Select(item => item.GetProperty("id").GetInt64()), Is.SupersetOf(written).And.Ordered);
         Assert.That(await deployment.IsCachedAsync(new Domain.ProductId(written[0])), Is.False);
+    }
+
+    // As JavaScript reads a number: a double.
+    [Test]
+    public async Task AnIdThatJavaScriptRoundsIsExactInItsLinksAndWarnedOfOnce()
+    {
+        await using var own = await Deployment.StartAsync(("API_KEYS", Key.Line), ("TRUSTED_PROXIES", "127.0.0.0/8"));
+        own.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key.Text);
+        own.Http.DefaultRequestHeaders.Add("X-Forwarded-Prefix", "/shop");
+        await own.ExecuteAsync("INSERT INTO products (id, name, price) VALUES (9007199254740993, 'Large', 1), (1, 'Small', 1)");
+        await own.ExecuteAsync("ALTER TABLE products ALTER COLUMN id RESTART WITH 9007199254740995");
+        for (var i = 0; i < 2; i++)
+        {
+            using var content = new StringContent(Tea, Encoding.UTF8, Json);
+            using var created = await own.Http.PostAsync(new Uri(Products, UriKind.Relative), content);
+            Assert.That(created.Headers.Location!.ToString(), Is.EqualTo($"/shop{Products}/{9007199254740995 + i}"));
+        }
+
+        using var list = await own.GetAsync($"{Products}?limit=2");
+        using var miss = await own.GetAsync(new ProductId(9007199254740993));
+
+        var items = (await JsonAsync(list)).GetProperty("items").EnumerateArray().ToList();
+        Assert.That(items.Select(item => item.GetProperty("self").GetString()), Is.EqualTo(new[] { $"/shop{Products}/1", $"/shop{Products}/9007199254740993" }));
+        Assert.That((long)items[1].GetProperty("id").GetDouble(), Is.Not.EqualTo(9007199254740993L));
+        Assert.That(Header(list, "Link"), Does.StartWith($"</shop{Products}?"));
+        Assert.That(miss.Headers.Location!.ToString(), Is.EqualTo("/shop/productapp/9007199254740993/"));
+        Assert.That(own.Api.Output.Split(Environment.NewLine).Count(line => line.Contains("JavaScript", StringComparison.Ordinal)), Is.EqualTo(1));
     }
 
     [Test]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Application;
 using ProductCache.Domain;
@@ -5,14 +6,27 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport;
 
 /// <summary>The protocol of entries and leases without Redis. Trusted because it passes <see cref="Contracts.GuardedCacheContract"/>.</summary>
-public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistributedCache
+public sealed class InMemoryCache : IGuardedCache, IDistributedCache
 {
     public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
 
+    private static long nonces;
+
+    private readonly TimeProvider time;
     private readonly Lock gate = new();
     private readonly Dictionary<ProductId, StoredEntry> entries = [];
     private readonly Dictionary<ProductId, StoredLease> leases = [];
+    private readonly IReadOnlyList<byte> formats = CachedProduct.ReadableFormats;
     private long executions;
+    private string history = Nonce();
+
+    public InMemoryCache(TimeProvider time) => this.time = time;
+
+    private InMemoryCache(InMemoryCache other, IReadOnlyList<byte> formats) =>
+        (time, gate, entries, leases, this.formats) = (other.time, other.gate, other.entries, other.leases, formats);
+
+    /// <summary>The same data as processes see it that read these formats.</summary>
+    public InMemoryCache Reading(params byte[] readable) => new(this, readable);
 
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
         Step(() => IsCached(id) || LeaseOf(id) is not null ? (Lease?)null : NewLease(id, Nonce()));
@@ -25,20 +39,21 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
     public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => Step(() =>
     {
         CachedProduct.TryRead(EntryOf(id)?.Payload, out var entry);
-        if (entry is not null && mark is { } made && (made.Entry is null || !entry.Times.Span.SequenceEqual(made.Entry.Times.Span)))
+        if (entry is not null && mark is { } made && made.History == history && (made.Entry is null || !entry.Times.Span.SequenceEqual(made.Entry.Times.Span)))
         {
-            return new Renewal(RenewalOutcome.Renewed, entry);
+            return new Renewal(RenewalOutcome.Renewed, entry, null, history);
         }
 
         return LeaseOf(id) is { } lease
-            ? new Renewal(lease.IsClaim ? RenewalOutcome.Busy : RenewalOutcome.Asked, entry)
-            : new Renewal(RenewalOutcome.Asked, entry, NewLease(id, Nonce()));
+            ? new Renewal(lease.IsClaim ? RenewalOutcome.Busy : RenewalOutcome.Asked, entry, null, history)
+            : new Renewal(RenewalOutcome.Asked, entry, NewLease(id, Nonce()), history);
     });
 
-    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => Step(() => ids.Count(entries.Remove));
+    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
+        Step(() => ids.Count(id => entries.Remove(id) | leases.Remove(id)));
 
-    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
-        Step<IReadOnlyList<Lease?>>(() => [.. ids.Select(id => Claim(id, Nonce()))]);
+    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken) =>
+        Step<IReadOnlyList<Lease?>>(() => [.. requests.Select(request => Claim(request, Nonce()))]);
 
     /// <summary>One claim command that a client library sends twice: the tokens of both executions.</summary>
     public (Lease First, Lease Second) ClaimSentTwice(ProductId id)
@@ -46,12 +61,12 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         lock (gate)
         {
             var nonce = Nonce();
-            return (Claim(id, nonce)!.Value, Claim(id, nonce)!.Value);
+            return (Claim(new ClaimRequest(id, []), nonce)!.Value, Claim(new ClaimRequest(id, []), nonce)!.Value);
         }
     }
 
     /// <summary>The claim command that returned this lease, executed again, however much later.</summary>
-    public void ClaimAgain(Lease claim) => Step(() => Claim(claim.Id, claim.Token.Split('-')[0]));
+    public void ClaimAgain(ClaimRequest request, Lease claim) => Step(() => Claim(request, claim.Token.Split('-')[0]));
 
     public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<FillOutcome>>(() => [.. fills.Select(Store)]);
@@ -79,7 +94,7 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
     {
         lock (gate)
         {
-            return entries.Keys.Where(id => CacheKeys.Entry(id) == key).Select(id => EntryOf(id)?.Payload).FirstOrDefault();
+            return entries.Where(entry => CacheKeys.Entry(entry.Key) == key && entry.Value.Ends > time.GetUtcNow()).Select(entry => entry.Value.Payload).FirstOrDefault();
         }
     }
 
@@ -89,6 +104,9 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
 
     public void ExpireEntry(ProductId id) => Step(() => entries.Remove(id));
 
+    /// <summary>Another server takes over. What of the data it lacks, the test takes away.</summary>
+    public void FailOver() => Step(() => history = Nonce());
+
     public void LoseEverything() => Step(() =>
     {
         leases.Clear();
@@ -96,17 +114,18 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         return 0;
     });
 
-    public void PutForeignEntry(ProductId id, byte[] payload) => Step(() =>
-        entries[id] = new StoredEntry(payload, 2, time.GetUtcNow() + LeaseLifetime));
+    public void PutEntry(ProductId id, byte[] payload, long rank) => Step(() =>
+        entries[id] = new StoredEntry(payload, rank, time.GetUtcNow() + LeaseLifetime));
 
-    /// <summary>Everything that the cache holds of a product.</summary>
-    public CacheState StateOf(ProductId id) => new(EntryOf(id), LeaseOf(id));
+    /// <summary>Everything that the cache holds of a product, and the history that its marks name.</summary>
+    public CacheState StateOf(ProductId id) => new(EntryOf(id), LeaseOf(id), history);
 
     /// <summary>Puts a product back into a state that the cache, or another one, was in.</summary>
     public void Restore(ProductId id, CacheState state)
     {
         lock (gate)
         {
+            history = state.History;
             entries.Remove(id);
             leases.Remove(id);
             if (state.Entry is { } entry)
@@ -138,7 +157,7 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
     public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
         throw new NotSupportedException();
 
-    private static string Nonce() => Guid.NewGuid().ToString("N");
+    private static string Nonce() => Interlocked.Increment(ref nonces).ToString(CultureInfo.InvariantCulture);
 
     private Task<T> Step<T>(Func<T> step)
     {
@@ -148,9 +167,13 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         }
     }
 
-    private Lease? Claim(ProductId id, string nonce) => IsCached(id) && LeaseOf(id) is null ? null : NewLease(id, nonce, isClaim: true);
+    private Lease? Claim(ClaimRequest request, string nonce) =>
+        IsCached(request.Id) && LeaseOf(request.Id) is null && !IsToBeRenewed(request) ? null : NewLease(request.Id, nonce, isClaim: true);
 
-    private bool IsCached(ProductId id) => EntryOf(id) is { } entry && CachedProduct.TryRead(entry.Payload, out _);
+    private bool IsToBeRenewed(ClaimRequest request) =>
+        CachedProduct.TryRead(EntryOf(request.Id)?.Payload, out var entry) && request.Renews.Contains(EntryTimes.Of(entry));
+
+    private bool IsCached(ProductId id) => EntryOf(id) is { } entry && formats.Contains(entry.Payload[0]);
 
     private Lease NewLease(ProductId id, string nonce, bool isClaim = false)
     {
@@ -228,13 +251,32 @@ public sealed class InMemoryCache(TimeProvider time) : IGuardedCache, IDistribut
         return new ChangeResult(ChangeOutcome.Stale, entry.Rank);
     }
 
-    private StoredEntry? EntryOf(ProductId id) =>
-        entries.TryGetValue(id, out var entry) && entry.Ends > time.GetUtcNow() ? entry : null;
+    // An entry of a format that is read here and is not as we write it is removed by whatever step meets it.
+    private StoredEntry? EntryOf(ProductId id)
+    {
+        if (!entries.TryGetValue(id, out var entry) || entry.Ends <= time.GetUtcNow())
+        {
+            return null;
+        }
+
+        if (formats.Contains(entry.Payload[0]) && !IsPlausible(entry))
+        {
+            entries.Remove(id);
+            return null;
+        }
+
+        return entry;
+    }
+
+    // The rules are the same for all formats so far: what differs is the first byte.
+    private static bool IsPlausible(StoredEntry entry) =>
+        CachedProduct.TryRead(entry.Payload[0] == CachedProduct.Format ? entry.Payload : [CachedProduct.Format, .. entry.Payload.AsSpan(1)], out var read)
+        && read.Rank == entry.Rank;
 
     private StoredLease? LeaseOf(ProductId id) =>
         leases.TryGetValue(id, out var lease) && lease.Ends > time.GetUtcNow() ? lease : null;
 
-    public sealed record CacheState(StoredEntry? Entry, StoredLease? Lease);
+    public sealed record CacheState(StoredEntry? Entry, StoredLease? Lease, string History);
 
     public sealed record StoredEntry(byte[] Payload, long Rank, DateTimeOffset Ends);
 

@@ -15,7 +15,6 @@ public sealed class InMemoryStore : IProductStore
 
     public void Delete(ProductId id) => rows.TryRemove(id, out _);
 
-    public Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyDictionary<ProductId, Product>>(
-            ids.Where(rows.ContainsKey).Distinct().ToDictionary(id => id, id => rows[id]));
+    public Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
+        Task.FromResult(new StoreRead(ids.Where(rows.ContainsKey).Distinct().ToDictionary(id => id, id => rows[id])));
 }

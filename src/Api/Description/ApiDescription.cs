@@ -10,8 +10,8 @@ namespace ProductCache.Api.Description;
 internal static class ApiDescription
 {
     private const string Document = "v1";
-    private const string DocumentRoute = "/openapi/v1.json";
-    private const string PageRoute = "/docs";
+    public const string DocumentRoute = "/openapi/v1.json";
+    public const string PageRoute = "/docs";
     private const string CredentialScheme = "Bearer";
 
     // The page may fetch from this service and run what came with it, and nothing else.
@@ -25,7 +25,7 @@ internal static class ApiDescription
         ["Cache-Status"] = ("What the cache did (RFC 9211).", "ProductCache; hit; ttl=565; detail=redis"),
         ["ETag"] = ("The version of the product.", "\"5\""),
         ["Link"] = ("The next page, with rel=\"next\" (RFC 8288).", "</api/v1/products?limit=50&after=AQAAAAAAAAAB>; rel=\"next\""),
-        ["Location"] = ("Where the product is, or will be.", "/api/v1/products/1"),
+        ["Location"] = ("Where the product is, or will be. The id in it is exact, whatever its size.", "/api/v1/products/1"),
         ["Preference-Applied"] = ("The wait that was granted (RFC 7240).", "wait=2"),
         ["Retry-After"] = ("Seconds to let pass before the next try.", "1"),
         ["WWW-Authenticate"] = ("Which credential is needed (RFC 6750).", "Bearer"),
@@ -45,7 +45,9 @@ internal static class ApiDescription
                 License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
             };
             document.Tags = null;
-            document.Servers = [new OpenApiServer { Url = "/" }];
+
+            // The framework has put the address of the request here. Its path is the prefix of a proxy, if there is one.
+            document.Servers = [new OpenApiServer { Url = document.Servers is [{ Url: { } url }, ..] ? new Uri(url).AbsolutePath : "/" }];
             document.Components ??= new OpenApiComponents();
             document.Components.Schemas = new Dictionary<string, IOpenApiSchema>(Schemas.All(document));
             document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>

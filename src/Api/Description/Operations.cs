@@ -16,23 +16,38 @@ internal static class Operations
         Header("Prefer", "wait=N holds the answer back for up to N seconds, 10 at most, until a miss is filled (RFC 7240).", "wait=2"),
         Header(
             "Cache-Control",
-            "no-cache: at least as new as the database is now. max-age, min-fresh, max-stale: as RFC 9111 has them. only-if-cached: ask nobody for what is not cached as demanded.",
+            "no-cache: at least as new as the database is now. max-age, min-fresh, max-stale: as RFC 9111 defines them. only-if-cached: 504 if no cached copy meets the request. Each directive counts by itself: an unknown or malformed one is ignored, a number above 2147483648 counts as 2147483648, and of two of one name the more restrictive one counts.",
             "max-age=60"),
         new(Reading.VersionAtLeast, ParameterLocation.Header, "Never an older version of the product than this: what an ETag has between its quotes.", Schemas.Version, Example: "5"),
     ];
 
     private static readonly Parameter IfNoneMatch = Header("If-None-Match", "Versions that the reader has: 304 if the product has one of them.", "\"5\"");
 
+    private static readonly Parameter IfMatchOfReader = Header(
+        "If-Match",
+        "Versions of which the answer must have one: else 412. The cached product is compared; with Cache-Control: no-cache, the one of the database.",
+        "*");
+
+    private static readonly Parameter IfNoneMatchOfWriter = Header(
+        "If-None-Match", "Versions that the product must not have: 412 if it has one of them. * fails for every product that is there.", "\"1\"");
+
+    // Lists, and the collection that a creation adds to.
+    private static readonly Parameter[] ConditionsOfUntagged =
+    [
+        Header("If-Match", "This resource has no entity tag: * is met, and any tag gives 412.", "*"),
+        Header("If-None-Match", "This resource has no entity tag: any tag is met, and * is not (304 for a read, 412 for a write).", "\"1\""),
+    ];
+
     // The last four where reads are protected.
     private static readonly Problem[] Reads =
     [
-        NotAVersion, TooManyMisses, TooManyRequests, CacheUnavailable, BrokerUnavailable, NotCached, NoCredential, WrongCredential, MissingScope,
+        NotAVersion, TooManyMisses, TooManyRequests, UnreadableProduct, CacheUnavailable, BrokerUnavailable, NotCached, NoCredential, WrongCredential, MissingScope,
         AuthorityUnavailable,
     ];
 
     private static readonly Problem[] Writes = [NoCredential, WrongCredential, MissingScope, TooManyRequests, StoreUnavailable, AuthorityUnavailable];
 
-    private static readonly Problem[] Bodies = [MalformedBody, BodyTooSlow, BodyTooLarge, UnsupportedContent, InvalidProduct, RefusedByDatabase];
+    private static readonly Problem[] Bodies = [MalformedBody, BodyTooSlow, BodyTooLarge, UnsupportedContent, InvalidProduct, RefusedByDatabase, UnreadableProduct];
 
     public static readonly Operation GetProduct = new(
         "GetProduct",
@@ -40,14 +55,14 @@ internal static class Operations
         "From the cache. What is not cached is requested: 202, and the same request a moment later is a hit. A product that is known not to exist is 404.")
     {
         Policy = Access.Read,
-        Parameters = [Id, .. Freshness, IfNoneMatch],
+        Parameters = [Id, .. Freshness, IfMatchOfReader, IfNoneMatch],
         Answers =
         [
             new(200, "The product.", Schemas.Product, Schemas.ProductExample, OfEntry),
             new(202, "Requested, and not there yet.", Schemas.Requested, Schemas.RequestedExample, "Location", "Retry-After", "Cache-Control", "Cache-Status", "Preference-Applied"),
             new(304, "The reader has it.", null, null, OfEntry),
         ],
-        Problems = [NotAProductId, NoSuchProduct, OlderThanDemanded, .. Reads],
+        Problems = [NotAProductId, NotAPrecondition, NoSuchProduct, OlderThanDemanded, PreconditionFailed, .. Reads],
     };
 
     /// <summary>The URL that everything started from.</summary>
@@ -77,12 +92,14 @@ internal static class Operations
                 MaxLength = ListProductsHandler.MaxNameLength,
             }, Example: "chair"),
             .. Freshness,
+            .. ConditionsOfUntagged,
         ],
         Answers =
         [
             new(200, "The products: a list where ids were named, else a page.", $"{Schemas.ProductList} {Schemas.ProductPage}", Schemas.ListExample, "Cache-Control", "Cache-Status", "Link", "Retry-After", "Preference-Applied"),
+            new(304, "If-None-Match is *."),
         ],
-        Problems = [NotAListOfIds, NotAPage, StoreUnavailable, .. Reads],
+        Problems = [NotAListOfIds, NotAPage, NotAPrecondition, PreconditionFailed, StoreUnavailable, .. Reads],
     };
 
     public static readonly Operation CreateProduct = new(
@@ -100,10 +117,11 @@ internal static class Operations
                 MaxLength = IdempotencyKey.MaxLength,
                 Pattern = "^[!-~]+$",
             }, Example: "0b6f3a58-43c1-4f33-8cb7-6ed4c1f5b5a1"),
+            .. ConditionsOfUntagged,
         ],
         Request = new(RequestBody.Json, Schemas.ProductDraft, Schemas.DraftExample),
         Answers = [new(201, "Created.", Schemas.Product, Schemas.ProductExample, "Location", "ETag", "Cache-Control", "Cache-Status")],
-        Problems = [NotAnIdempotencyKey, IdempotencyKeyReused, .. Bodies, .. Writes],
+        Problems = [NotAnIdempotencyKey, NotAPrecondition, PreconditionFailed, IdempotencyKeyReused, .. Bodies, .. Writes],
     };
 
     public static readonly Operation ReplaceProduct = new(
@@ -112,7 +130,7 @@ internal static class Operations
         "All of it: a description that is not there becomes empty. A product that is not there is not created.")
     {
         Policy = Access.Write,
-        Parameters = [Id, IfMatch(required: true)],
+        Parameters = [Id, IfMatch(required: true), IfNoneMatchOfWriter],
         Request = new(RequestBody.Json, Schemas.ProductDraft, Schemas.DraftExample),
         Answers = [new(200, "The product as it is now.", Schemas.Product, Schemas.ProductExample, "ETag", "Cache-Control", "Cache-Status")],
         Problems = [NotAProductId, NotAPrecondition, NoSuchProduct, PreconditionFailed, PreconditionRequired, .. Bodies, .. Writes],
@@ -129,7 +147,7 @@ internal static class Operations
     public static readonly Operation DeleteProduct = new("DeleteProduct", "Delete a product", "Of any version, unless If-Match says which.")
     {
         Policy = Access.Write,
-        Parameters = [Id, IfMatch(required: false)],
+        Parameters = [Id, IfMatch(required: false), IfNoneMatchOfWriter],
         Answers = [new(204, "Deleted.", null, null, "Cache-Control", "Cache-Status")],
         Problems = [NotAProductId, NotAPrecondition, NoSuchProduct, PreconditionFailed, RefusedByDatabase, .. Writes],
     };
@@ -141,6 +159,16 @@ internal static class Operations
         Parameters = [Id],
         Answers = [new(204, "It is cached no more.", null, null, "Cache-Control")],
         Problems = [NotAProductId, NoCredential, WrongCredential, MissingScope, CacheUnavailable, AuthorityUnavailable],
+    };
+
+    public static readonly Operation GetRoot = new("GetRoot", "Find everything", "Links to the routes of the service. A request that prefers text/html is sent to the page of the API.")
+    {
+        Answers =
+        [
+            new(200, "The links.", Schemas.Links, Root.Document(string.Empty)),
+            new(302, "The page of the API, for browsers.", null, null, "Location"),
+        ],
+        Problems = [TooManyRequests],
     };
 
     public static readonly Operation GetProblem = new("GetProblem", "Read about a problem", "The page that the type of a problem leads to, in Markdown.")

@@ -15,6 +15,7 @@ internal static class Schemas
     public const string Requested = nameof(Requested);
     public const string ProductList = nameof(ProductList);
     public const string ProductPage = nameof(ProductPage);
+    public const string Links = nameof(Links);
     public const string Problem = nameof(Problem);
     public const string InvalidProduct = nameof(InvalidProduct);
 
@@ -30,7 +31,14 @@ internal static class Schemas
     public static readonly JsonNode ListExample = JsonNode.Parse(
         """{"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{"id":1,"name":"Tea","price":3.50,"description":"Green"}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}""")!;
 
-    public static IOpenApiSchema Id => new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "1", Maximum = Text(long.MaxValue) };
+    public static IOpenApiSchema Id => new OpenApiSchema
+    {
+        Type = JsonSchemaType.Integer,
+        Format = "int64",
+        Minimum = "1",
+        Maximum = Text(long.MaxValue),
+        Description = $"A JSON number of up to 64 bits. JavaScript's JSON.parse rounds ids beyond {ExactIds.Max} (2^53 - 1): read such an id from the URL, Location or self.",
+    };
 
     public static IOpenApiSchema Version => new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "1", Maximum = Text(ProductVersion.Max) };
 
@@ -74,19 +82,28 @@ internal static class Schemas
         [ProductPage] = Object(
             "Products in the order of their ids.", ["items"],
             ("items", Array(ListProductsHandler.MaxLimit, Object(
-                "A product and its version, which is what its ETag has between the quotes.",
-                ("id", Id), ("name", Name), ("price", Price), ("description", Description()), ("version", Version)))),
+                "A product and its version, which is what its ETag has between the quotes. A row that is no valid product has only id, self and, in unreadable, the reason.",
+                ["id", "self"],
+                ("unreadable", AnyText()), ("id", Id), ("name", Name), ("price", Price), ("description", Description()), ("version", Version),
+                ("self", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The URL of the product, with its exact id." })))),
             ("next", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The cursor of the next page, if there is one." })),
+        [Links] = Object(
+            "Where everything is.",
+            ("name", AnyText()),
+            ("links", Object(
+                "URI references; {id} stands for an id.",
+                [.. Root.Document(string.Empty)["links"]!.AsObject().Select(link => (link.Key, (IOpenApiSchema)AnyText()))]))),
         [Problem] = ProblemOf([]),
         [InvalidProduct] = ProblemOf([("errors", Array(ProductBody.MaxFaults, Object(
             "A fault of the body.", ("pointer", new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "^#", Description = "Its place (RFC 6901), as a URI fragment." }), ("detail", AnyText()))))]),
     };
 
     private static OpenApiSchema ListItem(OpenApiDocument document) => Object(
-        "hit and stale have the product, its version and its age in seconds; stale is beyond its lifetime. older: the database has an older version than was demanded. unavailable: it could not be asked for now.",
+        "hit and stale have the product, its version and its age in seconds; stale is beyond its lifetime. older: the database has an older version than was demanded. unreadable: the database has a row that is no valid product; detail says why. unavailable: it could not be asked for now.",
         ["id", "status"],
         ("id", Id),
-        ("status", Words("hit", "stale", "absent", "requested", "older", "unavailable")),
+        ("status", Words("hit", "stale", "absent", "requested", "older", "unreadable", "unavailable")),
+        ("detail", AnyText()),
         ("version", Version),
         ("age", new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "0" }),
         ("product", new OpenApiSchemaReference(Product, document)));

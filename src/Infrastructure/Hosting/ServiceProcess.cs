@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 
 namespace ProductCache.Infrastructure.Hosting;
 
@@ -16,6 +17,12 @@ public static class ServiceProcess
             await using var application = build(args);
             await application.RunAsync();
             return Succeeded;
+        }
+        catch (IOException exception) when (exception.InnerException is AddressInUseException)
+        {
+            // A connection of another process can use the port too, which only shows when the server binds it.
+            await Console.Error.WriteLineAsync(exception.Message);
+            return WrongSettings;
         }
         catch (SettingsException exception)
         {

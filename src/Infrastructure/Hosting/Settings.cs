@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Net;
 using System.Net.NetworkInformation;
+using System.Net.Sockets;
 using Microsoft.Extensions.Configuration;
 
 namespace ProductCache.Infrastructure.Hosting;
@@ -10,6 +12,8 @@ namespace ProductCache.Infrastructure.Hosting;
 /// </summary>
 public sealed class Settings(IConfiguration configuration)
 {
+    private const string Plaintext = "PLAINTEXT://";
+
     private readonly List<string> faults = [];
 
     public string Text(string key, string? fallback = null)
@@ -76,10 +80,25 @@ public sealed class Settings(IConfiguration configuration)
         return fallback;
     }
 
+    /// <summary>
+    /// The port of a server: a number, or the address that Kubernetes puts into the variable for a Service of this name
+    /// (tcp://10.0.0.1:6379), of which the port counts.
+    /// </summary>
+    public int Port(string key, int fallback) =>
+        TryReadServiceLink(configuration[key], out var port) ? port : Number(key, fallback, 1, 65_535);
+
     /// <summary>A port to listen on: one that no other process has. Told here, since the server would tell it with a stack trace.</summary>
     public int FreePort(string key, int fallback)
     {
         var faultsBefore = faults.Count;
+        if (TryReadServiceLink(configuration[key], out _))
+        {
+            // The port of the Service, which may be another one than the process is to listen on.
+            var service = key[..^"_PORT".Length].ToLowerInvariant().Replace('_', '-');
+            faults.Add($"{key} is '{configuration[key]}', which Kubernetes sets for a Service named {service}: set enableServiceLinks: false in the specification of the pod, or {key} to a number.");
+            return fallback;
+        }
+
         var port = Number(key, fallback, 1, 65_535);
         if (faults.Count == faultsBefore
             && IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port))
@@ -116,8 +135,10 @@ public sealed class Settings(IConfiguration configuration)
         var text = Text(key);
         foreach (var address in text.Length == 0 ? [] : text.Split(',', StringSplitOptions.TrimEntries))
         {
-            var colon = address.LastIndexOf(':');
-            if (colon < 1 || !ushort.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0)
+            // librdkafka takes the protocol too, if it is the one that is configured; a URL of another one never connects.
+            var broker = address.StartsWith(Plaintext, StringComparison.OrdinalIgnoreCase) ? address[Plaintext.Length..] : address;
+            var colon = broker.LastIndexOf(':');
+            if (colon < 1 || broker.Contains('/', StringComparison.Ordinal) || !TryReadPort(broker[(colon + 1)..], out _))
             {
                 faults.Add($"{key} must list brokers as host:port, not '{address}'.");
             }
@@ -126,16 +147,25 @@ public sealed class Settings(IConfiguration configuration)
         return text;
     }
 
-    /// <summary>A comma-separated list of host names.</summary>
-    public string[] Hosts(string key)
+    /// <summary>A comma-separated list of hosts, each with its own port if it names one: <c>redis</c>, <c>redis:6390</c>, <c>[::1]:6390</c>, <c>::1</c>.</summary>
+    /// <param name="port">Of a host that names none.</param>
+    public IReadOnlyList<(string Host, int Port)> Endpoints(string key, int port)
     {
-        var hosts = Text(key).Split(',', StringSplitOptions.TrimEntries);
-        if (configuration[key] is { Length: > 0 } text && hosts.Contains(string.Empty))
+        List<(string, int)> endpoints = [];
+        var text = Text(key);
+        foreach (var part in text.Length == 0 ? [] : text.Split(',', StringSplitOptions.TrimEntries))
         {
-            faults.Add($"{key} must list host names, not '{text}'.");
+            if (TryReadEndpoint(part, port, out var endpoint))
+            {
+                endpoints.Add(endpoint);
+            }
+            else
+            {
+                faults.Add($"{key} must list hosts as host or host:port, not '{part}'.");
+            }
         }
 
-        return hosts;
+        return endpoints;
     }
 
     /// <summary>What only the one who reads a setting can tell to be wrong.</summary>
@@ -148,6 +178,44 @@ public sealed class Settings(IConfiguration configuration)
         {
             throw new SettingsException(string.Join(" ", faults));
         }
+    }
+
+    private static bool TryReadEndpoint(string text, int defaultPort, out (string Host, int Port) endpoint)
+    {
+        var (host, port) = (text, defaultPort);
+        var colon = text.LastIndexOf(':');
+        if (text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is var end and > 0)
+        {
+            host = text[1..end];
+            endpoint = (host, port);
+            if (!IsIPv6(host) || (end + 1 < text.Length && (text[end + 1] != ':' || !TryReadPort(text[(end + 2)..], out port))))
+            {
+                return false;
+            }
+        }
+        else if (colon >= 0 && !IsIPv6(text))
+        {
+            host = text[..colon];
+            if (!TryReadPort(text[(colon + 1)..], out port))
+            {
+                endpoint = default;
+                return false;
+            }
+        }
+
+        endpoint = (host, port);
+        return IsIPv6(host) || (host.Length > 0 && !host.Any(character => char.IsWhiteSpace(character) || character is ':' or '/' or '@' or '[' or ']'));
+    }
+
+    private static bool IsIPv6(string text) => IPAddress.TryParse(text, out var address) && address.AddressFamily == AddressFamily.InterNetworkV6;
+
+    private static bool TryReadPort(string text, out int port) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is > 0 and <= IPEndPoint.MaxPort;
+
+    private static bool TryReadServiceLink(string? text, out int port)
+    {
+        port = Uri.TryCreate(text?.Trim(), UriKind.Absolute, out var address) && address is { Scheme: "tcp", AbsolutePath: "/" or "" } ? address.Port : -1;
+        return port > 0;
     }
 }
 

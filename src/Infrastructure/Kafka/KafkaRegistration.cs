@@ -83,6 +83,7 @@ public static class KafkaRegistration
         endpoint.UseMessageRetry(retry =>
         {
             retry.Ignore<UnavailableException>();
+            retry.Ignore<UnreadableProductException>();
             retry.Interval(FaultRetries, FaultRetryInterval);
         });
     }

@@ -20,8 +20,11 @@ internal sealed class ProductRequestedConsumer(IMediator mediator, ILogger<Produ
 
     public async Task Consume(ConsumeContext<Batch<ProductRequested>> context)
     {
-        ProductId[] ids = [.. context.Message.Select(request => new ProductId(request.Message.ProductId))];
-        var result = await mediator.Send(new FillCache(ids), context.CancellationToken);
-        KafkaLog.Filled(logger, ids.Length, result.Stored, result.AlreadyThere, result.Refused, result.GivenUp);
+        FillRequest[] requests = [.. context.Message.Select(request => RequestOf(request.Message))];
+        var result = await mediator.Send(new FillCache(requests), context.CancellationToken);
+        KafkaLog.Filled(logger, requests.Length, result.Stored, result.AlreadyThere, result.Refused, result.GivenUp);
     }
+
+    private static FillRequest RequestOf(ProductRequested message) =>
+        new(new ProductId(message.ProductId), message.Renews is { } renews ? EntryTimes.Parse(renews) : null);
 }

@@ -13,12 +13,12 @@ internal sealed class ProductRequests(IServiceScopeFactory scopes, TimeProvider 
     private readonly ProgressDeadline deadline = new(
         KafkaOptions.ProduceDeadline, KafkaOptions.FirstProduceDeadline, KafkaOptions.ProduceLimit, time);
 
-    public async Task PublishAsync(ProductId id, CancellationToken cancellationToken)
+    public async Task PublishAsync(ProductId id, EntryTimes? renews, CancellationToken cancellationToken)
     {
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            await deadline.WithinAsync(ProduceAsync(id, abandoned.Token), cancellationToken);
+            await deadline.WithinAsync(ProduceAsync(id, renews, abandoned.Token), cancellationToken);
         }
         catch (Exception exception) when (exception is KafkaException or TimeoutException)
         {
@@ -27,11 +27,11 @@ internal sealed class ProductRequests(IServiceScopeFactory scopes, TimeProvider 
         }
     }
 
-    private async Task<bool> ProduceAsync(ProductId id, CancellationToken cancellationToken)
+    private async Task<bool> ProduceAsync(ProductId id, EntryTimes? renews, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var producer = scope.ServiceProvider.GetRequiredService<ITopicProducer<string, ProductRequested>>();
-        await producer.Produce(id.ToString(), new ProductRequested { ProductId = id.Value }, cancellationToken);
+        await producer.Produce(id.ToString(), new ProductRequested { ProductId = id.Value, Renews = renews?.ToString() }, cancellationToken);
         return true;
     }
 }

@@ -32,7 +32,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
             await using var commands = new NpgsqlBatch(connection, transaction);
             commands.BatchCommands.Add(new NpgsqlBatchCommand(limitIdle));
             commands.BatchCommands.Add(new NpgsqlBatchCommand(
-                "SELECT seq, product_ids, versions, deleted, changed_at FROM product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED")
+                "SELECT seq, product_ids, versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30') FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED")
             {
                 Parameters = { new NpgsqlParameter<bool> { TypedValue = lane == ChangeLane.Bulk }, new NpgsqlParameter<int> { TypedValue = lane == ChangeLane.Bulk ? MaxBulkRows : MaxSingleRows } },
             });
@@ -43,9 +43,11 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                 while (await reader.ReadAsync(cancellationToken))
                 {
                     rows.Add(reader.GetInt64(0));
-                    var (ids, versions) = (reader.GetFieldValue<long[]>(1), reader.GetFieldValue<long[]>(2));
+
+                    // A row that was written by hand may have null in it: such a change is parked, and never stops its lane.
+                    var (ids, versions) = (reader.GetFieldValue<long?[]>(1), reader.GetFieldValue<long?[]>(2));
                     var (deleted, changedAt) = (reader.GetBoolean(3), reader.GetFieldValue<DateTimeOffset>(4));
-                    changes.AddRange(ids.Select((id, i) => new RecordedChange(id, i < versions.Length ? versions[i] : 0, deleted, changedAt)));
+                    changes.AddRange(ids.Select((id, i) => new RecordedChange(id ?? 0, i < versions.Length ? versions[i] ?? 0 : 0, deleted, changedAt)));
                 }
             }
 
@@ -68,7 +70,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         try
         {
             await using var command = dataSource.CreateCommand(
-                "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8 FROM product_changes");
+                "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8 FROM public.product_changes");
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             await reader.ReadAsync(cancellationToken);
             return (reader.GetInt64(0), TimeSpan.FromSeconds(reader.GetDouble(1)));
@@ -104,7 +106,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                 foreach (var (change, reason) in refused)
                 {
                     commands.BatchCommands.Add(new NpgsqlBatchCommand(
-                        "INSERT INTO product_changes_parked (product_id, version, deleted, changed_at, reason) VALUES ($1, $2, $3, $4, $5)")
+                        "INSERT INTO public.product_changes_parked (product_id, version, deleted, changed_at, reason) VALUES ($1, $2, $3, $4, $5)")
                     {
                         Parameters =
                         {
@@ -117,7 +119,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                     });
                 }
 
-                commands.BatchCommands.Add(new NpgsqlBatchCommand("DELETE FROM product_changes WHERE bulk = $1 AND seq = ANY($2)")
+                commands.BatchCommands.Add(new NpgsqlBatchCommand("DELETE FROM public.product_changes WHERE bulk = $1 AND seq = ANY($2)")
                 {
                     Parameters =
                     {

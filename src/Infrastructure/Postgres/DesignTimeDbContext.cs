@@ -1,11 +1,16 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
+using Npgsql;
 
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>For <c>dotnet ef migrations add</c>, which needs the model and no database.</summary>
 internal sealed class DesignTimeDbContext : IDesignTimeDbContextFactory<ProductsDbContext>
 {
-    public ProductsDbContext CreateDbContext(string[] args) =>
-        new(new DbContextOptionsBuilder<ProductsDbContext>().UseNpgsql("Host=design-time").UseSnakeCaseNamingConvention().Options);
+    public ProductsDbContext CreateDbContext(string[] args)
+    {
+        var builder = new DbContextOptionsBuilder<ProductsDbContext>();
+        ProductsDbContext.Configure(builder, NpgsqlDataSource.Create("Host=design-time"));
+        return new ProductsDbContext(builder.Options);
+    }
 }

@@ -20,27 +20,43 @@ internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, Np
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
 
     private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile string? fault;
 
     /// <summary>Ends when the schema is up to date.</summary>
     public Task Done => done.Task;
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(Done.IsCompleted ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("The database is not migrated yet."));
+        Task.FromResult(Done.IsCompleted ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy($"The database is not migrated yet. {fault}".TrimEnd()));
 
     public async Task MigrateAsync(CancellationToken cancellationToken)
     {
-        // EF's own lock is on a table that the first of several instances has yet to create: they queue here instead.
+        // EF's own lock is on a table that the first of several instances has yet to create: they queue here instead. The lock
+        // is that of a transaction, which also holds behind a pooler that gives each transaction another session.
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await ExecuteAsync(connection, "SELECT pg_advisory_lock($1)", cancellationToken);
-        try
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using var takeLock = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", connection, transaction) { CommandTimeout = (int)Deadline.TotalSeconds };
+        takeLock.Parameters.AddWithValue(LockKey);
+        await takeLock.ExecuteNonQueryAsync(cancellationToken);
+
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.Database.SetCommandTimeout(Deadline);
+        await RefuseForeignTableAsync(context, connection, cancellationToken);
+        await context.Database.MigrateAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    // A table of another application must not be half taken over.
+    private static async Task RefuseForeignTableAsync(ProductsDbContext context, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if ((await context.Database.GetAppliedMigrationsAsync(cancellationToken)).Any())
         {
-            await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-            context.Database.SetCommandTimeout(Deadline);
-            await context.Database.MigrateAsync(cancellationToken);
+            return;
         }
-        finally
+
+        await using var find = new NpgsqlCommand("SELECT to_regclass('public.products') IS NOT NULL", connection);
+        if (await find.ExecuteScalarAsync(cancellationToken) is true)
         {
-            await ExecuteAsync(connection, "SELECT pg_advisory_unlock($1)", CancellationToken.None);
+            throw new ForeignTableException();
         }
     }
 
@@ -54,18 +70,21 @@ internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, Np
                 done.TrySetResult();
                 PostgresLog.Migrated(logger);
             }
-            catch (NpgsqlException exception)
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                PostgresLog.NotMigrated(logger, exception.Message);
+                // Once for each reason, not once a second.
+                if (fault != exception.Message)
+                {
+                    fault = exception.Message;
+                    PostgresLog.NotMigrated(logger, exception.Message);
+                }
+
                 await Task.Delay(RetryInterval, stoppingToken);
             }
         }
     }
-
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = (int)Deadline.TotalSeconds };
-        command.Parameters.AddWithValue(LockKey);
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
 }
+
+/// <summary>The database has a table products that no migration of this service has created.</summary>
+internal sealed class ForeignTableException() : Exception(
+    "The table public.products was not created by ProductCache. Rename it, or let DB_NAME name another database.");

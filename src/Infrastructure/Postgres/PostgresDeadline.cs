@@ -1,3 +1,4 @@
+using Npgsql;
 using ProductCache.Application;
 
 namespace ProductCache.Infrastructure.Postgres;
@@ -19,7 +20,7 @@ internal static class PostgresDeadline
         }
         catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
         {
-            throw new UnavailableException(Dependency.Store, exception);
+            throw new UnavailableException(Dependency.Store, exception, exception is PostgresException answer ? PostgresText.Of(answer) : null);
         }
     }
 }

@@ -22,4 +22,16 @@ internal static partial class PostgresLog
 
     [LoggerMessage(105, LogLevel.Warning, "Not told of commits now, looking for them every second: {Reason}")]
     public static partial void NotListening(ILogger logger, string reason);
+
+    [LoggerMessage(106, LogLevel.Error, "The database was repaired: {Repair}")]
+    public static partial void Repaired(ILogger logger, string repair);
+
+    [LoggerMessage(107, LogLevel.Warning, "{Compared} entries were compared with the database, since changes may have been missed; {Corrected} differed and were removed")]
+    public static partial void Compared(ILogger logger, int compared, int corrected);
+
+    [LoggerMessage(108, LogLevel.Error, "The audit of the database failed, trying again: {Reason}")]
+    public static partial void AuditFailed(ILogger logger, string reason);
+
+    [LoggerMessage(109, LogLevel.Information, "The audit of the database succeeds again")]
+    public static partial void AuditSucceeded(ILogger logger);
 }

@@ -3,18 +3,32 @@ using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD (or DB_PASSWORD_FILE), DB_POOL_SIZE.</summary>
-public sealed record PostgresOptions(string ConnectionString)
+/// <summary>DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD (or DB_PASSWORD_FILE), DB_POOL_SIZE, DB_POOLER.</summary>
+/// <param name="TransactionPooler">
+/// A pooler in front of PostgreSQL gives each transaction another session (pgbouncer with pool_mode = transaction): nothing that
+/// belongs to a session can be used.
+/// </param>
+public sealed record PostgresOptions(string ConnectionString, bool TransactionPooler = false)
 {
+    private const string None = "none";
+    private const string Transaction = "transaction";
+
     /// <summary>For a connection, and for a statement: within the lifetime of a lease, since a later fill is refused.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4);
 
     public static PostgresOptions Read(Settings settings)
     {
+        var pooler = settings.Text("DB_POOLER", None);
+        if (pooler is not (None or Transaction))
+        {
+            settings.Refuse($"DB_POOLER must be {None} or {Transaction}, not '{pooler}'.");
+        }
+
+        var isPooled = pooler == Transaction;
         var connection = new NpgsqlConnectionStringBuilder
         {
             Host = settings.Text("DB_HOST"),
-            Port = settings.Number("DB_PORT", 5432, 1, 65_535),
+            Port = settings.Port("DB_PORT", 5432),
             Database = settings.Text("DB_NAME"),
             Username = settings.Text("DB_USER"),
             Password = settings.Secret("DB_PASSWORD"),
@@ -23,13 +37,14 @@ public sealed record PostgresOptions(string ConnectionString)
             CommandTimeout = (int)Deadline.TotalSeconds,
             CancellationTimeout = 1_000,
             KeepAlive = 10,
-            MaxAutoPrepare = 20,
+            MaxAutoPrepare = isPooled ? 0 : 20,
             AutoPrepareMinUsages = 2,
+            NoResetOnClose = isPooled,
             ApplicationName = "product-cache",
 
             // Without it a container that lacks Kerberos' library says so at every start.
             GssEncryptionMode = GssEncryptionMode.Disable,
         };
-        return new PostgresOptions(connection.ConnectionString);
+        return new PostgresOptions(connection.ConnectionString, isPooled);
     }
 }

@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
@@ -12,13 +11,18 @@ public static class PostgresRegistration
     public static IServiceCollection AddPostgresForWorkers(this IServiceCollection services, PostgresOptions options)
     {
         services.AddPostgres(options);
+        services.AddSingleton<VersionRepair>();
+        services.AddSingleton<VersionHighWater>();
+        services.AddSingleton<IStoreAudit, StoreAudit>();
         services.AddSingleton<IProductStore, ProductStore>();
         services.AddSingleton<ChangeOutbox>();
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
         services.AddHostedService<Relay>();
         services.AddSingleton<Migrator>();
         services.AddHostedService(provider => provider.GetRequiredService<Migrator>());
-        services.AddHealthChecks().AddCheck<Migrator>("database", tags: ["ready"]);
+        services.AddSingleton<AuditLoop>();
+        services.AddHostedService(provider => provider.GetRequiredService<AuditLoop>());
+        services.AddHealthChecks().AddCheck<Migrator>("database", tags: ["ready"]).AddCheck<AuditLoop>("audit", tags: ["ready"]);
         return services;
     }
 
@@ -33,9 +37,9 @@ public static class PostgresRegistration
 
     private static void AddPostgres(this IServiceCollection services, PostgresOptions options)
     {
+        services.TryAddSingleton(options);
         services.TryAddSingleton(_ => new NpgsqlDataSourceBuilder(options.ConnectionString).Build());
-        services.AddDbContextFactory<ProductsDbContext>((provider, builder) => builder
-            .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
-            .UseSnakeCaseNamingConvention());
+        services.AddDbContextFactory<ProductsDbContext>((provider, builder) =>
+            ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));
     }
 }

@@ -1,36 +1,70 @@
-using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using NpgsqlTypes;
 using ProductCache.Application;
 using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>Pages for people, by EF: nothing here is as hot as <see cref="ProductStore"/>.</summary>
-internal sealed class ProductCatalogue(IDbContextFactory<ProductsDbContext> contexts) : IProductCatalogue
+/// <summary>Pages for people. A row that is no valid product is listed as such and never hides the others.</summary>
+internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCatalogue
 {
+    private const string Page = "FROM public.products WHERE id > $1 ORDER BY id LIMIT $2";
+
+    private const string PageByName = @"FROM public.products WHERE id > $1 AND name ILIKE $3 ESCAPE '\' ORDER BY id LIMIT $2";
+
     private const string Escape = @"\";
 
-    public Task<IReadOnlyList<Product>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken) =>
-        PostgresDeadline.WithinAsync<IReadOnlyList<Product>>(
+    public Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken) =>
+        PostgresDeadline.WithinAsync<IReadOnlyList<ListedProduct>>(
             async token =>
             {
-                await using var context = await contexts.CreateDbContextAsync(token);
-                IQueryable<ProductRow> rows = context.Products.AsNoTracking().OrderBy(row => row.Id);
-                if (after is { Value: var last })
+                try
                 {
-                    rows = rows.Where(row => row.Id > last);
+                    return await ReadPageAsync(ProductColumns.All, after, limit, name, Listed, token);
                 }
-
-                if (name is not null)
+                catch (PostgresException refused) when (!PostgresOutage.Is(refused, token))
                 {
-                    var pattern = $"%{EscapePattern(name)}%";
-                    rows = rows.Where(row => EF.Functions.ILike(row.Name, pattern, Escape));
+                    // One row of the page fails the statement. Its id can be read all the same.
+                    var ids = await ReadPageAsync("id", after, limit, name, reader => reader.GetInt64(0), token);
+                    var rows = await ProductRows.ReadAsync(dataSource, [.. ids], token);
+                    return [.. ids.Select(id => Listed(new ProductId(id), rows))];
                 }
-
-                var page = await rows.Take(limit).ToListAsync(token);
-                return [.. page.Select(row =>
-                    new Product(new ProductId(row.Id), row.Name, new Price(row.Price), row.Description, new ProductVersion(row.Version)))];
             },
             cancellationToken);
+
+    private async Task<List<T>> ReadPageAsync<T>(
+        string columns, ProductId? after, int limit, string? name, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
+        await using var command = dataSource.CreateCommand($"SELECT {columns} {(name is null ? Page : PageByName)}");
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after?.Value ?? 0 });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        if (name is not null)
+        {
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $"%{EscapePattern(name)}%", NpgsqlDbType = NpgsqlDbType.Text });
+        }
+
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        List<T> page = [];
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            page.Add(read(reader));
+        }
+
+        return page;
+    }
+
+    private static ListedProduct Listed(NpgsqlDataReader reader)
+    {
+        var id = new ProductId(reader.GetInt64(0));
+        return ProductColumns.TryRead(reader, out var product, out var fault)
+            ? new ListedProduct(id, product, Unreadable: null)
+            : new ListedProduct(id, Product: null, fault);
+    }
+
+    // The page keeps its length: by it the caller knows whether there is another one.
+    private static ListedProduct Listed(ProductId id, ProductRows rows) => rows.Products.TryGetValue(id, out var product)
+        ? new ListedProduct(id, product, Unreadable: null)
+        : new ListedProduct(id, Product: null, rows.Unreadable.GetValueOrDefault(id, "The product was deleted while the page was read."));
 
     private static string EscapePattern(string text) => text
         .Replace(Escape, Escape + Escape, StringComparison.Ordinal)

@@ -16,88 +16,101 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
 
     private const string KeyTaken = "pk_idempotency_keys";
 
-    private const string Insert = $"INSERT INTO products (name, price, description) VALUES ($1, $2, $3) RETURNING {ProductColumns.All}";
+    private const string IdTaken = "pk_products";
+
+    /// <summary>A trigger of another owner has returned null for the row.</summary>
+    private const string Suppressed = "A trigger of the database suppresses the write without an error.";
+
+    // After rows with ids of their own were imported. Ids that another transaction draws meanwhile are not drawn again.
+    private const string MoveIdentity =
+        """
+        SELECT setval(sequence, greatest(id, nextval(sequence)))
+        FROM (SELECT pg_get_serial_sequence('public.products', 'id')::regclass AS sequence, (SELECT max(id) FROM public.products) AS id) AS identity
+        """;
+
+    private const string Insert = $"INSERT INTO public.products (name, price, description) VALUES ($1, $2, $3) RETURNING {ProductColumns.All}";
 
     private const string InsertWithKey =
         $"""
         WITH product AS ({Insert}),
-        key AS (INSERT INTO idempotency_keys (client, key, fingerprint, product_id, version) SELECT $4, $5, $6, id, version FROM product)
+        key AS (INSERT INTO public.idempotency_keys (client, key, fingerprint, product_id, version) SELECT $4, $5, $6, id, version FROM product)
         SELECT {ProductColumns.All} FROM product
         """;
 
     private static readonly string DeleteExpiredKeys =
         $"""
-        DELETE FROM idempotency_keys WHERE (client, key) IN (
-          SELECT client, key FROM idempotency_keys WHERE created_at < now() - interval '{IdempotencyKey.Lifetime.TotalHours:0} hours'
+        DELETE FROM public.idempotency_keys WHERE (client, key) IN (
+          SELECT client, key FROM public.idempotency_keys WHERE created_at < now() - interval '{IdempotencyKey.Lifetime.TotalHours:0} hours'
           ORDER BY created_at LIMIT {MaxExpiredKeys} FOR UPDATE SKIP LOCKED)
         """;
 
     // An expired key that others have not taken away yet counts as none, and goes.
     private static readonly string FindKey =
         $"""
-        WITH expired AS (DELETE FROM idempotency_keys
+        WITH expired AS (DELETE FROM public.idempotency_keys
           WHERE client = $1 AND key = $2 AND created_at < now() - interval '{IdempotencyKey.Lifetime.TotalHours:0} hours' RETURNING client)
-        SELECT fingerprint, product_id, version FROM idempotency_keys WHERE client = $1 AND key = $2 AND NOT EXISTS (SELECT FROM expired)
+        SELECT fingerprint, product_id, version FROM public.idempotency_keys WHERE client = $1 AND key = $2 AND NOT EXISTS (SELECT FROM expired)
         """;
 
     private const string Update =
         $"""
-        UPDATE products SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description)
-        WHERE id = $1 AND ($5::bigint[] IS NULL OR version = ANY($5)) RETURNING {ProductColumns.All}
+        UPDATE public.products SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description)
+        WHERE id = $1 AND ($5::bigint[] IS NULL OR version = ANY($5)) AND ($6::bigint[] IS NULL OR version <> ALL($6)) RETURNING {ProductColumns.All}
         """;
 
-    private const string Delete = "DELETE FROM products WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY($2))";
+    private const string Delete = "DELETE FROM public.products WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY($2)) AND ($3::bigint[] IS NULL OR version <> ALL($3))";
 
-    private const string FindVersion = "SELECT version FROM products WHERE id = $1";
+    private const string FindVersion = "SELECT version FROM public.products WHERE id = $1";
 
     public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinDeadlineAsync(
         async token =>
         {
-            if (key is null)
-            {
-                await using var insert = dataSource.CreateCommand(Insert);
-                AddDraft(insert.Parameters, draft);
-                return new WriteResult.Written((await ReadProductAsync(insert, token))!);
-            }
-
             for (var attempt = 1; attempt <= MaxAttempts; attempt++)
             {
                 try
                 {
-                    return new WriteResult.Written(await CreateOnceAsync(draft, key, token));
+                    return await (key is null ? CreateOnceAsync(draft, token) : CreateOnceAsync(draft, key, token)) is { } product
+                        ? new WriteResult.Written(product)
+                        : new WriteResult.Refused(Suppressed);
+                }
+                catch (PostgresException taken) when (taken is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: IdTaken } && attempt < MaxAttempts)
+                {
+                    await MoveIdentityAsync(token);
                 }
                 catch (PostgresException taken) when (taken is { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: KeyTaken })
                 {
-                    if (await RepeatAsync(draft, key, token) is { } repeated)
+                    if (await RepeatAsync(draft, key!, token) is { } repeated)
                     {
                         return repeated;
                     }
                 }
             }
 
-            return WriteResult.Unavailable.Instance;
+            return new WriteResult.Unavailable("the idempotency key is in use");
         },
         cancellationToken);
 
     public Task<WriteResult> UpdateAsync(
-        ProductId id, ProductDraft changes, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken) => WithinDeadlineAsync(
+        ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
         async token =>
         {
             await using var update = dataSource.CreateCommand(Update);
             update.Parameters.AddWithValue(id.Value);
             AddDraft(update.Parameters, changes);
-            AddVersions(update.Parameters, versions);
-            return await ReadProductAsync(update, token) is { } product ? new WriteResult.Written(product) : await WhyNotAsync(id, token);
+            AddVersions(update.Parameters, condition?.OneOf);
+            AddVersions(update.Parameters, condition?.NoneOf);
+            return await ReadProductAsync(update, token) is { } product ? new WriteResult.Written(product) : await WhyNotAsync(id, condition, token);
         },
         cancellationToken);
 
-    public Task<WriteResult> DeleteAsync(ProductId id, IReadOnlyList<ProductVersion>? versions, CancellationToken cancellationToken) => WithinDeadlineAsync(
+    public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
         async token =>
         {
             await using var delete = dataSource.CreateCommand(Delete);
             delete.Parameters.AddWithValue(id.Value);
-            AddVersions(delete.Parameters, versions);
-            return await delete.ExecuteNonQueryAsync(token) > 0 ? WriteResult.Deleted.Instance : await WhyNotAsync(id, token);
+            AddVersions(delete.Parameters, condition?.OneOf);
+            AddVersions(delete.Parameters, condition?.NoneOf);
+            return await delete.ExecuteNonQueryAsync(token) > 0 ? WriteResult.Deleted.Instance : await WhyNotAsync(id, condition, token);
         },
         cancellationToken);
 
@@ -110,18 +123,32 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
                 {
                     return await writeAsync(token);
                 }
-                catch (PostgresException refused) when (IsRule(refused.SqlState))
+                catch (PostgresException refused) when (PostgresOutage.IsRefusal(refused))
                 {
-                    return WriteResult.Refused.Instance;
+                    return new WriteResult.Refused(PostgresText.Of(refused));
+                }
+                catch (UnreadableProductException unreadable)
+                {
+                    return new WriteResult.Unreadable(unreadable.Message);
                 }
             },
             cancellationToken);
     }
 
-    // Constraints, and what triggers raise: ours are met by every valid draft, so somebody added this one.
-    private static bool IsRule(string state) => state.StartsWith("23", StringComparison.Ordinal) || state == PostgresErrorCodes.RaiseException;
+    private async Task MoveIdentityAsync(CancellationToken cancellationToken)
+    {
+        await using var move = dataSource.CreateCommand(MoveIdentity);
+        await move.ExecuteNonQueryAsync(cancellationToken);
+    }
 
-    private async Task<Product> CreateOnceAsync(ProductDraft draft, IdempotencyKey key, CancellationToken cancellationToken)
+    private async Task<Product?> CreateOnceAsync(ProductDraft draft, CancellationToken cancellationToken)
+    {
+        await using var insert = dataSource.CreateCommand(Insert);
+        AddDraft(insert.Parameters, draft);
+        return await ReadProductAsync(insert, cancellationToken);
+    }
+
+    private async Task<Product?> CreateOnceAsync(ProductDraft draft, IdempotencyKey key, CancellationToken cancellationToken)
     {
         await using var batch = dataSource.CreateBatch();
         batch.BatchCommands.Add(new NpgsqlBatchCommand(DeleteExpiredKeys));
@@ -132,8 +159,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         insert.Parameters.AddWithValue(draft.Fingerprint());
         batch.BatchCommands.Add(insert);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        var product = ProductColumns.Read(reader);
+        var product = await reader.ReadAsync(cancellationToken) ? ProductColumns.Read(reader) : null;
 
         // The commit is the end of the batch: an error of it is told here.
         await reader.NextResultAsync(cancellationToken);
@@ -158,13 +184,17 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
             : WriteResult.KeyReused.Instance;
     }
 
-    private async Task<WriteResult> WhyNotAsync(ProductId id, CancellationToken cancellationToken)
+    private async Task<WriteResult> WhyNotAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken)
     {
         await using var find = dataSource.CreateCommand(FindVersion);
         find.Parameters.AddWithValue(id.Value);
-        return await find.ExecuteScalarAsync(cancellationToken) is long version
-            ? new WriteResult.OtherVersion(new ProductVersion(version))
-            : WriteResult.Absent.Instance;
+        return await find.ExecuteScalarAsync(cancellationToken) switch
+        {
+            not long => WriteResult.Absent.Instance,
+            long version when !VersionRepair.IsVersion(version) => new WriteResult.Refused("The row has no version yet."),
+            long version when condition?.Allows(new ProductVersion(version)) == false => new WriteResult.OtherVersion(new ProductVersion(version)),
+            _ => new WriteResult.Refused(Suppressed),
+        };
     }
 
     private static async Task<Product?> ReadProductAsync(NpgsqlCommand command, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Postgres;
@@ -82,10 +83,19 @@ public sealed class IdempotencyKeyRow
 
 public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> options) : DbContext(options)
 {
+    public const string Schema = "public";
+    public const string HistoryTable = "__EFMigrationsHistory";
+
     public DbSet<ProductRow> Products => Set<ProductRow>();
+
+    /// <summary>Never the search path of the role: it may begin with a schema of its own.</summary>
+    public static void Configure(DbContextOptionsBuilder builder, NpgsqlDataSource dataSource) => builder
+        .UseNpgsql(dataSource, npgsql => npgsql.MigrationsHistoryTable(HistoryTable, Schema))
+        .UseSnakeCaseNamingConvention();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
+        modelBuilder.HasDefaultSchema(Schema);
         var products = modelBuilder.Entity<ProductRow>();
         products.ToTable("products", table =>
         {

@@ -16,6 +16,9 @@ internal sealed class Relay : BackgroundService
     /// <summary>How often a lane looks without being woken.</summary>
     public static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>The same behind a pooler that cannot pass notifications on.</summary>
+    public static readonly TimeSpan PooledPollInterval = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Between two tries while PostgreSQL or Kafka is away.</summary>
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
@@ -26,6 +29,7 @@ internal sealed class Relay : BackgroundService
     private readonly ChangeOutbox outbox;
     private readonly Migrator migrator;
     private readonly NpgsqlDataSource dataSource;
+    private readonly PostgresOptions options;
     private readonly TimeProvider time;
     private readonly ILogger<Relay> logger;
     private readonly Counter<long> published;
@@ -33,12 +37,13 @@ internal sealed class Relay : BackgroundService
     private readonly Dictionary<ChangeLane, SemaphoreSlim> wakeUps = Enum.GetValues<ChangeLane>().ToDictionary(lane => lane, _ => new SemaphoreSlim(0, 1));
     private (long Depth, TimeSpan Age) measured;
 
-    public Relay(IMediator mediator, ChangeOutbox outbox, Migrator migrator, NpgsqlDataSource dataSource, TimeProvider time, IMeterFactory meters, ILogger<Relay> logger)
+    public Relay(IMediator mediator, ChangeOutbox outbox, Migrator migrator, NpgsqlDataSource dataSource, PostgresOptions options, TimeProvider time, IMeterFactory meters, ILogger<Relay> logger)
     {
         this.mediator = mediator;
         this.outbox = outbox;
         this.migrator = migrator;
         this.dataSource = dataSource;
+        this.options = options;
         this.time = time;
         this.logger = logger;
         var meter = meters.Create("ProductCache.Relay");
@@ -71,7 +76,7 @@ internal sealed class Relay : BackgroundService
 
                 if (result.Taken == 0)
                 {
-                    await wakeUps[lane].WaitAsync(PollInterval, stoppingToken);
+                    await wakeUps[lane].WaitAsync(options.TransactionPooler ? PooledPollInterval : PollInterval, stoppingToken);
                 }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
@@ -100,7 +105,7 @@ internal sealed class Relay : BackgroundService
 
     private async Task ListenAsync(CancellationToken stoppingToken)
     {
-        while (true)
+        while (!options.TransactionPooler)
         {
             try
             {

@@ -18,7 +18,7 @@ internal enum NotificationKind
 
 /// <summary>
 /// A message on the channel product-cache:notifications: "epoch number kind id,id,…". Numbers count the messages of an
-/// epoch, without gaps; an epoch ends when Redis loses the counter.
+/// epoch, without gaps; an epoch ends when Redis loses the counter or another server takes over.
 /// </summary>
 internal readonly record struct CacheNotification(string Epoch, long Number, NotificationKind Kind, IReadOnlyList<ProductId> Ids)
 {
@@ -93,10 +93,31 @@ internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScri
 
     public Task HeartbeatAsync(CancellationToken cancellationToken) => PublishAsync(NotificationKind.Heartbeat, [], cancellationToken);
 
-    private Task PublishAsync(NotificationKind kind, IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => deadline.WithinAsync(
-        redis.GetDatabase().ScriptEvaluateAsync(
-            scripts.Notify,
-            [CacheNotification.Counter],
-            [CacheNotification.Channel.ToString(), Guid.NewGuid().ToString("N"), CacheNotification.NameOf(kind), string.Join(',', ids)]),
-        cancellationToken);
+    private async Task PublishAsync(NotificationKind kind, IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
+    {
+        var epoch = Guid.NewGuid().ToString("N");
+        var (name, list) = (CacheNotification.NameOf(kind), string.Join(',', ids));
+        try
+        {
+            var uncounted = (string?)await deadline.WithinAsync(
+                redis.GetDatabase().ScriptEvaluateAsync(
+                    scripts.Notify, [CacheNotification.Counter], [CacheNotification.Channel.ToString(), epoch, name, list]),
+                cancellationToken);
+            if (uncounted is { Length: > 0 })
+            {
+                deadline.Refused(uncounted);
+            }
+        }
+        catch (UnavailableException refusal) when (refusal.InnerException is RedisServerException error && RedisRefusal.IsPermission(error.Message))
+        {
+            // Without scripts nothing can be counted. A message with an epoch of its own makes all near caches drop their copies.
+            await deadline.WithinAsync(
+                redis.GetDatabase().PublishAsync(CacheNotification.Channel, $"{epoch} 1 {name} {list}"), cancellationToken);
+        }
+        catch (RedisServerException error)
+        {
+            // No record of the caller's is at fault, so trying fewer of them would not help.
+            throw new UnavailableException(Dependency.Cache, error, "Redis refuses to publish notifications");
+        }
+    }
 }

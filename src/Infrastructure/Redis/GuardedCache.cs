@@ -9,30 +9,34 @@ namespace ProductCache.Infrastructure.Redis;
 /// The lease protocol on Redis: one script per step and product, those of a batch in one pipelined round.
 /// StackExchange.Redis sends EVALSHA and loads the script again where a server lost it.
 /// </summary>
-internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline) : IGuardedCache
+/// <param name="readableFormats">Null: <see cref="CachedProduct.ReadableFormats"/>.</param>
+internal sealed class GuardedCache(
+    IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
 {
     /// <summary>How the token of a Worker's claim begins; that of a reader's lease is hexadecimal.</summary>
     private const string ClaimMark = "w";
 
     private static readonly RedisValue LeaseMilliseconds = (long)RedisOptions.LeaseLifetime.TotalMilliseconds;
 
+    private static readonly RedisResult RemovedByChange = RedisResult.Create((RedisValue)(-1));
+    private static readonly RedisResult RemovedByRefresh = RedisResult.Create((RedisValue)"removed");
+
+    private readonly RedisValue formats = (byte[])[.. readableFormats ?? CachedProduct.ReadableFormats];
+
     public async Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken)
     {
-        var tokens = await RunAsync([id], scripts.Lease, BothKeys, _ => NewLease(), cancellationToken);
-        return LeaseOf(id, tokens[0]);
+        return LeaseOf(id, await RunForReaderAsync(id, scripts.Lease, NewLease(), cancellationToken));
     }
 
     public async Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
     {
-        var tokens = await RunAsync([id], scripts.Early, BothKeys, _ => [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken);
-        return LeaseOf(id, tokens[0]);
+        return LeaseOf(id, await RunForReaderAsync(id, scripts.Early, [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken));
     }
 
     public async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
     {
         RedisValue times = mark switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
-        var results = await RunAsync([id], scripts.Renew, BothKeys, _ => [.. NewLease(), times], cancellationToken);
-        var parts = (RedisResult[])results[0]!;
+        var parts = (RedisResult[])(await RunForReaderAsync(id, scripts.Renew, [.. NewLease(), times, mark?.History ?? string.Empty], cancellationToken))!;
         CachedProduct.TryRead((byte[]?)parts[1], out var found);
         return new Renewal(
             (string?)parts[0] switch
@@ -42,13 +46,15 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
                 _ => RenewalOutcome.Busy,
             },
             found,
-            LeaseOf(id, parts[2]));
+            LeaseOf(id, parts[2]),
+            (string)parts[3]!);
     }
 
-    public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken)
     {
-        var tokens = await RunAsync(ids, scripts.Claim, BothKeys, _ => NewLease(ClaimMark), cancellationToken);
-        return [.. ids.Zip(tokens, LeaseOf)];
+        var tokens = await RunAsync(
+            requests, scripts.Claim, request => request.Id, request => [.. NewLease(ClaimMark), BytesOf(request.Renews)], cancellationToken);
+        return [.. requests.Zip(tokens, (request, token) => LeaseOf(request.Id, token))];
     }
 
     public async Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken)
@@ -56,7 +62,7 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
         var outcomes = await RunAsync(
             fills,
             scripts.Fill,
-            fill => BothKeys(fill.Claim.Id),
+            fill => fill.Claim.Id,
             fill =>
             [
                 fill.Claim.Token,
@@ -75,11 +81,12 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
     }
 
     public Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken) =>
-        RunAsync(leases, scripts.Release, lease => [LeaseKey(lease.Id)], lease => [lease.Token], cancellationToken);
+        RunAsync(leases, scripts.Release, lease => lease.Id, lease => [lease.Token], cancellationToken);
 
     public async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
     {
-        var results = await RunAsync(changes, scripts.Change, change => BothKeys(change.Id), change => [change.Rank], cancellationToken);
+        var results = await RunAsync(
+            changes, scripts.Change, change => change.Id, change => [change.Rank], cancellationToken, whereRefused: RemovedByChange);
         return [.. results.Select(result => (long)result switch
         {
             -1 => new ChangeResult(ChangeOutcome.Removed, 0),
@@ -93,13 +100,14 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
         var outcomes = await RunAsync(
             refreshes,
             scripts.Refresh,
-            refresh => BothKeys(refresh.Id),
+            refresh => refresh.Id,
             refresh =>
             {
                 var entry = refresh.ToEntry();
                 return [refresh.StaleRank, entry.Rank, entry.Payload, CachedProduct.TimesOffset + 1, CachedProduct.HeaderLength];
             },
-            cancellationToken);
+            cancellationToken,
+            whereRefused: RemovedByRefresh);
         return [.. outcomes.Select(outcome => (string?)outcome switch
         {
             "replaced" => RefreshOutcome.Replaced,
@@ -110,30 +118,107 @@ internal sealed class GuardedCache(IConnectionMultiplexer redis, RedisScripts sc
 
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
+        // Both keys in one command: between two, a fill could store an old row under a lease that is about to go.
         var database = redis.GetDatabase();
-        var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(CacheKeys.Entry(id))));
+        var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(BothKeys(id))));
         return deadline.WithinAsync(round, cancellationToken);
     }
 
-    private static RedisKey LeaseKey(ProductId id) => CacheKeys.Lease(id);
+    private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), CacheKeys.Lease(id)];
 
-    private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), LeaseKey(id)];
+    private static RedisValue[] NewLease(string mark = "") => [mark + Nonce(), LeaseMilliseconds];
 
-    private static RedisValue[] NewLease(string mark = "") => [mark + Nonce(), LeaseMilliseconds, (int)CachedProduct.Format];
+    internal static byte[] BytesOf(IReadOnlyList<EntryTimes> times)
+    {
+        var bytes = new byte[times.Count * EntryTimes.Length];
+        for (var i = 0; i < times.Count; i++)
+        {
+            times[i].Write(bytes.AsSpan(i * EntryTimes.Length));
+        }
+
+        return bytes;
+    }
 
     private static string Nonce() => Guid.NewGuid().ToString("N");
 
-    private static Lease? LeaseOf(ProductId id, RedisResult token) => token.IsNull ? null : new Lease(id, (string)token!);
+    private Lease? LeaseOf(ProductId id, RedisResult token)
+    {
+        if (token.IsNull)
+        {
+            return null;
+        }
 
-    private Task<RedisResult[]> RunAsync<T>(
+        deadline.Written();
+        return new Lease(id, (string)token!);
+    }
+
+    // A reader has no batch to look through for the item at fault: whatever Redis answers, it cannot be served.
+    private async Task<RedisResult> RunForReaderAsync(ProductId id, string script, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await RunAsync([id], script, one => one, _ => arguments, cancellationToken))[0];
+        }
+        catch (RedisServerException error)
+        {
+            throw new UnavailableException(Dependency.Cache, error, "Redis refuses a step on this product");
+        }
+    }
+
+    /// <param name="whereRefused">The result of an item whose script Redis refuses but whose keys it lets us remove; null: a refusal is an outage.</param>
+    private async Task<RedisResult[]> RunAsync<T>(
         IReadOnlyList<T> items,
         string script,
-        Func<T, RedisKey[]> keys,
+        Func<T, ProductId> idOf,
         Func<T, RedisValue[]> arguments,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        RedisResult? whereRefused = null)
     {
-        var database = redis.GetDatabase();
-        var round = Task.WhenAll(items.Select(item => database.ScriptEvaluateAsync(script, keys(item), arguments(item))));
-        return deadline.WithinAsync(round, cancellationToken);
+        var replies = await SendAsync(items);
+        var failed = Enumerable.Range(0, items.Count).Where(i => replies[i].Error is not null).ToList();
+        if (failed.Count > 0)
+        {
+            // An error reply is about its own item. 1. A refusal of the server ends the round, unless a removal does as well.
+            foreach (var i in failed)
+            {
+                if (deadline.RefusalOf(replies[i].Error!) is { } refusal)
+                {
+                    replies[i] = new Reply(whereRefused ?? throw refusal, null);
+                }
+            }
+
+            // 2. The keys of all others are removed too, and their step is taken once more, without them. 3. What fails again is
+            // no matter of its keys: the exception goes up, and the caller can find the item by trying fewer of them.
+            await RemoveAsync([.. failed.Select(i => idOf(items[i]))], cancellationToken);
+            var faulty = failed.Where(i => replies[i].Error is not null).ToList();
+            var again = await SendAsync([.. faulty.Select(i => items[i])]);
+            for (var i = 0; i < faulty.Count; i++)
+            {
+                replies[faulty[i]] = again[i].Error is { } error ? throw deadline.RefusalOf(error) ?? (Exception)error : again[i];
+            }
+        }
+
+        return [.. replies.Select(reply => reply.Result!)];
+
+        Task<Reply[]> SendAsync(IReadOnlyList<T> some)
+        {
+            var database = redis.GetDatabase();
+            return deadline.WithinAsync(
+                Task.WhenAll(some.Select(item => ReplyAsync(database, script, BothKeys(idOf(item)), [.. arguments(item), formats]))), cancellationToken);
+        }
     }
+
+    private static async Task<Reply> ReplyAsync(IDatabase database, string script, RedisKey[] keys, RedisValue[] arguments)
+    {
+        try
+        {
+            return new Reply(await database.ScriptEvaluateAsync(script, keys, arguments), null);
+        }
+        catch (RedisServerException error)
+        {
+            return new Reply(null, error);
+        }
+    }
+
+    private readonly record struct Reply(RedisResult? Result, RedisServerException? Error);
 }

@@ -19,7 +19,7 @@ public sealed record NearCacheOptions(long MaxBytes, TimeSpan TimeToLive)
 }
 
 /// <summary>
-/// Copies of entries in this process, in front of the cache. A copy is dropped when its product changes; when any
+/// Copies of entries in this process, beside the cache. A copy is dropped when its product changes; when any
 /// notification may have been missed, all are. A copy is only made by a read that no change passed by.
 /// </summary>
 internal sealed class NearCache : INearCache, IDistributedCache
@@ -86,16 +86,15 @@ internal sealed class NearCache : INearCache, IDistributedCache
         }
     }
 
+    /// <summary>
+    /// Always asks the cache, and makes a copy of what it finds. Copies are read by <see cref="TryGet"/> alone: a caller that refused
+    /// a copy must not get it back from here.
+    /// </summary>
     public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
     {
         if (copies is null || !CacheKeys.TryReadEntry(key, out var id))
         {
             return await cache.GetAsync(key, token);
-        }
-
-        if (TryGet(id, out var copy))
-        {
-            return copy.Payload;
         }
 
         // 1. The read registers. 2. It asks the cache. 3. A change, or the news that one may have been missed, voids what it

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Caching.Distributed;
+using StackExchange.Redis;
 
 namespace ProductCache.Infrastructure.Redis;
 
@@ -8,8 +9,19 @@ namespace ProductCache.Infrastructure.Redis;
 /// </summary>
 internal sealed class ReadCache(IDistributedCache redis, RedisDeadline deadline) : IDistributedCache
 {
-    public Task<byte[]?> GetAsync(string key, CancellationToken token = default) =>
-        deadline.WithinAsync(redis.GetAsync(key, token), token);
+    public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
+    {
+        try
+        {
+            return await deadline.WithinAsync(redis.GetAsync(key, token), token);
+        }
+        catch (Exception exception) when (exception is RedisServerException or InvalidCastException or FormatException or OverflowException
+            or ArgumentOutOfRangeException)
+        {
+            // The key has another type, or a field that RedisCache cannot read: a miss, and the step that follows removes the key.
+            return null;
+        }
+    }
 
     public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
 

@@ -13,4 +13,10 @@ internal static partial class RedisLog
 
     [LoggerMessage(202, LogLevel.Information, "The connection to Redis at {EndPoint} is there again")]
     public static partial void ConnectionRestored(ILogger logger, string? endPoint);
+
+    [LoggerMessage(203, LogLevel.Warning, "{Reason}. Products that are not cached cannot be served, and changed ones leave the cache where Redis allows that")]
+    public static partial void Refused(ILogger logger, string reason);
+
+    [LoggerMessage(204, LogLevel.Information, "Redis accepts writes again")]
+    public static partial void RefusalEnded(ILogger logger);
 }

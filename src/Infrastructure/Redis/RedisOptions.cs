@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace ProductCache.Infrastructure.Redis;
 
-/// <summary>REDIS_HOST (one or, for a cluster, several separated by commas), REDIS_PORT, REDIS_PASSWORD (or REDIS_PASSWORD_FILE).</summary>
+/// <summary>REDIS_HOST (one or, for a cluster, several separated by commas, each with a port if it is not REDIS_PORT), REDIS_PORT, REDIS_PASSWORD (or REDIS_PASSWORD_FILE).</summary>
 public sealed record RedisOptions(ConfigurationOptions Connection)
 {
     /// <summary>For a reader's command.</summary>
@@ -23,7 +23,7 @@ public sealed record RedisOptions(ConfigurationOptions Connection)
 
     public static RedisOptions Read(Settings settings)
     {
-        var port = settings.Number("REDIS_PORT", 6379, 1, 65_535);
+        var port = settings.Port("REDIS_PORT", 6379);
         var password = settings.Secret("REDIS_PASSWORD", string.Empty);
         var connection = new ConfigurationOptions
         {
@@ -39,9 +39,9 @@ public sealed record RedisOptions(ConfigurationOptions Connection)
             KeepAlive = 1,
             ReconnectRetryPolicy = new LinearRetry(250),
         };
-        foreach (var host in settings.Hosts("REDIS_HOST").Where(host => host.Length > 0))
+        foreach (var endpoint in settings.Endpoints("REDIS_HOST", port))
         {
-            connection.EndPoints.Add(host, port);
+            connection.EndPoints.Add(endpoint.Host, endpoint.Port);
         }
 
         return new RedisOptions(connection);

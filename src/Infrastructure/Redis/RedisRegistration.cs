@@ -3,7 +3,6 @@ using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using ProductCache.Application;
 using StackExchange.Redis;
@@ -12,7 +11,7 @@ namespace ProductCache.Infrastructure.Redis;
 
 public static class RedisRegistration
 {
-    /// <summary>What readers need: the cache and a near cache in front of it, leases, and the news of fills and changes.</summary>
+    /// <summary>What readers need: the near cache, the cache (whose reads make the near copies), leases, and the news of fills and changes.</summary>
     public static IServiceCollection AddRedisForReaders(this IServiceCollection services, RedisOptions options, NearCacheOptions nearCache)
     {
         services.AddRedis(options, RedisOptions.ReadDeadline);
@@ -39,6 +38,7 @@ public static class RedisRegistration
     public static IServiceCollection AddRedisForWorkers(this IServiceCollection services, RedisOptions options)
     {
         services.AddRedis(options, RedisOptions.BatchDeadline);
+        services.AddSingleton<ICacheAudit, CacheAudit>();
         return services;
     }
 
@@ -52,27 +52,12 @@ public static class RedisRegistration
             connection.ConnectionRestored += (_, restored) => RedisLog.ConnectionRestored(logger, restored.EndPoint?.ToString());
             return connection;
         });
-        services.AddSingleton(provider => new RedisDeadline(deadline, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new RedisDeadline(
+            deadline, provider.GetRequiredService<TimeProvider>(), provider.GetService<ILogger<RedisDeadline>>()));
         services.AddSingleton(RedisScripts.Default);
         services.AddSingleton<IGuardedCache, GuardedCache>();
         services.AddSingleton<CacheNotifications>();
         services.AddSingleton<ICacheNotifications>(provider => provider.GetRequiredService<CacheNotifications>());
         services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: ["ready"]);
-    }
-
-    private sealed class RedisHealth(IConnectionMultiplexer redis, RedisDeadline deadline) : IHealthCheck
-    {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-        {
-            try
-            {
-                await deadline.WithinAsync(redis.GetDatabase().PingAsync(), cancellationToken);
-                return HealthCheckResult.Healthy();
-            }
-            catch (UnavailableException exception)
-            {
-                return HealthCheckResult.Unhealthy(exception.Message);
-            }
-        }
     }
 }

@@ -1,27 +1,31 @@
 namespace ProductCache.Infrastructure.Redis;
 
-/// <summary>The steps of the protocol, one Lua script each, in Scripts/.</summary>
+/// <summary>The steps of the protocol, one Lua script each, in Scripts/. Steps on a product begin with what common.lua defines, those that need to know which server they run on with replication.lua.</summary>
 internal sealed record RedisScripts
 {
     public static readonly RedisScripts Default = new();
 
-    public string Lease { get; init; } = Load("lease");
+    public string Lease { get; init; } = LoadStep("lease");
 
-    public string Early { get; init; } = Load("early");
+    public string Early { get; init; } = LoadStep("early");
 
-    public string Renew { get; init; } = Load("renew");
+    public string Renew { get; init; } = Load("replication") + LoadStep("renew");
 
-    public string Claim { get; init; } = Load("claim");
+    public string Claim { get; init; } = LoadStep("claim");
 
-    public string Fill { get; init; } = Load("fill");
+    public string Fill { get; init; } = LoadStep("fill");
 
-    public string Release { get; init; } = Load("release");
+    public string Release { get; init; } = LoadStep("release");
 
-    public string Change { get; init; } = Load("change");
+    public string Change { get; init; } = LoadStep("change");
 
-    public string Refresh { get; init; } = Load("refresh");
+    public string Refresh { get; init; } = LoadStep("refresh");
 
-    public string Notify { get; init; } = Load("notify");
+    public string Notify { get; init; } = Load("replication") + Load("notify");
+
+    public string Health { get; init; } = Load("health");
+
+    private static string LoadStep(string name) => Load("common") + Load(name);
 
     private static string Load(string name)
     {

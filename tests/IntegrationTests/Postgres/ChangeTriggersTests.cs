@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql;
@@ -553,14 +552,118 @@ public sealed class ChangeTriggersTests
         }
     }
 
+    [TestCase("INSERT INTO products (id, name, price) VALUES (1, 'Coffee', 1), (3, 'Tea', 1) ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name")]
+    [TestCase("UPDATE products SET name = 'Coffee' WHERE id = 1; INSERT INTO products (id, name, price) VALUES (3, 'Tea', 1)")]
+    public async Task ATimeThatATriggerOfAnotherOwnerSetsHidesNoChange(string sql)
+    {
+        await InsertAndForgetAsync(1, 2);
+        await using var trigger = await ShopTrigger.CreateAsync(database, "NEW.updated_at := clock_timestamp()", "INSERT OR UPDATE", prefix: "zzz");
+
+        await database.ExecuteAsync(sql);
+
+        Assert.That(await ChangesAsync(), Is.EquivalentTo(new[] { await UpsertOfAsync(1), await UpsertOfAsync(3) }));
+    }
+
+    [Test]
+    public async Task WhereATriggerOfAnotherOwnerSetsTheTimeRowsThatDoNotChangeAreNotRecorded()
+    {
+        await InsertAndForgetAsync(1, 2);
+        await using var trigger = await ShopTrigger.CreateAsync(
+            database, "IF NEW.price <> OLD.price THEN NEW.updated_at := clock_timestamp(); END IF", "UPDATE", prefix: "zzz");
+
+        await database.ExecuteAsync("UPDATE products SET price = id");
+
+        Assert.That(await ChangesAsync(), Is.EqualTo(new[] { await UpsertOfAsync(2) }));
+    }
+
+    [TestCase("name = 'Tea of ' || OLD.id")]
+    [TestCase("price = 9")]
+    [TestCase("description = 'Green'")]
+    public async Task AContentThatATriggerOfAnotherOwnerMakesLaterHasAVersionOfItsOwn(string assignment)
+    {
+        var (before, _) = await InsertAndForgetAsync(1, 2);
+        await database.ExecuteAsync("ALTER TABLE products ADD COLUMN IF NOT EXISTS colour text");
+        await using var trigger = await ShopTrigger.CreateAsync(
+            database, $"IF NEW.colour IS DISTINCT FROM OLD.colour THEN NEW.{assignment.Replace("=", ":=", StringComparison.Ordinal)}; END IF", "UPDATE", prefix: "zzz");
+
+        await database.ExecuteAsync("UPDATE products SET colour = 'green' WHERE id = 1");
+
+        await database.ExecuteAsync("ALTER TABLE products DROP COLUMN colour");
+        var changed = await UpsertOfAsync(1);
+        Assert.That(changed.Version, Is.GreaterThan(before));
+        Assert.That(await ChangesAsync(), Is.EqualTo(new[] { changed }));
+    }
+
+    [Test]
+    public async Task AnIdThatATriggerOfAnotherOwnerChangesIsADeletionOfTheOldOneAndAnUpsertOfTheNew()
+    {
+        var (before, _) = await InsertAndForgetAsync(1, 2);
+        await using var trigger = await ShopTrigger.CreateAsync(database, "NEW.id := OLD.id + 10", "UPDATE", prefix: "zzz");
+
+        await database.ExecuteAsync("UPDATE products SET price = 2 WHERE id = 1");
+
+        Assert.That(await ChangesAsync(), Is.EquivalentTo(new[] { Deletion(1, before), await UpsertOfAsync(11) }));
+    }
+
+    [Test]
+    public async Task ATriggerThatKeepsTheVersionOfAnotherContentIsRefused()
+    {
+        await InsertAndForgetAsync(1, 2);
+        await using var trigger = await ShopTrigger.CreateAsync(database, "NEW.version := OLD.version", "UPDATE", prefix: "zzz");
+
+        Assert.That(
+            () => database.ExecuteAsync("UPDATE products SET price = 2 WHERE id = 1"),
+            Throws.TypeOf<PostgresException>().With.Message.Contains("keeps the version"));
+    }
+
+    [Test]
+    public async Task ATriggerThatWritesTheRowAgainLeavesItsLastVersionInTheOutbox()
+    {
+        await InsertAndForgetAsync(1, 2);
+        await using var trigger = await ShopTrigger.CreateAsync(
+            database, "UPDATE public.products SET description = 'Seen' WHERE id = NEW.id AND description <> 'Seen'", "UPDATE", "AFTER");
+
+        await database.ExecuteAsync("UPDATE products SET price = 2 WHERE id = 1");
+
+        Assert.That(await ChangesAsync(), Does.Contain(await UpsertOfAsync(1)));
+    }
+
+    [Test]
+    public async Task TheVersionsOfAProductNeverGoBackThoughThoseOfTheSequenceDid()
+    {
+        await InsertAndForgetAsync(1, 2);
+        var (first, second) = ((await UpsertOfAsync(1)).Version, (await UpsertOfAsync(2)).Version);
+        await database.ExecuteAsync("SELECT setval('product_version_seq', 1)");
+
+        await database.ExecuteAsync("UPDATE products SET price = price + 1");
+
+        Assert.That((await UpsertOfAsync(1)).Version, Is.GreaterThan(first));
+        Assert.That((await UpsertOfAsync(2)).Version, Is.GreaterThan(second));
+        await database.ExecuteAsync("SELECT setval('product_version_seq', (SELECT max(version) FROM products))");
+    }
+
+    [Test]
+    public async Task ATransactionOfATwoPhaseCommitIsRecorded()
+    {
+        if (await database.QueryAsync<string>("SELECT current_setting('max_prepared_transactions')") == "0")
+        {
+            Assert.Ignore("Needs a PostgreSQL with max_prepared_transactions above 0.");
+        }
+
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        await ExecuteAsync(connection, "BEGIN");
+        await ExecuteAsync(connection, "INSERT INTO products (id, name, price) VALUES (1, 'Tea', 1)");
+        await ExecuteAsync(connection, "/* of a transaction manager */ Prepare  Transaction 'tea'");
+        await ExecuteAsync(connection, "COMMIT PREPARED 'tea'");
+
+        Assert.That(await ChangesAsync(), Is.EqualTo(new[] { await UpsertOfAsync(1) }));
+    }
+
     [Test]
     public async Task TheMigrationCanBeTakenBackAndAppliedAgain()
     {
         await using var other = await TestDatabase.CreateMigratedAsync();
-        await using var context = new ProductsDbContext(new DbContextOptionsBuilder<ProductsDbContext>()
-            .UseNpgsql(other.DataSource)
-            .UseSnakeCaseNamingConvention()
-            .Options);
+        await using var context = other.NewContext();
         var migrator = context.GetService<IMigrator>();
         await other.ExecuteAsync("INSERT INTO products (id, name, price) VALUES (1, 'Tea', 1)");
         var before = await other.QueryAsync<long>("SELECT version FROM products");

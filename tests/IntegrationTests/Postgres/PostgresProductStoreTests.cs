@@ -17,7 +17,7 @@ public sealed class PostgresProductStoreTests : ProductStoreContract
     public async Task CreateDatabaseAsync()
     {
         database = await TestDatabase.CreateMigratedAsync();
-        store = new ProductStore(database.DataSource);
+        store = NewStore(database.DataSource);
     }
 
     [OneTimeTearDown]
@@ -28,7 +28,7 @@ public sealed class PostgresProductStoreTests : ProductStoreContract
     {
         await using var empty = await TestDatabase.CreateEmptyAsync();
 
-        Assert.ThrowsAsync<UnavailableException>(() => new ProductStore(empty.DataSource).ReadAsync([new ProductId(1)], default));
+        Assert.ThrowsAsync<UnavailableException>(() => NewStore(empty.DataSource).ReadAsync([new ProductId(1)], default));
     }
 
     [Test]
@@ -36,8 +36,10 @@ public sealed class PostgresProductStoreTests : ProductStoreContract
     {
         await using var nowhere = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=nobody;Database=nothing;Timeout=2");
 
-        Assert.ThrowsAsync<UnavailableException>(() => new ProductStore(nowhere).ReadAsync([new ProductId(1)], default));
+        Assert.ThrowsAsync<UnavailableException>(() => NewStore(nowhere).ReadAsync([new ProductId(1)], default));
     }
+
+    private static ProductStore NewStore(NpgsqlDataSource dataSource) => new(dataSource, new VersionRepair(dataSource), new VersionHighWater());
 
     protected override Task PutAsync(ProductId id, string name, decimal price, string description) => database.ExecuteAsync(
         """

@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using ProductCache.Application;
 using ProductCache.Domain;
@@ -20,7 +19,7 @@ public sealed class ProductCatalogueTests
             INSERT INTO products (id, name, price) VALUES
             (1, 'Green tea', 1), (2, 'Black TEA', 2), (5, '100 % tea', 3), (7, 'Tea_bag', 4), (9, 'Back\slash', 5), (11, 'Kaffee «süß»', 6)
             """);
-        catalogue = new ProductCatalogue(new Contexts(database.DataSource));
+        catalogue = new ProductCatalogue(database.DataSource);
     }
 
     [OneTimeTearDown]
@@ -59,18 +58,12 @@ public sealed class ProductCatalogueTests
     {
         using var nowhere = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=nobody;Timeout=1");
 
-        Assert.That(() => new ProductCatalogue(new Contexts(nowhere)).ListAsync(null, 1, null, default), Throws.TypeOf<UnavailableException>());
+        Assert.That(() => new ProductCatalogue(nowhere).ListAsync(null, 1, null, default), Throws.TypeOf<UnavailableException>());
     }
 
     private async Task<string> ListAsync(long? after, int limit, string? name)
     {
         var products = await catalogue.ListAsync(after is { } last ? new ProductId(last) : null, limit, name, default);
         return string.Join(' ', products.Select(product => product.Id));
-    }
-
-    private sealed class Contexts(NpgsqlDataSource dataSource) : IDbContextFactory<ProductsDbContext>
-    {
-        public ProductsDbContext CreateDbContext() => new(
-            new DbContextOptionsBuilder<ProductsDbContext>().UseNpgsql(dataSource).UseSnakeCaseNamingConvention().Options);
     }
 }

@@ -1,6 +1,8 @@
 using ProductCache.Application;
+using Npgsql;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Postgres;
+using ProductCache.TestSupport;
 
 namespace ProductCache.IntegrationTests.Postgres;
 
@@ -108,7 +110,7 @@ public sealed class ProductWriterTests
     {
         var product = await CreateAsync();
 
-        var result = (WriteResult.Written)await writer.UpdateAsync(product.Id, new ProductDraft(null, 4, null), [product.Version], default);
+        var result = (WriteResult.Written)await writer.UpdateAsync(product.Id, new ProductDraft(null, 4, null), new([product.Version]), default);
 
         Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 4.00 Green {result.Product.Version}"));
         Assert.That(result.Product.Version.Value, Is.GreaterThan(product.Version.Value));
@@ -119,12 +121,56 @@ public sealed class ProductWriterTests
     {
         var product = await CreateAsync();
         var seen = product.Version;
-        var newer = (WriteResult.Written)await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, [seen], default);
+        var newer = (WriteResult.Written)await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, new([seen]), default);
 
-        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, [seen], default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
-        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, [], default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
-        Assert.That(await writer.DeleteAsync(product.Id, [seen], default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new([seen]), default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new([]), default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await writer.DeleteAsync(product.Id, new([seen]), default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
         Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 4.00 Green {newer.Product.Version}"));
+    }
+
+    [Test]
+    public async Task AVersionThatMustNotBeThereIsNotWrittenOver()
+    {
+        var product = await CreateAsync();
+        var other = new WriteResult.OtherVersion(product.Version);
+        VersionCondition notThis = new(NoneOf: [product.Version]);
+        VersionCondition bothWays = new(OneOf: [product.Version], NoneOf: [product.Version]);
+
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, notThis, default), Is.EqualTo(other));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, bothWays, default), Is.EqualTo(other));
+        Assert.That(await writer.DeleteAsync(product.Id, notThis, default), Is.EqualTo(other));
+        Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 3.50 Green {product.Version}"));
+    }
+
+    [Test]
+    public async Task AnotherVersionThanThatWhichMustNotBeThereIsWrittenOver()
+    {
+        var product = await CreateAsync();
+        VersionCondition notAnother = new(NoneOf: [new ProductVersion(product.Version.Value + 1)]);
+
+        Assert.That(await writer.UpdateAsync(product.Id, new ProductDraft(null, 5, null), new(NoneOf: []), default), Is.TypeOf<WriteResult.Written>());
+        Assert.That(await writer.DeleteAsync(product.Id, new(NoneOf: [product.Version]), default), Is.EqualTo(WriteResult.Deleted.Instance));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea, notAnother, default), Is.EqualTo(WriteResult.Absent.Instance));
+    }
+
+    // What one of two writers leaves behind is what the other one must not write over, however close they are.
+    [Test]
+    public async Task AConditionIsDecidedTogetherWithTheWrite()
+    {
+        var product = await CreateAsync();
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var change = connection.CreateCommand();
+        change.CommandText = $"UPDATE products SET price = 9 WHERE id = {product.Id} RETURNING version";
+        var version = new ProductVersion((long)(await change.ExecuteScalarAsync())!);
+
+        // It waits for the lock of the row, and sees the new version once it has it.
+        var waiting = writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new(NoneOf: [version]), default);
+        await Eventually.TrueAsync(async () => await database.QueryAsync<long>("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0);
+        await transaction.CommitAsync();
+
+        Assert.That(await waiting, Is.EqualTo(new WriteResult.OtherVersion(version)));
     }
 
     [Test]
@@ -133,7 +179,7 @@ public sealed class ProductWriterTests
         var product = await CreateAsync();
 
         var results = await Task.WhenAll(Enumerable.Range(1, 8).Select(price =>
-            writer.UpdateAsync(product.Id, new ProductDraft(null, 100 + price, null), [product.Version], default)));
+            writer.UpdateAsync(product.Id, new ProductDraft(null, 100 + price, null), new([product.Version]), default)));
 
         Assert.That(results.OfType<WriteResult.Written>().Count(), Is.EqualTo(1));
         Assert.That(results.OfType<WriteResult.OtherVersion>().Count(), Is.EqualTo(7));
@@ -151,12 +197,103 @@ public sealed class ProductWriterTests
     }
 
     [Test]
-    public async Task ARuleThatSomebodyAddedRefuses()
+    public async Task AConstraintOfAnotherOwnerRefusesWithItsName()
     {
         await database.ExecuteAsync("ALTER TABLE products ADD CONSTRAINT no_poison CHECK (name <> 'Poison')");
 
-        Assert.That(await writer.CreateAsync(Tea with { Name = "Poison" }, null, default), Is.EqualTo(WriteResult.Refused.Instance));
-        Assert.That(await writer.CreateAsync(Tea with { Name = "Poison" }, Key(), default), Is.EqualTo(WriteResult.Refused.Instance));
+        Assert.That(ReasonOf(await writer.CreateAsync(Tea with { Name = "Poison" }, null, default)), Does.Contain("no_poison").And.Contain("SQLSTATE 23514"));
+        Assert.That(ReasonOf(await writer.CreateAsync(Tea with { Name = "Poison" }, Key(), default)), Does.Contain("no_poison"));
+    }
+
+    [TestCase("P0001")]
+    [TestCase("22023")]
+    [TestCase("23514")]
+    [TestCase("40001")]
+    [TestCase("42501")]
+    [TestCase("53100")]
+    [TestCase("57014")]
+    [TestCase("SHOP1")]
+    public async Task WhateverATriggerRaisesIsARefusalAndNoOutage(string state)
+    {
+        var product = await CreateAsync();
+        await using var trigger = await ShopTrigger.CreateAsync(database, $"RAISE EXCEPTION 'Not on Sundays' USING ERRCODE = '{state}'");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(ReasonOf(await writer.CreateAsync(Tea, null, default)), Does.StartWith("Not on Sundays").And.Contain(state));
+            Assert.That(ReasonOf(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, null, default)), Does.StartWith("Not on Sundays"));
+            Assert.That(ReasonOf(await writer.DeleteAsync(product.Id, null, default)), Does.StartWith("Not on Sundays"));
+        }
+    }
+
+    [Test]
+    public async Task ATriggerThatDoesNotWorkIsARefusal()
+    {
+        await using var trigger = await ShopTrigger.CreateAsync(database, "PERFORM no_such_function()");
+
+        Assert.That(ReasonOf(await writer.CreateAsync(Tea, null, default)), Does.Contain("no_such_function"));
+    }
+
+    [Test]
+    public async Task ATriggerThatSuppressesTheWriteIsARefusal()
+    {
+        var product = await CreateAsync();
+        await using var trigger = await ShopTrigger.CreateAsync(database, "RETURN NULL");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(ReasonOf(await writer.CreateAsync(Tea, null, default)), Does.Contain("suppresses"));
+            Assert.That(ReasonOf(await writer.CreateAsync(Tea, Key(), default)), Does.Contain("suppresses"));
+            Assert.That(ReasonOf(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, new VersionCondition([product.Version], null), default)), Does.Contain("suppresses"));
+            Assert.That(ReasonOf(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, null, default)), Does.Contain("suppresses"));
+            Assert.That(ReasonOf(await writer.DeleteAsync(product.Id, new VersionCondition([product.Version], null), default)), Does.Contain("suppresses"));
+        }
+    }
+
+    [Test]
+    public async Task AReadOnlyServerIsUnavailable()
+    {
+        await using var readOnly = NpgsqlDataSource.Create($"{database.ConnectionString};Options=-c default_transaction_read_only=on");
+
+        Assert.That(() => new ProductWriter(readOnly).CreateAsync(Tea, null, default), Throws.TypeOf<UnavailableException>());
+    }
+
+    [Test]
+    public async Task ACharacterThatTheEncodingOfTheDatabaseLacksIsARefusal()
+    {
+        await using var latin = await TestDatabase.CreateMigratedAsync("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+
+        Assert.That(ReasonOf(await new ProductWriter(latin.DataSource).CreateAsync(Tea with { Name = "Tea 🍵" }, null, default)), Does.Contain("22P05"));
+    }
+
+    [Test]
+    public async Task AfterRowsWithIdsOfTheirOwnACreationGetsAnIdBeyondThem()
+    {
+        var last = (await CreateAsync()).Id.Value;
+        await database.ExecuteAsync("INSERT INTO products (id, name, price) SELECT $1 + n, 'Imported', 1 FROM generate_series(1, 3) AS n", last);
+
+        var created = await CreateAsync();
+        var withKey = await writer.CreateAsync(Tea, Key(), default);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(created.Id.Value, Is.GreaterThan(last + 3));
+            Assert.That(((WriteResult.Written)withKey).Product.Id.Value, Is.GreaterThan(created.Id.Value));
+        }
+    }
+
+    [Test]
+    public async Task AWriteThatLeavesARowUnreadableSaysSo()
+    {
+        var product = await CreateAsync();
+        await database.ExecuteAsync("ALTER TABLE products DROP CONSTRAINT products_price_valid");
+        await database.ExecuteAsync("UPDATE products SET price = -1 WHERE id = $1", product.Id.Value);
+
+        var result = await writer.UpdateAsync(product.Id, new ProductDraft("Green tea", null, null), null, default);
+
+        Assert.That(result, Is.TypeOf<WriteResult.Unreadable>());
+        await database.ExecuteAsync("DELETE FROM products WHERE id = $1", product.Id.Value);
+        await database.ExecuteAsync("ALTER TABLE products ADD CONSTRAINT products_price_valid CHECK (price BETWEEN 0 AND 9999999999.99)");
     }
 
     [Test]
@@ -175,4 +312,6 @@ public sealed class ProductWriterTests
 
     private Task<string> RowAsync(ProductId id) =>
         database.QueryAsync<string>($"SELECT concat_ws(' ', name, price, description, version) FROM products WHERE id = {id}");
+
+    private static string ReasonOf(WriteResult result) => result is WriteResult.Refused refused ? refused.Reason : $"Not refused: {result}";
 }

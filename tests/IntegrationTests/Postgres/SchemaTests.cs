@@ -31,12 +31,49 @@ public sealed class SchemaTests
     }
 
     [Test]
+    public async Task ARoleWithASchemaOfItsOwnNameGetsTheTablesInPublic()
+    {
+        await using var empty = await TestDatabase.CreateEmptyAsync();
+        var role = $"owner_{Guid.NewGuid():N}";
+        await empty.ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD 'secret' SUPERUSER; CREATE SCHEMA {role} AUTHORIZATION {role}");
+        await using var ofRole = empty.As(role, "secret");
+
+        await ofRole.Migrator.MigrateAsync(default);
+        await ofRole.Migrator.MigrateAsync(default);
+
+        Assert.That(
+            await empty.QueryAsync<long>("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename IN ('products', 'product_changes', '__EFMigrationsHistory')"),
+            Is.EqualTo(3));
+        Assert.That(await empty.QueryAsync<long>($"SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = '{role}'::regnamespace"), Is.Zero);
+        await ofRole.DisposeAsync();
+        await empty.ExecuteAsync($"DROP OWNED BY {role} CASCADE; DROP ROLE {role}");
+    }
+
+    [Test]
+    public async Task AnExtensionInAnotherSchemaIsFoundThere()
+    {
+        await using var empty = await TestDatabase.CreateEmptyAsync();
+        await empty.ExecuteAsync("CREATE SCHEMA extensions; CREATE EXTENSION pg_trgm SCHEMA extensions");
+
+        await empty.Migrator.MigrateAsync(default);
+
+        Assert.That(await empty.QueryAsync<bool>("SELECT to_regclass('public.ix_products_name') IS NOT NULL"), Is.True);
+    }
+
+    [Test]
+    public async Task ATableOfAnotherApplicationIsLeftAloneAndNamed()
+    {
+        await using var foreign = await TestDatabase.CreateEmptyAsync();
+        await foreign.ExecuteAsync("CREATE TABLE products (sku text)");
+
+        Assert.That(() => foreign.Migrator.MigrateAsync(default), Throws.TypeOf<ForeignTableException>().With.Message.Contains("public.products"));
+        Assert.That(await foreign.QueryAsync<long>("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), Is.EqualTo(1));
+    }
+
+    [Test]
     public void TheMigrationsAreWhatTheModelSays()
     {
-        using var context = new ProductsDbContext(new DbContextOptionsBuilder<ProductsDbContext>()
-            .UseNpgsql(database.DataSource)
-            .UseSnakeCaseNamingConvention()
-            .Options);
+        using var context = database.NewContext();
 
         Assert.That(context.Database.HasPendingModelChanges(), Is.False);
     }

@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -26,25 +27,30 @@ internal sealed class TestDatabase : IAsyncDisposable
 
     public Migrator Migrator => services.GetRequiredService<Migrator>();
 
-    public static async Task<TestDatabase> CreateEmptyAsync()
+    /// <param name="options">Of CREATE DATABASE.</param>
+    public static async Task<TestDatabase> CreateEmptyAsync(string options = "")
     {
         var server = (await SharedServers.Postgres).ConnectionString;
         var name = $"test_{Guid.NewGuid():N}";
         await using var dataSource = NpgsqlDataSource.Create(server);
-        await using var command = dataSource.CreateCommand($"CREATE DATABASE {name}");
+        await using var command = dataSource.CreateCommand($"CREATE DATABASE {name} {options}");
         await command.ExecuteNonQueryAsync();
         return new TestDatabase(new NpgsqlConnectionStringBuilder(server) { Database = name, IncludeErrorDetail = true }.ConnectionString);
     }
 
-    public static async Task<TestDatabase> CreateMigratedAsync()
+    public static async Task<TestDatabase> CreateMigratedAsync(string options = "")
     {
-        var database = await CreateEmptyAsync();
+        var database = await CreateEmptyAsync(options);
         await database.Migrator.MigrateAsync(default);
         return database;
     }
 
     /// <summary>Another process's view of the same database.</summary>
     public TestDatabase Again() => new(ConnectionString);
+
+    /// <summary>The same database by another role.</summary>
+    public TestDatabase As(string user, string password) =>
+        new(new NpgsqlConnectionStringBuilder(ConnectionString) { Username = user, Password = password }.ConnectionString);
 
     public async Task<int> ExecuteAsync(string sql, params object[] parameters)
     {
@@ -58,6 +64,10 @@ internal sealed class TestDatabase : IAsyncDisposable
         await using var command = DataSource.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync())!;
     }
+
+    public IDbContextFactory<ProductsDbContext> Contexts => services.GetRequiredService<IDbContextFactory<ProductsDbContext>>();
+
+    public ProductsDbContext NewContext() => Contexts.CreateDbContext();
 
     public ValueTask DisposeAsync() => services.DisposeAsync();
 }

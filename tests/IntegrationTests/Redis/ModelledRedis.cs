@@ -23,8 +23,11 @@ internal sealed class ModelledRedis(IConnectionMultiplexer redis, RedisScripts s
         Database.KeyDeleteAsync([.. ids.SelectMany(id => new RedisKey[] { CacheKeys.Entry(id), CacheKeys.Lease(id) })]);
 
     // A token begins with the nonce that the command carried.
-    public Task ClaimAgainAsync(Lease claim) => Database.ScriptEvaluateAsync(
+    public Task ClaimAgainAsync(ClaimRequest request, Lease claim) => Database.ScriptEvaluateAsync(
         scripts.Claim,
         [CacheKeys.Entry(claim.Id), CacheKeys.Lease(claim.Id)],
-        [claim.Token.Split('-')[0], (long)RedisOptions.LeaseLifetime.TotalMilliseconds, (int)CachedProduct.Format]);
+        [
+            claim.Token.Split('-')[0], (long)RedisOptions.LeaseLifetime.TotalMilliseconds, GuardedCache.BytesOf(request.Renews),
+            (byte[])[.. CachedProduct.ReadableFormats],
+        ]);
 }

@@ -19,6 +19,26 @@ public sealed class NotificationsTests
     /// <summary>So long that only notifications can be what ended something before.</summary>
     private static readonly TimeSpan Never = TimeSpan.FromHours(1);
 
+    private static readonly Dictionary<string, Func<IDatabase, Task>> CounterDamages = new()
+    {
+        ["a string"] = async database =>
+        {
+            await database.KeyDeleteAsync(CacheNotification.Counter);
+            await database.StringSetAsync(CacheNotification.Counter, "x");
+        },
+        ["a list"] = async database =>
+        {
+            await database.KeyDeleteAsync(CacheNotification.Counter);
+            await database.ListRightPushAsync(CacheNotification.Counter, "x");
+        },
+        ["no epoch"] = database => database.HashDeleteAsync(CacheNotification.Counter, "epoch"),
+        ["an epoch with a space"] = database => database.HashSetAsync(CacheNotification.Counter, "epoch", "a b"),
+        ["no number"] = database => database.HashDeleteAsync(CacheNotification.Counter, "number"),
+        ["a number that is none"] = database => database.HashSetAsync(CacheNotification.Counter, "number", "x"),
+        ["a negative number"] = database => database.HashSetAsync(CacheNotification.Counter, "number", -5),
+        ["a number that cannot be counted further"] = database => database.HashSetAsync(CacheNotification.Counter, "number", long.MaxValue),
+    };
+
     private RedisServer server = null!;
     private ConnectionMultiplexer worker = null!;
     private GuardedCache guarded = null!;
@@ -118,6 +138,51 @@ public sealed class NotificationsTests
         Assert.That(heard.Skip(1).Select(message => message.Number), Is.All.EqualTo(1));
     }
 
+    [TestCaseSource(nameof(DamagedCounters))]
+    public async Task ACounterThatIsNotAsItIsWrittenIsRemovedAndBeginsAnotherEpoch(string damage)
+    {
+        await using var listening = await ConnectAsync(server);
+        var heard = await ListenAsync(listening);
+        await notifications.HeartbeatAsync(default);
+        await CounterDamages[damage](worker.GetDatabase());
+        await notifications.HeartbeatAsync(default);
+        await notifications.HeartbeatAsync(default);
+
+        await Eventually.TrueAsync(() => heard.Count >= 3);
+        var messages = heard.ToArray();
+        Assert.That(messages[1].Epoch, Is.Not.EqualTo(messages[0].Epoch));
+        Assert.That(messages[1].Number, Is.EqualTo(1));
+        Assert.That((messages[2].Epoch, messages[2].Number), Is.EqualTo((messages[1].Epoch, 2)));
+    }
+
+    [Test]
+    public async Task AnotherServerThatTakesOverBeginsAnotherEpoch()
+    {
+        await using var failing = await FailingRedis.StartAsync();
+        await using var listening = await failing.ConnectAsync();
+        var heard = await ListenAsync(listening);
+        var publisher = PublisherOn(listening);
+        await publisher.HeartbeatAsync(default);
+
+        // The counter is that of before, as on a replica that missed what came after it.
+        await failing.FailOverAsync();
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                await publisher.HeartbeatAsync(default);
+                return true;
+            }
+            catch (UnavailableException)
+            {
+                return false;
+            }
+        });
+
+        await Eventually.TrueAsync(() => heard.Count >= 2);
+        Assert.That(heard.First().Epoch, Is.Not.EqualTo(heard.Last().Epoch));
+    }
+
     [Test]
     public async Task CopiesDoNotOutliveARedisThatLostItsData()
     {
@@ -162,6 +227,8 @@ public sealed class NotificationsTests
         await Eventually.TrueAsync(() => !reader.HasCopy(id));
         await reader.CopyAsync(id);
     }
+
+    public static IEnumerable<string> DamagedCounters() => CounterDamages.Keys;
 
     private static Task<ConnectionMultiplexer> ConnectAsync(RedisServer server) =>
         ConnectionMultiplexer.ConnectAsync($"{server.Host}:{server.Port},allowAdmin=true");
@@ -237,7 +304,7 @@ public sealed class NotificationsTests
             return reader;
         }
 
-        public Task PublishAsync(ProductId id, CancellationToken cancellationToken)
+        public Task PublishAsync(ProductId id, EntryTimes? renews, CancellationToken cancellationToken)
         {
             Requested.Add(id);
             return Task.CompletedTask;

@@ -2,13 +2,15 @@ using Microsoft.Extensions.Caching.StackExchangeRedis;
 using ProductCache.Application;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Redis;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Contracts;
 using StackExchange.Redis;
+using static ProductCache.TestSupport.TestProducts;
 
 namespace ProductCache.IntegrationTests.Redis;
 
 /// <summary>The contract on a real Redis. Entries are read through RedisCache of Microsoft.Extensions.Caching.</summary>
-public abstract class RedisGuardedCacheContract : GuardedCacheContract
+public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
 {
     internal static readonly RedisDeadline Deadline = new(TimeSpan.FromSeconds(10), TimeProvider.System);
 
@@ -41,7 +43,7 @@ public abstract class RedisGuardedCacheContract : GuardedCacheContract
     [Test]
     public async Task ScriptsThatTheServerForgotAreLoadedAgain()
     {
-        var id = TestSupport.TestProducts.NewId();
+        var id = NewId();
         await cache.ClaimAsync([id], default);
         foreach (var server in connection.GetServers())
         {
@@ -52,6 +54,21 @@ public abstract class RedisGuardedCacheContract : GuardedCacheContract
     }
 
     protected abstract Task<string> AddressAsync();
+
+    protected override IGuardedCache CacheReading(params byte[] formats) => new GuardedCache(connection, Scripts, Deadline, formats);
+
+    protected override async Task<ProductId> NewIdBesideAsync(ProductId id)
+    {
+        var server = await Database.IdentifyEndpointAsync(CacheKeys.Entry(id));
+        while (true)
+        {
+            var other = TestSupport.TestProducts.NewId();
+            if (Equals(await Database.IdentifyEndpointAsync(CacheKeys.Entry(other)), server))
+            {
+                return other;
+            }
+        }
+    }
 
     protected override Task<byte[]?> ReadAsync(ProductId id) => redisCache.GetAsync(CacheKeys.Entry(id));
 
@@ -78,8 +95,30 @@ public abstract class RedisGuardedCacheContract : GuardedCacheContract
         }
     }
 
-    protected override Task PutForeignEntryAsync(ProductId id, byte[] payload) =>
-        Database.HashSetAsync(CacheKeys.Entry(id), [new("absexp", -1), new("sldexp", -1), new("data", payload), new("rank", 2)]);
+    protected override async Task FailOverAsync()
+    {
+        await FailingRedis.BecomeAnotherAsync(Database);
+        await Eventually.TrueAsync(async () =>
+        {
+            try
+            {
+                await cache.RemoveAsync([NewId()], default);
+                return true;
+            }
+            catch (UnavailableException)
+            {
+                return false;
+            }
+        });
+    }
+
+    protected override async Task PutEntryAsync(ProductId id, byte[] payload, long rank)
+    {
+        await Database.HashSetAsync(
+            CacheKeys.Entry(id),
+            [new("absexp", (DateTimeOffset.UtcNow + Lifetime).UtcTicks), new("sldexp", -1), new("data", payload), new("rank", rank)]);
+        await Database.KeyExpireAsync(CacheKeys.Entry(id), Lifetime);
+    }
 
     protected override async Task<(Lease First, Lease Second)> ClaimSentTwiceAsync(ProductId id)
     {
@@ -87,6 +126,6 @@ public abstract class RedisGuardedCacheContract : GuardedCacheContract
         return (first, await SendAsync());
 
         async Task<Lease> SendAsync() => new(id, (string)(await Database.ScriptEvaluateAsync(
-            Scripts.Claim, [CacheKeys.Entry(id), CacheKeys.Lease(id)], ["the same nonce", 5_000, (int)CachedProduct.Format]))!);
+            Scripts.Claim, [CacheKeys.Entry(id), CacheKeys.Lease(id)], ["the same nonce", 5_000, string.Empty, (byte[])[CachedProduct.Format]]))!);
     }
 }

@@ -31,6 +31,7 @@ public sealed class RedisModelTests : GuardedCacheModel
         yield return new(nameof(WrongScripts.FillWithoutFloor), 1);
         yield return new(nameof(WrongScripts.AbsenceIsStoredUnderAFloor), 1);
         yield return new(nameof(WrongScripts.ClaimReusesItsToken), 8_900);
+        yield return new(nameof(WrongScripts.ClaimDoesNotRenew), 1);
         yield return new(nameof(WrongScripts.ChangeWithoutFloor), 1);
         yield return new(nameof(WrongScripts.NegativeEntrySurvivesAnUpsert), 1);
         yield return new(nameof(WrongScripts.RefreshWithoutFloor), 2_000);

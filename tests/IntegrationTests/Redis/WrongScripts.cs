@@ -32,6 +32,11 @@ internal static class WrongScripts
         Claim = Without(Right.Claim, ", 'floor', 0)", ")\nredis.call('HSETNX', KEYS[2], 'floor', 0)"),
     };
 
+    public static readonly RedisScripts ClaimDoesNotRenew = Right with
+    {
+        Claim = Without(Right.Claim, " and not is_to_be_renewed()"),
+    };
+
     public static readonly RedisScripts ChangeWithoutFloor = Right with
     {
         Change = Without(Right.Change, "redis.call('HSET', KEYS[2], 'floor', ARGV[1])"),
@@ -49,7 +54,11 @@ internal static class WrongScripts
 
     public static readonly RedisScripts RefreshCreatesEntries = Right with
     {
-        Refresh = Without(Right.Refresh, "local current = ", "if not entry[1] then entry = { ARGV[1], ARGV[3] } end\nlocal current = "),
+        // With all its fields and an expiry: what is not as we write it is removed by the next step.
+        Refresh = Without(
+            Without(Right.Refresh, "local current = ", "if not entry[1] then entry = { ARGV[1], ARGV[3] } end\nlocal current = "),
+            "return 'replaced'",
+            "redis.call('HSET', KEYS[1], 'absexp', '3155378975999999999', 'sldexp', '-1')\nredis.call('PEXPIRE', KEYS[1], 600000)\nreturn 'replaced'"),
     };
 
     public static readonly RedisScripts RefreshReplacesWhateverIsThere = Right with
@@ -64,6 +73,7 @@ internal static class WrongScripts
         [nameof(FillWithoutFloor)] = FillWithoutFloor,
         [nameof(AbsenceIsStoredUnderAFloor)] = AbsenceIsStoredUnderAFloor,
         [nameof(ClaimReusesItsToken)] = ClaimReusesItsToken,
+        [nameof(ClaimDoesNotRenew)] = ClaimDoesNotRenew,
         [nameof(ChangeWithoutFloor)] = ChangeWithoutFloor,
         [nameof(NegativeEntrySurvivesAnUpsert)] = NegativeEntrySurvivesAnUpsert,
         [nameof(RefreshWithoutFloor)] = RefreshWithoutFloor,

@@ -1,6 +1,7 @@
 using System.Reflection;
 using NUnit.Framework.Internal;
 using ProductCache.Infrastructure.Redis;
+using ProductCache.TestSupport.Contracts;
 using static ProductCache.IntegrationTests.Redis.WrongScripts;
 
 namespace ProductCache.IntegrationTests.Redis;
@@ -37,19 +38,19 @@ public sealed class WrongScriptsTests
             Right with { Claim = Without(Right.Claim, "redis.call('PEXPIRE', KEYS[2], ARGV[2])") });
         yield return Case(
             nameof(RedisGuardedCacheTests.GivingUpFreesTheLease),
-            Right with { Release = Without(Right.Release, "redis.call('DEL', KEYS[1])", "0") });
+            Right with { Release = Without(Right.Release, "return redis.call('DEL', KEYS[2])", "return 0") });
         yield return Case(
             nameof(RedisGuardedCacheTests.ReleasingALeaseThatSomebodyElseHoldsDoesNothing),
-            Right with { Release = Without(Right.Release, "redis.call('HGET', KEYS[1], 'token') == ARGV[1]", "true") });
+            Right with { Release = Without(Right.Release, "read_lease()[1] == ARGV[1]", "true") });
         yield return Case(
             nameof(RedisGuardedCacheTests.ADuplicateRequestForAFilledProductHasNothingToDo),
-            Right with { Claim = Without(Right.Claim, "data and string.byte(data) == tonumber(ARGV[3])", "false") });
+            Right with { Claim = Without(Right.Claim, "if data and not token and not is_to_be_renewed()", "if false") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AReaderWhoMissedBeforeTheFillDoesNotAskAfterIt),
-            Right with { Lease = Without(Right.Lease, "data and string.byte(data) == tonumber(ARGV[3])", "false") });
+            Right with { Lease = Without(Right.Lease, "if read_data()", "if false") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AFillEndsTheLease),
-            Right with { Fill = Without(Right.Fill, "redis.call('DEL', KEYS[2])") });
+            Right with { Fill = Without(Right.Fill, "redis.call('DEL', KEYS[2])\nreturn 'stored'", "return 'stored'") });
         yield return Case(nameof(RedisGuardedCacheTests.AnUpsertRemovesANegativeEntry), NegativeEntrySurvivesAnUpsert);
         yield return Case(nameof(RedisGuardedCacheTests.ARowThatDrewItsNumberFirstAndCommitsLastRemovesTheNegativeEntry), NegativeEntrySurvivesAnUpsert);
         yield return Case(nameof(RedisGuardedCacheTests.ARowThatDrewItsNumberFirstAndCommitsLastIsFilledInTheEnd), ClaimKeepsTheFloor);
@@ -58,16 +59,27 @@ public sealed class WrongScriptsTests
             Right with { Fill = Without(Right.Fill, "redis.call('PEXPIRE', KEYS[1], ARGV[3])", "redis.call('PEXPIRE', KEYS[1], 300000)") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEarlyLeaseLetsAWorkerReplaceAnEntryThatIsThere),
-            Right with { Claim = Without(Right.Claim, " and redis.call('EXISTS', KEYS[2]) == 0") });
+            Right with { Claim = Without(Right.Claim, "if data and not token and", "if data and") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AClaimHasNothingToDoOnceTheEarlyLeaseExpired),
-            Right with { Claim = Without(Right.Claim, "and redis.call('EXISTS', KEYS[2]) == 0", "and false") });
+            Right with { Claim = Without(Right.Claim, "if data and not token and not is_to_be_renewed()", "if false") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AClaimRenewsTheEntryThatItsRequestNamesThoughTheLeaseHasExpired), ClaimDoesNotRenew, "early");
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AClaimRenewsTheEntryThatItsRequestNamesThoughTheLeaseHasExpired),
+            Right with { Claim = Without(Right.Claim, "for first = 1, #ARGV[3], 16 do", "for first = 1, math.min(#ARGV[3], 16), 16 do") },
+            "renew");
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AClaimDoesNotRenewAnEntryThatWasFilledSince),
+            Right with { Claim = Without(Right.Claim, "string.sub(ARGV[3], first, first + 15) == string.sub(data, 10, 25)", "true") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AClaimRenewsAnEntryThatWasRefreshedSinceItWasSeen), ClaimDoesNotRenew);
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEarlyLeaseIsRefusedWhenTheEntryIsNotTheOneSeen),
             Right with { Early = Without(Right.Early, " or string.sub(data, 1, #ARGV[3]) ~= ARGV[3]") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEarlyLeaseIsRefusedWhenALeaseExists),
-            Right with { Early = Without(Right.Early, "redis.call('EXISTS', KEYS[2]) == 1", "false") });
+            Right with { Early = Without(Right.Early, "if read_lease()[1]", "if false") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEarlyLeaseIsRefusedWhenThereIsNoEntry),
             Right with { Early = Without(Right.Early, "not data or string.sub(data, 1, #ARGV[3]) ~= ARGV[3]", "data and string.sub(data, 1, #ARGV[3]) ~= ARGV[3]") });
@@ -106,16 +118,45 @@ public sealed class WrongScriptsTests
             Right with { Renew = Without(Right.Renew, "if token then", "token = token or data and string.rep('r', 32)\nif token then") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AFillClaimedAfterTheMarkIsARenewal),
-            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25)", "ARGV[4]") });
+            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25)", "mark") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AMarkOfBeforeAFailoverIsMadeAnew),
+            Right with { Renew = Without(Right.Renew, "ARGV[4] == here and ARGV[3] or ''", "ARGV[3]") });
         yield return Case(
             nameof(RedisGuardedCacheTests.WhileAWorkerIsAtItThereIsNoMarkSinceItMayHaveReadAlready),
             Right with { Renew = Without(Right.Renew, "string.sub(token, 1, 1) == 'w'", "false") });
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshIsNoRenewal),
-            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25) ~= ARGV[4]", "string.sub(data, 2, 25) ~= ARGV[4]") });
+            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25) ~= mark", "string.sub(data, 2, 25) ~= mark") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEntryOfAnotherFormatIsNoRenewal),
-            Right with { Renew = Without(Right.Renew, "string.byte(data) ~= tonumber(ARGV[3])", "false") });
+            Right with { Renew = Without(Right.Renew, "return data and is_readable(data) and data or false", "return data or false") });
+
+        yield return Case(
+            nameof(RedisGuardedCacheTests.ReadersThatReadBothFormatsDoNotStarveWhicheverIsWritten),
+            Right with { Lease = Without(Right.Lease, "string.find(ARGV[#ARGV], string.sub(data, 1, 1), 1, true) ~= nil", "string.byte(ARGV[#ARGV]) == string.byte(data)") });
+
+        // What is not as we write it.
+        yield return DamagedEntry("if left == -1 then", "if false then", "no expiry");
+        yield return DamagedEntry("fields[4] == '-1'", "fields[4]", "a sliding end");
+        yield return DamagedEntry(" and is_ticks(fields[3])", "", "no end");
+        yield return DamagedEntry("string.find(text, '^[1-9]%d*$') ~= nil and (#text", "(#text", "an end that is no number");
+        yield return DamagedEntry("and text <= MAX_TICKS", "", "an end beyond the year 9999");
+        yield return DamagedEntry("(text == '0' or string.find(text, '^[1-9]%d*$') ~= nil) and ", "", "a rank with a leading zero");
+        yield return DamagedLease(" and tonumber(text) <= MAX_RANK", "", "a floor that no version has");
+        yield return DamagedEntry("and 2 * version == tonumber(rank)", "", "a rank of another version");
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AnEntryThatIsNotAsItIsWrittenIsRemovedAndCountsAsMissing),
+            Right with { Fill = Without(Right.Fill, "string.sub(reply.err, 1, 9) == 'WRONGTYPE'", "false") },
+            "a string",
+            "fill");
+        yield return DamagedLease("if left == -1 then", "if false then", "no expiry");
+        yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "is_rank(fields[2])", "an empty token");
+        yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "fields[2]", "a floor that is no number");
+        yield return DamagedPayload(" and (version == 0 or #data > 25)", "", GuardedCacheContract.DamagedPayload.WithoutBody);
+        yield return DamagedPayload("filled_at >= 0 and ", "", GuardedCacheContract.DamagedPayload.NegativeTime);
+        yield return DamagedPayload(" and filled_at <= MAX_MILLISECONDS", "", GuardedCacheContract.DamagedPayload.TimeBeyondTheYear9999);
+        yield return DamagedPayload(" and lifetime >= 0", "", GuardedCacheContract.DamagedPayload.NegativeLifetime);
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -139,4 +180,22 @@ public sealed class WrongScriptsTests
     }
 
     private static TestCaseData Case(string test, RedisScripts scripts, params object[] arguments) => new(test, scripts, arguments);
+
+    private static TestCaseData DamagedEntry(string rule, string instead, string damage) => Case(
+        nameof(RedisGuardedCacheTests.AnEntryThatIsNotAsItIsWrittenIsRemovedAndCountsAsMissing),
+        Right with { Change = Without(Right.Change, rule, instead) },
+        damage,
+        "change");
+
+    private static TestCaseData DamagedLease(string rule, string instead, string damage) => Case(
+        nameof(RedisGuardedCacheTests.ALeaseThatIsNotAsItIsWrittenIsRemovedAndCountsAsMissing),
+        Right with { Lease = Without(Right.Lease, rule, instead) },
+        damage,
+        "lease");
+
+    private static TestCaseData DamagedPayload(string rule, string instead, GuardedCacheContract.DamagedPayload damage) => Case(
+        nameof(RedisGuardedCacheTests.ADamagedEntryIsRemovedByAnyStepAndCountsAsMissing),
+        Right with { Lease = Without(Right.Lease, rule, instead) },
+        damage,
+        "lease");
 }

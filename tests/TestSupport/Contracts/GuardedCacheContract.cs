@@ -7,7 +7,13 @@ namespace ProductCache.TestSupport.Contracts;
 /// <summary>What every cache that entries are filled through must do; the dangerous interleavings are among it.</summary>
 public abstract class GuardedCacheContract
 {
+    /// <summary>One that comes after the present one.</summary>
+    private const byte NewFormat = CachedProduct.Format + 1;
+
     protected abstract IGuardedCache Cache { get; }
+
+    /// <summary>The same data as processes see it that read these formats.</summary>
+    protected abstract IGuardedCache CacheReading(params byte[] formats);
 
     [Test]
     public async Task TheFirstReaderTakesTheLeaseAndLaterOnesFindItHeld()
@@ -112,13 +118,47 @@ public abstract class GuardedCacheContract
     public async Task AnEntryOfAnotherFormatDoesNotStopAFill()
     {
         var id = NewId();
-        await PutForeignEntryAsync(id, [CachedProduct.Format + 1, 1, 2, 3]);
+        await PutEntryAsync(id, [CachedProduct.Format + 1, 1, 2, 3]);
         var entry = Entry(id);
 
         Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
         await FillAsync(await ClaimAsync(id), entry);
 
         Assert.That(await ReadAsync(id), Is.EqualTo(entry.Payload));
+    }
+
+    [Test]
+    public async Task ReadersStarveWhileWorkersWriteAFormatThatTheyDoNotRead()
+    {
+        // The order that CONTRIBUTING.md forbids.
+        var (id, readers, workers) = (NewId(), CacheReading(CachedProduct.Format), CacheReading(CachedProduct.Format, NewFormat));
+        await PutEntryOfNewFormatAsync(id);
+
+        // 1. A reader misses and requests the product. 2. A Worker claims and fills it in the new format. 3. The reader misses again.
+        Assert.That(await readers.TakeLeaseAsync(id, default), Is.Not.Null);
+        Assert.That((await workers.ClaimAsync([new ClaimRequest(id, [])], default))[0], Is.Not.Null);
+        await ExpireLeaseAsync(id);
+        await PutEntryOfNewFormatAsync(id);
+        Assert.That(await readers.TakeLeaseAsync(id, default), Is.Not.Null);
+
+        // A late Worker does nothing, since it reads the entry.
+        await ExpireLeaseAsync(id);
+        await PutEntryOfNewFormatAsync(id);
+        Assert.That((await workers.ClaimAsync([new ClaimRequest(id, [])], default))[0], Is.Null);
+    }
+
+    [Test]
+    public async Task ReadersThatReadBothFormatsDoNotStarveWhicheverIsWritten()
+    {
+        // The order that CONTRIBUTING.md requires: first all processes read both formats, then Workers write the new one.
+        var (old, renewed) = (NewId(), NewId());
+        var both = CacheReading(CachedProduct.Format, NewFormat);
+        await FillAsync(await ClaimAsync(old), Entry(old));
+        await PutEntryOfNewFormatAsync(renewed);
+
+        Assert.That(await both.TakeLeaseAsync(old, default), Is.Null);
+        Assert.That(await both.TakeLeaseAsync(renewed, default), Is.Null);
+        Assert.That(await both.ClaimAsync([new ClaimRequest(old, []), new ClaimRequest(renewed, [])], default), Is.All.Null);
     }
 
     [Test]
@@ -394,6 +434,61 @@ public abstract class GuardedCacheContract
     }
 
     [Test]
+    public async Task AClaimRenewsTheEntryThatItsRequestNamesThoughTheLeaseHasExpired([Values("early", "renew")] string asked)
+    {
+        var id = NewId();
+        var (old, renewed) = (Entry(id, version: 5), EntryFilledLater(id));
+        await FillAsync(await ClaimAsync(id), old);
+        if (asked == "early")
+        {
+            await TakeEarlyLeaseAsync(id, old);
+        }
+        else
+        {
+            await RenewAsync(id, mark: null);
+        }
+
+        // The Workers are behind by more than a lease.
+        await ExpireLeaseAsync(id);
+        var claim = await ClaimToRenewAsync(id, new EntryTimes(1, 2), EntryTimes.Of(old));
+
+        Assert.That(claim, Is.Not.Null);
+        Assert.That(await FillAsync(claim!.Value, renewed), Is.EqualTo(FillOutcome.Stored));
+        Assert.That(await ReadAsync(id), Is.EqualTo(renewed.Payload));
+    }
+
+    [Test]
+    public async Task AClaimDoesNotRenewAnEntryThatWasFilledSince()
+    {
+        var id = NewId();
+        var old = Entry(id);
+        await FillAsync(await ClaimAsync(id), old);
+        var claim = await ClaimToRenewAsync(id, EntryTimes.Of(old));
+        await FillAsync(claim!.Value, EntryFilledLater(id));
+
+        Assert.That(await ClaimToRenewAsync(id, EntryTimes.Of(old)), Is.Null);
+    }
+
+    [Test]
+    public async Task AClaimRenewsAnEntryThatWasRefreshedSinceItWasSeen()
+    {
+        var id = NewId();
+        var entry = Entry(id, version: 5);
+        await FillAsync(await ClaimAsync(id), entry);
+        await RefreshAsync(id, entry.Rank, version: 6);
+
+        Assert.That(await ClaimToRenewAsync(id, EntryTimes.Of(entry)), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task AClaimThatRenewsWhatIsGoneFillsIt()
+    {
+        var id = NewId();
+
+        Assert.That(await ClaimToRenewAsync(id, EntryTimes.Of(Entry(id))), Is.Not.Null);
+    }
+
+    [Test]
     public async Task ARefreshReplacesTheEntryThatWasFoundStale()
     {
         var id = NewId();
@@ -403,6 +498,7 @@ public abstract class GuardedCacheContract
         Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Replaced));
         Assert.That(await ReadEntryAsync(id), Has.Property(nameof(CachedProduct.Version)).EqualTo(6));
         Assert.That(await ChangeAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await ReadEntryAsync(id), Is.Not.Null);
     }
 
     [Test]
@@ -487,7 +583,7 @@ public abstract class GuardedCacheContract
     public async Task ARefreshOverAnEntryOfAnotherFormatRemovesIt()
     {
         var id = NewId();
-        await PutForeignEntryAsync(id, [CachedProduct.Format + 1, .. new byte[CachedProduct.HeaderLength]]);
+        await PutEntryAsync(id, [CachedProduct.Format + 1, .. new byte[CachedProduct.HeaderLength]]);
         var stale = await ChangeAsync(Upsert(id, version: 6));
 
         Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Removed));
@@ -583,8 +679,8 @@ public abstract class GuardedCacheContract
 
         await FillAsync(await ClaimAsync(id), newer);
 
-        var renewal = await RenewAsync(id, new RenewalMark(old));
-        Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Renewed, renewal.Entry)));
+        var renewal = await RenewAsync(id, await MarkAsync(id, old));
+        Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Renewed, renewal.Entry, null, renewal.History)));
         Assert.That(renewal.Entry?.Payload, Is.EqualTo(newer.Payload));
     }
 
@@ -597,7 +693,7 @@ public abstract class GuardedCacheContract
         await FillAsync(await ClaimAsync(id), Entry(id));
 
         Assert.That(renewal.Entry, Is.Null);
-        Assert.That((await RenewAsync(id, new RenewalMark(null))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
+        Assert.That((await RenewAsync(id, await MarkAsync(id, null))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
     }
 
     [Test]
@@ -606,7 +702,29 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await ClaimAsync(id);
 
-        Assert.That(await RenewAsync(id, mark: null), Is.EqualTo(new Renewal(RenewalOutcome.Busy, null)));
+        var renewal = await RenewAsync(id, mark: null);
+        Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Busy, null, null, renewal.History)));
+    }
+
+    [Test]
+    public async Task AMarkOfBeforeAFailoverIsMadeAnew()
+    {
+        var id = NewId();
+        var (older, entry) = (Entry(id, version: 1), Entry(id, version: 2));
+        await FillAsync(await ClaimAsync(id), entry);
+        var before = await RenewAsync(id, mark: null);
+        var mark = new RenewalMark(entry, before.History);
+
+        // The server that takes over has missed the fill, so it has the entry of before, with other times.
+        await FailOverAsync();
+        await ExpireLeaseAsync(id);
+        await PutEntryAsync(id, CachedProduct.Of(Product(id, version: 1), older.FilledAt.AddMinutes(-1), Lifetime).Payload);
+
+        var after = await RenewAsync(id, mark);
+        Assert.That(after.Outcome, Is.EqualTo(RenewalOutcome.Asked));
+        Assert.That(after.History, Is.Not.EqualTo(before.History));
+        await FillAsync(await ClaimAsync(id), entry);
+        Assert.That((await RenewAsync(id, new RenewalMark(after.Entry, after.History))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
     }
 
     [Test]
@@ -618,7 +736,7 @@ public abstract class GuardedCacheContract
 
         await RefreshAsync(id, staleRank: 10, version: 6);
 
-        var renewal = await RenewAsync(id, new RenewalMark(entry));
+        var renewal = await RenewAsync(id, await MarkAsync(id, entry));
         Assert.That(renewal.Outcome, Is.EqualTo(RenewalOutcome.Asked));
         Assert.That(renewal.Entry?.Version, Is.EqualTo(6));
     }
@@ -627,9 +745,9 @@ public abstract class GuardedCacheContract
     public async Task AnEntryOfAnotherFormatIsNoRenewal()
     {
         var id = NewId();
-        await PutForeignEntryAsync(id, [CachedProduct.Format + 1, .. Entry(id).Payload[1..]]);
+        await PutEntryAsync(id, [CachedProduct.Format + 1, .. Entry(id).Payload[1..]]);
 
-        Assert.That(await RenewAsync(id, new RenewalMark(null)), Has.Property("Outcome").EqualTo(RenewalOutcome.Asked).And.Property("Entry").Null);
+        Assert.That(await RenewAsync(id, await MarkAsync(id, null)), Has.Property("Outcome").EqualTo(RenewalOutcome.Asked).And.Property("Entry").Null);
     }
 
     [Test]
@@ -642,6 +760,68 @@ public abstract class GuardedCacheContract
 
         Assert.That(await ReadAsync(id), Is.Null);
         Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task ARemovalTakesTheLeaseTooAndTheFillUnderItIsRefused()
+    {
+        var id = NewId();
+        var claim = await ClaimAsync(id);
+
+        await Cache.RemoveAsync([id], default);
+
+        Assert.That(await FillAsync(claim, Entry(id)), Is.EqualTo(FillOutcome.Refused));
+        Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task ADamagedEntryIsRemovedByAnyStepAndCountsAsMissing(
+        [Values] DamagedPayload damage, [Values("lease", "early", "renew", "claim", "change", "refresh")] string step)
+    {
+        var id = NewId();
+        var entry = Entry(id, version: 5);
+        await PutEntryAsync(id, Damaged(entry.Payload, damage), entry.Rank);
+
+        switch (step)
+        {
+            case "lease":
+                Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
+                break;
+            case "early":
+                Assert.That(await TakeEarlyLeaseAsync(id, entry), Is.Null);
+                break;
+            case "renew":
+                var renewal = await RenewAsync(id, await MarkAsync(id, null));
+                Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Asked, null, renewal.Lease, renewal.History)));
+                Assert.That(renewal.Lease, Is.Not.Null);
+                break;
+            case "claim":
+                await ClaimAsync(id);
+                break;
+            case "change":
+                Assert.That(await ChangeAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+                break;
+            case "refresh":
+                Assert.That(await RefreshAsync(id, entry.Rank, version: 6), Is.EqualTo(RefreshOutcome.Current));
+                break;
+        }
+
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
+    public async Task AnEntryOfAnotherFormatIsLeftToThoseWhoReadIt()
+    {
+        var id = NewId();
+        byte[] payload = [CachedProduct.Format + 1, 1, 2, 3];
+        await PutEntryAsync(id, payload);
+
+        await TakeLeaseAsync(id);
+        await ClaimAsync(id);
+
+        Assert.That(await ChangeAsync(Upsert(id, version: 1)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await ChangeAsync(Upsert(id, version: 2)), Is.EqualTo(new ChangeResult(ChangeOutcome.Stale, 2)));
+        Assert.That(await ReadAsync(id), Is.EqualTo(payload));
     }
 
     [Test]
@@ -685,17 +865,70 @@ public abstract class GuardedCacheContract
 
     protected abstract Task LoseEverythingAsync();
 
-    /// <summary>An entry of row version 1, as a process of another version of this software would write it.</summary>
-    protected abstract Task PutForeignEntryAsync(ProductId id, byte[] payload);
+    /// <summary>An entry as a process of another version of this software, or a mistaken hand, would write it.</summary>
+    protected abstract Task PutEntryAsync(ProductId id, byte[] payload, long rank = 2);
+
+    /// <summary>Another server takes over, with the data that is there.</summary>
+    protected abstract Task FailOverAsync();
 
     /// <summary>One claim command that a client library sends twice: the tokens of both executions.</summary>
     protected abstract Task<(Lease First, Lease Second)> ClaimSentTwiceAsync(ProductId id);
+
+    private Task PutEntryOfNewFormatAsync(ProductId id) => PutEntryAsync(id, [NewFormat, .. Entry(id).Payload[1..]]);
 
     private Task<Lease?> TakeLeaseAsync(ProductId id) => Cache.TakeLeaseAsync(id, default);
 
     private Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen) => Cache.TakeEarlyLeaseAsync(id, seen, default);
 
     private Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark) => Cache.RenewAsync(id, mark, default);
+
+    /// <summary>How a payload can be damaged so that readers miss.</summary>
+    public enum DamagedPayload
+    {
+        CutOff,
+        WithoutBody,
+        AnotherVersion,
+        NegativeVersion,
+        NegativeTime,
+        TimeBeyondTheYear9999,
+        NegativeLifetime,
+    }
+
+    private static byte[] Damaged(byte[] payload, DamagedPayload damage)
+    {
+        byte[] damaged = [.. payload];
+        switch (damage)
+        {
+            case DamagedPayload.CutOff:
+                return damaged[..(CachedProduct.HeaderLength - 1)];
+            case DamagedPayload.WithoutBody:
+                return damaged[..CachedProduct.HeaderLength];
+            case DamagedPayload.AnotherVersion:
+                damaged[8]++;
+                break;
+            case DamagedPayload.NegativeVersion:
+                damaged[1] = 0xFF;
+                break;
+            case DamagedPayload.NegativeTime:
+                damaged[CachedProduct.TimesOffset] = 0xFF;
+                break;
+            case DamagedPayload.TimeBeyondTheYear9999:
+                damaged[CachedProduct.TimesOffset] = 0x01;
+                break;
+            case DamagedPayload.NegativeLifetime:
+                damaged[CachedProduct.TimesOffset + sizeof(long)] = 0xFF;
+                break;
+        }
+
+        return damaged;
+    }
+
+    /// <summary>As a renewal would have made it just now.</summary>
+    protected async Task<RenewalMark> MarkAsync(ProductId id, CachedProduct? entry) =>
+        new(entry, (await RenewAsync(await NewIdBesideAsync(id), mark: null)).History);
+
+    /// <summary>An id that the same server holds: each server of a cluster has a history of its own.</summary>
+    protected virtual Task<ProductId> NewIdBesideAsync(ProductId id) => Task.FromResult(NewId());
 
     private static CachedProduct EntryFilledLater(ProductId id)
     {
@@ -714,6 +947,9 @@ public abstract class GuardedCacheContract
         Assert.That(claim, Is.Not.Null, "The claim was refused.");
         return claim!.Value;
     }
+
+    private async Task<Lease?> ClaimToRenewAsync(ProductId id, params EntryTimes[] renews) =>
+        (await Cache.ClaimAsync([new ClaimRequest(id, renews)], default))[0];
 
     private async Task<FillOutcome> FillAsync(Lease claim, CachedProduct entry) => (await Cache.FillAsync([new Fill(claim, entry)], default))[0];
 

@@ -12,6 +12,8 @@ public abstract class InMemoryGuardedCacheContract : GuardedCacheContract
 
     protected override IGuardedCache Cache => cache;
 
+    protected override IGuardedCache CacheReading(params byte[] formats) => cache.Reading(formats);
+
     [SetUp]
     public void CreateCache()
     {
@@ -55,9 +57,15 @@ public abstract class InMemoryGuardedCacheContract : GuardedCacheContract
         return Task.CompletedTask;
     }
 
-    protected override Task PutForeignEntryAsync(ProductId id, byte[] payload)
+    protected override Task FailOverAsync()
     {
-        cache.PutForeignEntry(id, payload);
+        cache.FailOver();
+        return Task.CompletedTask;
+    }
+
+    protected override Task PutEntryAsync(ProductId id, byte[] payload, long rank)
+    {
+        cache.PutEntry(id, payload, rank);
         return Task.CompletedTask;
     }
 

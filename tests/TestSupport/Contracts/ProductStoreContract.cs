@@ -15,7 +15,7 @@ public abstract class ProductStoreContract
         var id = NewId();
         await PutAsync(id, "Thé «vert» 🍵", 1234567890.12m, "Line one\nline two");
 
-        var product = (await Store.ReadAsync([id], default))[id];
+        var product = (await Store.ReadAsync([id], default)).Products[id];
 
         Assert.That(product.Name, Is.EqualTo("Thé «vert» 🍵"));
         Assert.That(product.Price.Amount, Is.EqualTo(1234567890.12m));
@@ -28,7 +28,7 @@ public abstract class ProductStoreContract
         var (there, absent) = (NewId(), NewId());
         await PutAsync(there, "Tea", 1, string.Empty);
 
-        Assert.That((await Store.ReadAsync([absent, there], default)).Keys, Is.EqualTo(new[] { there }));
+        Assert.That((await Store.ReadAsync([absent, there], default)).Products.Keys, Is.EqualTo(new[] { there }));
     }
 
     [Test]
@@ -40,7 +40,7 @@ public abstract class ProductStoreContract
             await PutAsync(id, $"Product {id}", 1, string.Empty);
         }
 
-        Assert.That((await Store.ReadAsync(ids, default)).Values.Select(product => product.Name), Is.EquivalentTo(ids.Select(id => $"Product {id}")));
+        Assert.That((await Store.ReadAsync(ids, default)).Products.Values.Select(product => product.Name), Is.EquivalentTo(ids.Select(id => $"Product {id}")));
     }
 
     [Test]
@@ -48,11 +48,11 @@ public abstract class ProductStoreContract
     {
         var id = NewId();
         await PutAsync(id, "Tea", 1, string.Empty);
-        var before = (await Store.ReadAsync([id], default))[id].Version;
+        var before = (await Store.ReadAsync([id], default)).Products[id].Version;
 
         await PutAsync(id, "Tea", 2, string.Empty);
 
-        Assert.That((await Store.ReadAsync([id], default))[id].Version.Value, Is.GreaterThan(before.Value));
+        Assert.That((await Store.ReadAsync([id], default)).Products[id].Version.Value, Is.GreaterThan(before.Value));
     }
 
     [Test]
@@ -60,17 +60,17 @@ public abstract class ProductStoreContract
     {
         var id = NewId();
         await PutAsync(id, "Tea", 1, string.Empty);
-        var before = (await Store.ReadAsync([id], default))[id].Version;
+        var before = (await Store.ReadAsync([id], default)).Products[id].Version;
 
         await DeleteAsync(id);
-        Assert.That(await Store.ReadAsync([id], default), Is.Empty);
+        Assert.That((await Store.ReadAsync([id], default)).Products, Is.Empty);
 
         await PutAsync(id, "Tea", 1, string.Empty);
-        Assert.That((await Store.ReadAsync([id], default))[id].Version.Value, Is.GreaterThan(before.Value));
+        Assert.That((await Store.ReadAsync([id], default)).Products[id].Version.Value, Is.GreaterThan(before.Value));
     }
 
     [Test]
-    public async Task NothingAskedIsNothingRead() => Assert.That(await Store.ReadAsync([], default), Is.Empty);
+    public async Task NothingAskedIsNothingRead() => Assert.That((await Store.ReadAsync([], default)).Products, Is.Empty);
 
     protected abstract Task PutAsync(ProductId id, string name, decimal price, string description);
 

@@ -20,11 +20,11 @@ internal class ExploredCache(InMemoryCache cache) : IGuardedCache
 
     public virtual Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => cache.RenewAsync(id, mark, cancellationToken);
 
-    public virtual Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
-        cache.ClaimAsync(ids, cancellationToken);
+    public virtual Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken) =>
+        cache.ClaimAsync(requests, cancellationToken);
 
     /// <summary>The command that returned this claim is executed a second time.</summary>
-    public virtual void ClaimAgain(Lease claim) => cache.ClaimAgain(claim);
+    public virtual void ClaimAgain(ClaimRequest request, Lease claim) => cache.ClaimAgain(request, claim);
 
     public virtual Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) =>
         cache.FillAsync(fills, cancellationToken);

@@ -34,6 +34,7 @@ internal sealed class HandlerState
         (this.program, this.before, this.last, this.counter, Id) = (program, before, last, counter, counter.Next++);
         Tokens = (before?.Tokens ?? 0) | (last?.Tokens ?? 0);
         Stamps = (before?.Stamps ?? 0) | (last?.Stamps ?? 0);
+        Histories = (before?.Histories ?? 0) | (last?.Histories ?? 0);
         Run();
     }
 
@@ -67,6 +68,9 @@ internal sealed class HandlerState
 
     /// <inheritdoc cref="Tokens"/>
     public uint Stamps { get; }
+
+    /// <inheritdoc cref="Tokens"/>
+    public uint Histories { get; }
 
     public static HandlerState Start(HandlerProgram program, Counter counter) => new(program, null, null, counter);
 

@@ -19,11 +19,12 @@ internal sealed record Mutant(string Name, Scenario FoundIn)
 
     public bool ReadsSqlBeforeTheClaim { get; init; }
 
+    public bool DropsWhatARequestRenews { get; init; }
+
     public static async Task<IProductStore> ReadEarlyAsync(IProductStore store, ProductId id) => new RowsOf(await store.ReadAsync([id], default));
 
-    private sealed class RowsOf(IReadOnlyDictionary<ProductId, Product> rows) : IProductStore
+    private sealed class RowsOf(StoreRead read) : IProductStore
     {
-        public Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
-            Task.FromResult(rows);
+        public Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => Task.FromResult(read);
     }
 }

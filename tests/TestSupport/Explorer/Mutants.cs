@@ -25,6 +25,10 @@ internal static class Mutants
         new("ARenewalIsNotComparedWithItsMark", Cached(Scenarios.Fresh)) { Cache = cache => new RenewalIgnoresItsMark(cache) },
         new("ARefreshWritesTheTimesOfAnEntryAnew", Cached(Scenarios.Fresh)) { Cache = cache => new RefreshWritesTimes(cache) },
         new("AClaimLooksLikeTheLeaseOfAReader", Scenarios.Fresh) { Cache = cache => new ClaimWithoutItsMark(cache) },
+        new("AnEarlyRefreshDoesNotSayWhatItRenews", Scenarios.EarlyBehind) { DropsWhatARequestRenews = true },
+        new("ANoCacheRequestDoesNotSayWhatItRenews", Scenarios.FreshBehind) { DropsWhatARequestRenews = true },
+        new("AMarkIsKeptThoughTheHistoryIsAnother", Cached(Scenarios.Fresh)) { Cache = cache => new RenewalHidesTheHistory(cache) },
+        new("AChangeLeavesAnUnreadableEntry", Scenarios.Unreadable) { Cache = cache => new NegativeEntrySurvives(cache) },
         new("ChangedIsPublishedBeforeTheRefresh", Cached(Scenarios.Near)) { Mistake = Mistake.ChangedIsPublishedBeforeTheRefresh },
         new("ChangedIsPublishedForEntriesOnly", Cached(Scenarios.Near)) { Mistake = Mistake.ChangedIsPublishedForEntriesOnly },
         new("TheNearCacheDoesNotRegisterItsReads", Cached(Scenarios.Near)) { Mistake = Mistake.NearCacheIgnoresPendingReads },
@@ -102,9 +106,9 @@ internal static class Mutants
 
     private sealed class ClaimReusesItsToken(InMemoryCache cache) : WrongCache(cache)
     {
-        public override void ClaimAgain(Lease claim)
+        public override void ClaimAgain(ClaimRequest request, Lease claim)
         {
-            base.ClaimAgain(claim);
+            base.ClaimAgain(request, claim);
             SetLease(lease => lease with { Token = claim.Token });
         }
     }
@@ -115,7 +119,8 @@ internal static class Mutants
         {
             if (State.Entry is null && refreshes is [var refresh])
             {
-                State = State with { Entry = new InMemoryCache.StoredEntry(CachedProduct.Of(refresh.Row, DateTimeOffset.UnixEpoch, TimeSpan.FromMinutes(1)).Payload, refresh.StaleRank, DateTimeOffset.MaxValue) };
+                var created = CachedProduct.Of(refresh.Row, DateTimeOffset.UnixEpoch, TimeSpan.FromMinutes(1));
+                State = State with { Entry = new InMemoryCache.StoredEntry(created.Payload, created.Rank, DateTimeOffset.MaxValue) };
             }
 
             return base.RefreshAsync(refreshes, cancellationToken);
@@ -173,6 +178,16 @@ internal static class Mutants
         }
     }
 
+    // The reader believes that the history is the one of its mark, and keeps the mark.
+    private sealed class RenewalHidesTheHistory(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
+        {
+            var renewal = await base.RenewAsync(id, mark, cancellationToken);
+            return renewal with { History = mark?.History ?? renewal.History };
+        }
+    }
+
     private sealed class RefreshWritesTimes(InMemoryCache cache) : WrongCache(cache)
     {
         public override async Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
@@ -189,9 +204,9 @@ internal static class Mutants
 
     private sealed class ClaimWithoutItsMark(InMemoryCache cache) : WrongCache(cache)
     {
-        public override async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
+        public override async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken)
         {
-            var claims = await base.ClaimAsync(ids, cancellationToken);
+            var claims = await base.ClaimAsync(requests, cancellationToken);
             SetLease(lease => lease with { IsClaim = false });
             return claims;
         }

@@ -5,12 +5,12 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport.Explorer;
 
 /// <summary>A product request on its way to the Workers.</summary>
-/// <param name="Renews">What it says beside the product, with a text that is distinct for distinct values; null: it says no more.</param>
+/// <param name="Renews">The <see cref="EntryTimes"/> of the entry that is to be read again although it is cached; null: it names no entry.</param>
 internal sealed record RequestMessage(ProductId Id, Answer? Renews = null)
 {
-    public string Text => Renews is null ? "request" : $"request that renews {Renews.Text}";
+    public string Text { get; } = Renews is null ? "request" : $"request to renew what was {Renews.Text}";
 
-    public uint Stamps => Renews?.Stamps ?? 0;
+    public uint Stamps { get; } = Renews?.Stamps ?? 0;
 }
 
 /// <summary>The use cases that are explored, each with an instance of its own for each run.</summary>
@@ -25,7 +25,9 @@ internal sealed class Programs(Mutant mutant)
 
     private readonly HandlerState.Counter counter = new();
     private readonly Dictionary<string, HandlerState> starts = [];
+    private readonly Dictionary<string, HandlerState> fills = [];
     private readonly Dictionary<long, ReadOnlyMemory<byte>> bodies = [];
+    private readonly Dictionary<long, StoreRead> reads = [];
     private NearCacheState? nearCache;
 
     /// <summary>What a reader gets of a row.</summary>
@@ -39,15 +41,38 @@ internal sealed class Programs(Mutant mutant)
         return body;
     }
 
-    /// <summary>A Worker that was asked for the product.</summary>
-    public HandlerState Fill(RequestMessage message) => Start(new HandlerProgram($"fill after {message.Text}", async (ports, clock) =>
+    /// <summary>What a Worker reads of a row, as the history of commits has it.</summary>
+    public StoreRead ReadOf(long row)
     {
-        var absences = new NegativeEntries(Lifetimes, clock, new Random(0));
-        var request = new FillCache([message.Id]);
-        IProductStore store = mutant.ReadsSqlBeforeTheClaim ? await Mutant.ReadEarlyAsync(ports, message.Id) : ports;
-        await new FillCacheHandler(ports, store, ports, Lifetimes, absences, clock, new Random(0)).Handle(request, default);
-        return null;
-    }, ReadsClock: true));
+        if (!reads.TryGetValue(row, out var read))
+        {
+            Dictionary<ProductId, Product> products = [];
+            Dictionary<ProductId, string> unreadable = [];
+            if (row > 0)
+            {
+                products[Id] = World.ProductOf(row);
+            }
+            else if (row < 0)
+            {
+                unreadable[Id] = World.FaultOf(row);
+            }
+
+            reads[row] = read = new StoreRead(products, unreadable);
+        }
+
+        return read;
+    }
+
+    /// <summary>A Worker that was asked for the product.</summary>
+    public HandlerState Fill(RequestMessage message)
+    {
+        if (!fills.TryGetValue(message.Text, out var state))
+        {
+            fills[message.Text] = state = Start(FillProgram(message));
+        }
+
+        return state;
+    }
 
     /// <summary>A Worker that received changes.</summary>
     public HandlerState Refresh(Change[] changes) => Start(new HandlerProgram($"refresh after {World.Describe(changes)}", async (ports, _) =>
@@ -83,13 +108,25 @@ internal sealed class Programs(Mutant mutant)
 
     /// <summary>
     /// A state that behaves like the given one, whatever led to it. While it waits, a reader remembers its mark and whether it
-    /// has asked, and the latter does not change what it does. So all the ways to one mark are one state.
+    /// has asked, and the latter does not change what it does. So all the ways to one mark are one state: the one in which the reader
+    /// was told of the mark only. What the reader says when it looks again shows which mark it has.
     /// </summary>
     public HandlerState WaitingFreshReader(HandlerState waiting)
     {
-        var marks = waiting.Answers.OfType<Renewal>().Where(renewal => renewal.Outcome == RenewalOutcome.Asked).ToList();
-        var told = marks.Count == 0 ? new Renewal(RenewalOutcome.Busy, null) : new Renewal(RenewalOutcome.Asked, marks[^1].Entry);
-        return FreshReader().After(new Answer(told, World.Describe(told)));
+        var says = waiting.AfterTime().Call!.What;
+        var marks = waiting.Answers.OfType<Renewal>().Where(renewal => renewal.Outcome == RenewalOutcome.Asked)
+            .Select(renewal => renewal with { Lease = null })
+            .Append(new Renewal(RenewalOutcome.Busy, null, null, string.Empty));
+        foreach (var told in marks)
+        {
+            var shortest = FreshReader().After(new Answer(told, World.Describe(told)));
+            if (shortest.AfterTime().Call!.What == says)
+            {
+                return shortest;
+            }
+        }
+
+        throw new InvalidOperationException($"The reader was told of no mark with which it '{says}'.");
     }
 
     public HandlerState Purge() => Start(new HandlerProgram("purge", async (ports, _) => await new PurgeCacheHandler(ports, ports).Handle(new PurgeCache(Id), default)));
@@ -103,6 +140,16 @@ internal sealed class Programs(Mutant mutant)
         new RenewedProducts(ports, NoNearCache.Instance, ports, clock),
         new EarlyRefresh(ports, ports, clock),
         clock).Handle(new GetProduct(Id), default);
+
+    private HandlerProgram FillProgram(RequestMessage message) => new($"fill after {message.Text}", async (ports, clock) =>
+    {
+        var absences = new NegativeEntries(Lifetimes, clock, new Random(0));
+        var renews = mutant.DropsWhatARequestRenews ? null : (EntryTimes?)message.Renews?.Value;
+        var request = new FillCache([new FillRequest(message.Id, renews)]);
+        IProductStore store = mutant.ReadsSqlBeforeTheClaim ? await Mutant.ReadEarlyAsync(ports, message.Id) : ports;
+        await new FillCacheHandler(ports, store, ports, Lifetimes, absences, clock, new Random(0)).Handle(request, default);
+        return null;
+    }, ReadsClock: true);
 
     private HandlerState Start(HandlerProgram program)
     {

@@ -46,17 +46,30 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuarded
     public Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) => CommandAsync(
         $"takes the early lease beside {World.Describe(seen)}", cache => cache.TakeEarlyLeaseAsync(id, seen, default), World.Named, World.Describe);
 
-    public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => CommandAsync(
-        $"renews with {(mark is { } made ? $"the mark {World.Describe(made.Entry)}" : "no mark")}",
-        cache => cache.RenewAsync(id, mark, default),
-        (world, renewal) => renewal with { Lease = World.Named(world, renewal.Lease) },
+    public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => StopAsync(
+        PortKind.Command,
+        $"renews with {(mark is { } made ? $"the mark {World.Describe(made.Entry)} in {made.History}" : "no mark")}",
+        world =>
+        {
+            world.NameHistory();
+            var renewal = world.OnCache(cache => cache.RenewAsync(id, mark, default));
+            return renewal with { Lease = World.Named(world, renewal.Lease) };
+        },
         World.Describe);
 
-    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
-        PortKind.Claim,
-        "claims",
-        world => (IReadOnlyList<Lease?>)[.. world.OnCache(cache => cache.ClaimAsync(ids, default)).Select(claim => World.Named(world, claim))],
-        claims => World.Describe(claims[0]));
+    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken) => StopAsync(
+        new PortCall(
+            PortKind.Claim,
+            $"claims{string.Concat(requests[0].Renews.Select(times => $", to renew what was {World.Describe(times)}"))}",
+            world => World.AnswerOf([.. world.OnCache(cache => cache.ClaimAsync(requests, default)).Select(claim => World.Named(world, claim))]))
+        {
+            ExecuteAgain = (world, claim) => world.OnCache(cache =>
+            {
+                ((ExploredCache)cache).ClaimAgain(requests[0], world.Real(claim));
+                return Task.FromResult(true);
+            }),
+        },
+        (IReadOnlyList<Lease?> claims) => claims);
 
     public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) => StopAsync(
         PortKind.Command,
@@ -85,7 +98,7 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuarded
         world => world.OnCache(cache => cache.RefreshAsync(refreshes, default)),
         outcomes => string.Join(", ", outcomes));
 
-    public Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
+    public Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
         PortKind.Read,
         "reads SQL",
         world => world.ReadRow(readsClock),
@@ -94,22 +107,26 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuarded
         {
             // A handler looks at its clock after a read only, so the time that it sees is a part of the answer.
             clock.Now = read.Time;
-            return read.Rows;
+            return read.Read;
         });
 
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => NotifyAsync("filled");
 
     public Task ChangedAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => NotifyAsync("changed");
 
-    public Task PublishAsync(ProductId id, CancellationToken cancellationToken) => StopAsync(
-        PortKind.Publish,
-        "publishes a request",
-        world =>
-        {
-            world.Request(new RequestMessage(id));
-            return true;
-        },
-        _ => "acknowledged");
+    public Task PublishAsync(ProductId id, EntryTimes? renews, CancellationToken cancellationToken)
+    {
+        var message = new RequestMessage(id, renews is { } times ? new Answer(times, World.Describe(times)) : null);
+        return StopAsync(
+            PortKind.Publish,
+            $"publishes a {message.Text}",
+            world =>
+            {
+                world.Request(message);
+                return true;
+            },
+            _ => "acknowledged");
+    }
 
     public Task<byte[]?> GetAsync(string key, CancellationToken token = default) =>
         StopAsync(PortKind.Read, "reads the entry", world => world.Cache.Entry?.Payload, World.Describe);
@@ -152,16 +169,18 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuarded
         StopAsync(kind, what, execute, describe, result => result);
 
     private Task<TResult> StopAsync<T, TResult>(
-        PortKind kind, string what, Func<World, T> execute, Func<T, string> describe, Func<T, TResult> resume)
+        PortKind kind, string what, Func<World, T> execute, Func<T, string> describe, Func<T, TResult> resume) =>
+        StopAsync(new PortCall(kind, what, world => execute(world) is var result ? new Answer(result, describe(result)) : null!), resume);
+
+    private Task<TResult> StopAsync<T, TResult>(PortCall call, Func<T, TResult> resume)
     {
         // Continuations run inside of SetResult, up to the next call: when an answer was given, the handler stands again.
         var answer = new TaskCompletionSource<TResult>();
-        var call = new PortCall(kind, what, world => execute(world) is var result ? new Answer(result, describe(result)) : null!);
         lock (clock)
         {
             if (pending is not null)
             {
-                throw new InvalidOperationException($"A handler made two calls at one time: {pending.Value.Call.What}, {what}.");
+                throw new InvalidOperationException($"A handler made two calls at one time: {pending.Value.Call.What}, {call.What}.");
             }
 
             pending = (call, value => answer.SetResult(resume((T)value!)), answer.SetException);

@@ -9,7 +9,7 @@ internal enum Fault
     /// <summary>Kafka delivers a record twice; also a Worker that is thought to be dead and goes on later.</summary>
     Duplicate = 1,
 
-    /// <summary>Redis starts again without data.</summary>
+    /// <summary>Redis loses all data: it is emptied, or starts again.</summary>
     Loss = 2,
 
     LeaseExpiry = 4,
@@ -31,7 +31,10 @@ internal enum Fault
     /// <summary>An API process does not get a notification.</summary>
     LostNotification = 256,
 
-    All = 511,
+    /// <summary>Another server with the same data takes over.</summary>
+    Failover = 512,
+
+    All = 1023,
 }
 
 /// <summary>What happens in an exploration, beside changes and Workers.</summary>
@@ -81,6 +84,9 @@ internal sealed record Scenario(string Name)
 
     /// <summary>How many readers come to the near cache and find no copy.</summary>
     public int NearArrivals { get; init; } = Unlimited;
+
+    /// <summary>A change may leave a row that is no valid product.</summary>
+    public bool UnreadableRows { get; init; }
 
     /// <summary>An insert may draw its version before other changes commit, and commit after them. It counts as a change.</summary>
     public bool LateInserts { get; init; }

@@ -28,7 +28,7 @@ internal readonly record struct ChangeMessage(Change Change, bool IsFresh);
 /// <param name="Claim">Of a claim: what its first execution returned.</param>
 internal sealed record LateCopy(HandlerState Of, Lease? Claim);
 
-internal readonly record struct RowRead(IReadOnlyDictionary<ProductId, Product> Rows, DateTimeOffset Time, string Text);
+internal readonly record struct RowRead(StoreRead Read, DateTimeOffset Time, string Text);
 
 /// <summary>
 /// One product: its row, what Redis has of it, what is on its way in Kafka, and the handlers that are running. A state of the
@@ -44,7 +44,7 @@ internal sealed partial class World(Exploration exploration)
 
     private const int MaxTokens = 31;
 
-    // history[n]: the version after n commits; 0: no row.
+    // history[n]: the version after n commits; 0: no row; negative: the row of this version is no valid product.
     private long[] history = [0];
     private long lastVersion;
 
@@ -65,7 +65,7 @@ internal sealed partial class World(Exploration exploration)
     // The number of commits that readers of Redis have seen.
     private int seen;
 
-    public CacheState Cache { get; private set; } = new(null, null);
+    public CacheState Cache { get; private set; } = new(null, null, "%0");
 
     public string? Violation { get; private set; }
 
@@ -118,12 +118,12 @@ internal sealed partial class World(Exploration exploration)
     {
         if (!readsClock)
         {
-            return new RowRead(RowOf(Row), default, $"version {Row}");
+            return new RowRead(Programs.ReadOf(Row), default, DescribeRow());
         }
 
         var stamp = FirstFree(StampsInUse(), (int)NoStamp);
         var time = DateTimeOffset.FromUnixTimeMilliseconds(((long)Commits << StampBits) | (uint)stamp);
-        return new RowRead(RowOf(Row), time, $"version {Row} after commit {Commits} @{stamp}");
+        return new RowRead(Programs.ReadOf(Row), time, $"{DescribeRow()} after commit {Commits} @{stamp}");
     }
 
     public void Request(RequestMessage message) => requests = [.. requests, message];
@@ -148,6 +148,16 @@ internal sealed partial class World(Exploration exploration)
         return real with { Token = $"#{number}" };
     }
 
+    /// <summary>Gives the history of the cache the smallest number that no handler remembers, unless one remembers this history.</summary>
+    public void NameHistory()
+    {
+        var inUse = HistoriesInUse();
+        if ((inUse & (1u << HistoryNumber)) == 0)
+        {
+            Cache = Cache with { History = $"%{FirstFree(inUse, MaxTokens)}" };
+        }
+    }
+
     public Lease Real(Lease lease) => lease with { Token = tokens[NumberOf(lease)] };
 
     public static string Describe(Lease? lease) => lease?.Token ?? "no lease";
@@ -155,9 +165,14 @@ internal sealed partial class World(Exploration exploration)
     public static string Describe(byte[]? payload) => CachedProduct.TryRead(payload, out var entry) ? Describe(entry) : "no entry";
 
     public static string Describe(CachedProduct? entry) => entry is null ? "no entry"
-        : $"{(entry.IsAbsent ? "an absence" : $"version {entry.Version}")} filled after commit {CommitsAt(entry)} @{StampOf(entry)}";
+        : $"{(entry.IsAbsent ? "an absence" : entry.IsUnreadable ? $"'{entry.Reason}'" : $"version {entry.Version}")} {Describe(EntryTimes.Of(entry))}";
 
-    public static string Describe(Renewal renewal) => $"{renewal.Outcome}, {Describe(renewal.Entry)}, {Describe(renewal.Lease)}";
+    public static string Describe(EntryTimes times) => string.Create(
+        CultureInfo.InvariantCulture, $"filled after commit {times.FilledAt >> StampBits} @{times.FilledAt & NoStamp} for {times.Lifetime / 1000} s");
+
+    public static string Describe(Renewal renewal) => $"{renewal.Outcome}, {Describe(renewal.Entry)}, {Describe(renewal.Lease)}, history {renewal.History}";
+
+    public static Answer AnswerOf(IReadOnlyList<Lease?> claims) => new(claims, Describe(claims[0]));
 
     public static string Describe(IEnumerable<Change> changes) =>
         string.Join(" and ", changes.Select(change => $"the {(change.Deleted ? "deletion" : "upsert")} of version {change.Version}"));
@@ -224,6 +239,18 @@ internal sealed partial class World(Exploration exploration)
                 world.Commit(version, new Change(Programs.Id, new ProductVersion(version), Deleted: false));
             }),
             () => $"A writer commits version {version}");
+        if (Scenario.UnreadableRows)
+        {
+            yield return Checked(
+                With(world =>
+                {
+                    world.changesLeft--;
+                    world.lastVersion = version;
+                    world.Commit(-version, new Change(Programs.Id, new ProductVersion(version), Deleted: false));
+                }),
+                () => $"A writer commits version {version}, which is no valid product");
+        }
+
         if (Scenario.LateInserts && drawn is null)
         {
             yield return Checked(
@@ -236,6 +263,7 @@ internal sealed partial class World(Exploration exploration)
                 () => $"An insert draws version {version}, and does not commit yet");
         }
 
+        // Not of a row that is no valid product: the entry that says so outlives the row, until its own end.
         if (Row > 0)
         {
             yield return Checked(
@@ -294,7 +322,7 @@ internal sealed partial class World(Exploration exploration)
                             world.requests = left.Left;
                             world.Begin(new Running(Role.FillJob, Programs.Fill(message), message, 0));
                         }),
-                        () => $"A Worker receives a request{(left.Faults > 0 ? ", which will be delivered again," : string.Empty)} and makes its first call");
+                        () => $"A Worker receives a {message.Text}{(left.Faults > 0 ? ", which will be delivered again," : string.Empty)} and makes its first call");
                 }
             }
         }
@@ -377,10 +405,18 @@ internal sealed partial class World(Exploration exploration)
             yield return Fault1(
                 world =>
                 {
-                    world.Cache = new CacheState(null, null);
+                    world.Cache = Cache with { Lease = null, Entry = null };
                     world.gap = near is not null;
                 },
-                "Redis starts again without data");
+                "Redis loses all data");
+        }
+
+        // Only a handler that remembers the history can tell.
+        var inUse = HistoriesInUse();
+        if ((inUse & (1u << HistoryNumber)) != 0 && May(Fault.Failover))
+        {
+            yield return Fault1(
+                world => world.Cache = Cache with { History = $"%{FirstFree(inUse, MaxTokens)}" }, "Another server with the same data takes over from Redis");
         }
     }
 
@@ -523,11 +559,7 @@ internal sealed partial class World(Exploration exploration)
     {
         if (copy.Claim is { } claim)
         {
-            OnCache(_ =>
-            {
-                exploration.Cache.ClaimAgain(Real(claim));
-                return Task.FromResult(true);
-            });
+            copy.Of.Call!.ExecuteAgain!(this, claim);
         }
         else
         {
@@ -578,9 +610,11 @@ internal sealed partial class World(Exploration exploration)
         return [.. all[..at], .. all[(at + 1)..]];
     }
 
-    private static Dictionary<ProductId, Product> RowOf(long version) => version == 0 ? [] : new() { [Programs.Id] = ProductOf(version) };
+    public static string FaultOf(long row) => $"Version {-row} is no valid product.";
 
     public static Product ProductOf(long version) => TestProducts.Product(Programs.Id, version, name: $"Tea {version}");
+
+    private int HistoryNumber => int.Parse(Cache.History.AsSpan(1), CultureInfo.InvariantCulture);
 
     private static int NumberOf(Lease lease) => int.Parse(lease.Token.AsSpan(1), CultureInfo.InvariantCulture);
 
@@ -602,6 +636,22 @@ internal sealed partial class World(Exploration exploration)
         foreach (var copy in copies)
         {
             bits |= copy.Of.Tokens | (copy.Claim is { } claim ? 1u << NumberOf(claim) : 0);
+        }
+
+        return bits;
+    }
+
+    private uint HistoriesInUse()
+    {
+        var bits = 0u;
+        foreach (var one in running)
+        {
+            bits |= one.State.Histories;
+        }
+
+        foreach (var copy in copies)
+        {
+            bits |= copy.Of.Histories;
         }
 
         return bits;

@@ -10,8 +10,9 @@ internal sealed partial class World
 
     private InMemoryCache.StoredEntry? checkedEntry;
 
-    /// <summary>Nothing is on its way or running, so nothing happens unless a reader comes.</summary>
-    public bool IsQuiet => drawn is null && topic.Length == 0 && requests.Length == 0 && running.Length == 0 && copies.Length == 0 && inbox.Length == 0 && !gap && near is not { Reads: > 0 };
+    /// <summary>Nothing is on its way, and no handler runs but readers that wait, so nothing happens unless a reader comes or looks again.</summary>
+    public bool IsQuiet => drawn is null && topic.Length == 0 && requests.Length == 0 && running.All(one => one.State.Waits)
+        && copies.Length == 0 && inbox.Length == 0 && !gap && near is not { Reads: > 0 };
 
     /// <summary>
     /// Two states with the same key behave alike, so only one of them is explored. Workers are interchangeable, and no rule
@@ -57,13 +58,24 @@ internal sealed partial class World
     }
 
     /// <summary>
-    /// In a quiet state every lease ends within five seconds. A reader that comes after that must be served with the row that
-    /// the table has.
+    /// In a quiet state every lease ends within five seconds. A reader that comes after that, or looks again, must be served with the row
+    /// that the table has.
     /// </summary>
     /// <param name="behind">The Worker takes the request after the lease of the reader has ended.</param>
     public void CheckNothingStarves(bool behind)
     {
         var later = With(world => world.Cache = Cache with { Lease = null });
+        if (running.Length > 0)
+        {
+            later.Serve(behind);
+            if (later.running.Length > 0)
+            {
+                Violation ??= "A no-cache reader waits when nothing is on its way, and a Worker that took its request left it waiting.";
+            }
+
+            return;
+        }
+
         later.Serve(Role.Reader, Programs.Reader(), behind);
         if (later.Cache.Entry is null)
         {
@@ -102,7 +114,7 @@ internal sealed partial class World
         {
             Write(key, ref length, (int)product.Version);
             Write(key, ref length, (StampOf(product) << 8) | CommitsAt(product));
-            Write(key, ref length, (int)entry.Rank);
+            Write(key, ref length, product.IsUnreadable ? (int)FaultyRowOf(product) : (int)entry.Rank);
         }
         else
         {
@@ -120,6 +132,9 @@ internal sealed partial class World
         {
             Write(key, ref length, -1);
         }
+
+        // A history that no handler remembers is one that no mark names.
+        Write(key, ref length, (HistoriesInUse() & (1u << HistoryNumber)) != 0 ? HistoryNumber : 99);
     }
 
     private static void WriteSorted<T>(Span<int> key, ref int length, T[] all, Func<T, int> number)
@@ -159,8 +174,7 @@ internal sealed partial class World
             return;
         }
 
-        if (!ReferenceEquals(Cache.Entry, checkedEntry) && !entry.IsAbsent
-            && (Array.IndexOf(history, entry.Version) < 0 || !entry.Body.Span.SequenceEqual(exploration.Programs.BodyOf(entry.Version).Span)))
+        if (!ReferenceEquals(Cache.Entry, checkedEntry) && !entry.IsAbsent && !WasCommitted(entry))
         {
             Violation ??= $"Redis has {Describe(entry)}, which was never committed like this.";
             return;
@@ -182,7 +196,7 @@ internal sealed partial class World
 
     private void CheckResult(Running handler, object? result)
     {
-        if (result is Exception and not UnavailableException)
+        if (result is Exception and not UnavailableException and not UnreadableProductException)
         {
             throw new InvalidOperationException($"{NameOf(handler)} failed.", (Exception)result);
         }
@@ -201,17 +215,34 @@ internal sealed partial class World
     private bool IsOlder(CachedProduct entry, int commit) =>
         CommitOf(entry) < commit && !(history[commit] is > 0 and var version && entry.Version > version);
 
-    private string DescribeRow() => Row == 0 ? "no row" : $"version {Row}";
+    private string DescribeRow() => Row switch
+    {
+        > 0 => $"version {Row}",
+        0 => "no row",
+        _ => $"version {-Row}, which is no valid product",
+    };
 
-    private bool IsCurrent(CachedProduct entry) => entry.IsAbsent ? Row == 0 : Row == entry.Version;
+    private bool WasCommitted(CachedProduct entry) => entry.IsUnreadable
+        ? FaultyRowOf(entry) < 0
+        : Array.IndexOf(history, entry.Version) >= 0 && entry.Body.Span.SequenceEqual(exploration.Programs.BodyOf(entry.Version).Span);
+
+    private bool IsCurrent(CachedProduct entry) => Row == (entry.IsUnreadable ? FaultyRowOf(entry) : entry.Version);
+
+    // The row as it stands in the history of commits; 0: it is not there.
+    private long FaultyRowOf(CachedProduct entry) => Array.Find(history, row => row < 0 && FaultOf(row) == entry.Reason);
 
     /// <summary>The commit whose result an entry shows.</summary>
-    private int CommitOf(CachedProduct entry) => entry.IsAbsent ? CommitsAt(entry) : Array.IndexOf(history, entry.Version);
+    private int CommitOf(CachedProduct entry) => entry.Version == 0 ? CommitsAt(entry) : Array.IndexOf(history, entry.Version);
 
     // The reader comes, a Worker takes its request, and nothing else happens.
     private void Serve(Role role, HandlerState reader, bool behind)
     {
         Begin(new Running(role, reader, null, role == Role.FreshReader ? Commits : 0));
+        Serve(behind);
+    }
+
+    private void Serve(bool behind)
+    {
         var looks = 0;
         while (true)
         {

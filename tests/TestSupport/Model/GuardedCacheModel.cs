@@ -115,9 +115,9 @@ public sealed class InMemoryModelledCache : IModelledCache
         }
     }
 
-    public Task ClaimAgainAsync(Lease claim)
+    public Task ClaimAgainAsync(ClaimRequest request, Lease claim)
     {
-        cache.ClaimAgain(claim);
+        cache.ClaimAgain(request, claim);
         return Task.CompletedTask;
     }
 }

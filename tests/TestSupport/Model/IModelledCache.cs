@@ -18,5 +18,5 @@ public interface IModelledCache
     Task LoseAsync(IReadOnlyList<ProductId> ids);
 
     /// <summary>The command that returned this claim is executed a second time.</summary>
-    Task ClaimAgainAsync(Lease claim);
+    Task ClaimAgainAsync(ClaimRequest request, Lease claim);
 }

@@ -44,7 +44,7 @@ internal sealed record Mistake(string Name)
 
         if (stale.Count > 0)
         {
-            var rows = await store.ReadAsync(stale.Keys, default);
+            var rows = (await store.ReadAsync(stale.Keys, default)).Products;
             await cache.RefreshAsync([.. rows.Values.Select(row => new Refresh(row.Id, stale[row.Id], row))], default);
         }
 

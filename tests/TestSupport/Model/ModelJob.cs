@@ -13,7 +13,7 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
     private readonly ReadClock clock = new();
     private (string What, Func<Task<(string Result, Action Resume)>> MakeAsync)? next;
 
-    public ModelJob(ModelRun run, int worker, IReadOnlyList<ProductId> requested)
+    public ModelJob(ModelRun run, int worker, IReadOnlyList<FillRequest> requested)
     {
         (this.run, Worker, Name) = (run, worker, $"Worker {worker + 1}, fill");
         Finished = new FillCacheHandler(
@@ -65,19 +65,28 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
 
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
-        $"claims {run.NamesOf(ids)}",
+    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken) => StopAsync(
+        $"claims {run.NamesOf(requests.Select(request => request.Id))}",
         async () =>
         {
-            var claims = await run.Guarded.ClaimAsync(ids, default);
-            foreach (var claim in claims.OfType<Lease>())
+            var claims = await run.Guarded.ClaimAsync(requests, default);
+            foreach (var (request, claimed) in requests.Zip(claims))
             {
-                run.Claimed($"The claim of {run.NameOf(claim.Id)} by {Name}", () => run.Cache.ClaimAgainAsync(claim));
+                if (claimed is { } claim)
+                {
+                    run.Claimed($"The claim of {run.NameOf(claim.Id)} by {Name}", () => run.Cache.ClaimAgainAsync(request, claim));
+                }
+                else
+                {
+                    await run.CheckNothingWasToDoAsync(request);
+                }
             }
 
             return claims;
         },
-        claims => claims.Any(claim => claim is null) ? $"; nothing to do for {run.NamesOf(ids.Where((_, i) => claims[i] is null))}" : string.Empty);
+        claims => claims.Any(claim => claim is null)
+            ? $"; nothing to do for {run.NamesOf(requests.Where((_, i) => claims[i] is null).Select(request => request.Id))}"
+            : string.Empty);
 
     public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken)
     {
@@ -109,16 +118,16 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
         return StopAsync(what, () => SendAsync(what, () => run.Guarded.RefreshAsync(refreshes, default)), outcomes => $": {string.Join(", ", outcomes)}");
     }
 
-    public Task<IReadOnlyDictionary<ProductId, Product>> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
+    public Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
         $"reads {run.NamesOf(ids)} from SQL",
         () =>
         {
             clock.Commits = run.Table.Commits;
-            return Task.FromResult<IReadOnlyDictionary<ProductId, Product>>(ids
+            return Task.FromResult(new StoreRead(ids
                 .Where(id => run.Table.VersionOf(id) is not null)
-                .ToDictionary(id => id, id => TestProducts.Product(id, run.Table.VersionOf(id)!.Value)));
+                .ToDictionary(id => id, id => TestProducts.Product(id, run.Table.VersionOf(id)!.Value))));
         },
-        rows => $": {string.Join(", ", ids.Select(id => rows.TryGetValue(id, out var row) ? $"version {row.Version}" : "no row"))}");
+        read => $": {string.Join(", ", ids.Select(id => read.Products.TryGetValue(id, out var row) ? $"version {row.Version}" : "no row"))}");
 
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => PublishAsync("filled", false, ids);
 

@@ -31,6 +31,7 @@ internal sealed class ModelRun : IDisposable
     private readonly List<(string What, Func<Task> SendAsync)> sent = [];
     private readonly List<string> trace = [];
     private readonly Dictionary<ProductId, long> seen = [];
+    private readonly List<FillRequest> renewals = [];
     private readonly Dictionary<ProductId, (RenewalMark Mark, long Commits)> demands = [];
     private long epoch = 1;
     private long number;
@@ -101,6 +102,15 @@ internal sealed class ModelRun : IDisposable
         throw new ModelViolation($"{text}  => {promise}");
     }
 
+    /// <summary>A request that a Worker does nothing for: there must be an entry, and not one that the request renews.</summary>
+    public async Task CheckNothingWasToDoAsync(ClaimRequest request)
+    {
+        if (!CachedProduct.TryRead(await Cache.ReadAsync(request.Id), out var entry) || request.Renews.Contains(EntryTimes.Of(entry)))
+        {
+            Violated($"A Worker has nothing to do for a request of {NameOf(request.Id)}, so its reader waits in vain.");
+        }
+    }
+
     public void Dispose() => Array.ForEach(apis, api => api.Dispose());
 
     // One reader at a time of each product: its first step makes the mark, later ones look for what came after it.
@@ -109,9 +119,10 @@ internal sealed class ModelRun : IDisposable
         var waiting = demands.TryGetValue(id, out var demand);
         var renewal = await Guarded.RenewAsync(id, waiting ? demand.Mark : null, default);
         trace.Add($"A reader {(waiting ? "waits for" : "demands")} a newer {NameOf(id)}: {renewal.Outcome}");
+        Requested(id, renewal.Lease, renewal.Entry);
         if (!waiting && renewal.Outcome == RenewalOutcome.Asked)
         {
-            demands[id] = (new RenewalMark(renewal.Entry), Table.LastCommitOf(id));
+            demands[id] = (new RenewalMark(renewal.Entry, renewal.History), Table.LastCommitOf(id));
         }
         else if (renewal is { Outcome: RenewalOutcome.Renewed, Entry: { } entry })
         {
@@ -122,6 +133,17 @@ internal sealed class ModelRun : IDisposable
             }
         }
     }
+
+    // Whoever takes a lease publishes a request.
+    private void Requested(ProductId id, Lease? lease, CachedProduct? renews)
+    {
+        if (lease is not null && renews is not null)
+        {
+            renewals.Add(new FillRequest(id, EntryTimes.Of(renews)));
+        }
+    }
+
+    private IEnumerable<FillRequest> RequestsOf(ProductId id) => renewals.Where(request => request.Id == id).Prepend(new FillRequest(id));
 
     private void Publish(NotificationKind kind, IReadOnlyCollection<ProductId> ids)
     {
@@ -184,9 +206,10 @@ internal sealed class ModelRun : IDisposable
                 trace.Add($"Kafka will deliver {NameOf(again)} again");
                 break;
             case StepKind.DeliverRequest when !IsBusy(step.Choice % Workers, changing: false):
-                // Requests are delivered again, however late, so anybody may be asked for anything at any time.
+                // Requests are delivered again, however late, so a Worker may receive any request at any time, also those that
+                // renew an entry whose lease has ended since.
                 ProductId[] requested = step.Choice < 4 ? [id] : products;
-                jobs.Add(new ModelJob(this, step.Choice % Workers, requested));
+                jobs.Add(new ModelJob(this, step.Choice % Workers, [.. requested.SelectMany(RequestsOf)]));
                 trace.Add($"{jobs[^1].Name}: is asked for {NamesOf(requested)}");
                 break;
             case StepKind.Continue when jobs.Count > 0:
@@ -213,6 +236,7 @@ internal sealed class ModelRun : IDisposable
             case StepKind.ReaderAsksEarly when CachedProduct.TryRead(await Cache.ReadAsync(id), out var entry):
                 var early = await Guarded.TakeEarlyLeaseAsync(id, entry, default);
                 trace.Add($"A reader of {NameOf(id)} asks for its early refresh: {(early is null ? "no" : "taken")}");
+                Requested(id, early, entry);
                 break;
             case StepKind.ReaderDemandsFresh:
                 await DemandFreshAsync(id);

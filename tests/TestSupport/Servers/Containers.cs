@@ -25,7 +25,10 @@ internal sealed class ContainerPostgres : PostgresServer
 
     public static async Task<ContainerPostgres> LaunchAsync()
     {
-        var container = new PostgreSqlBuilder(Images.Postgres).WithPortBinding(FreePort(), PostgreSqlBuilder.PostgreSqlPort).Build();
+        var container = new PostgreSqlBuilder(Images.Postgres)
+            .WithPortBinding(FreePort(), PostgreSqlBuilder.PostgreSqlPort)
+            .WithCommand([.. Settings.SelectMany(setting => new[] { "-c", setting })])
+            .Build();
         await container.StartAsync();
         return new ContainerPostgres(container);
     }

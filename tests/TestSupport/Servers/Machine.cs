@@ -27,7 +27,7 @@ internal sealed class MachinePostgres : PostgresServer
 
         // The server may run as another user, who must be able to pass through.
         File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
-        return new MachinePostgres(folder, await PrivatePostgres.StartAsync(Path.Combine(folder, "postgres"), FreePort()));
+        return new MachinePostgres(folder, await PrivatePostgres.StartAsync(Path.Combine(folder, "postgres"), FreePort(), Settings));
     }
 
     public override Task StartAsync() => server.StartAsync();

@@ -55,6 +55,9 @@ public abstract class TestServer(string description) : IAsyncDisposable
 
 public abstract class PostgresServer(string description) : TestServer(description)
 {
+    /// <summary>What tests of logical replication and of two-phase commit need of a server that is started for tests.</summary>
+    protected static readonly string[] Settings = ["wal_level=logical", "max_prepared_transactions=10"];
+
     /// <summary>Of a user who may create databases.</summary>
     public abstract string ConnectionString { get; }
 }

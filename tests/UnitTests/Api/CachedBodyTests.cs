@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
 using ProductCache.Api;
 using ProductCache.Application;
@@ -50,6 +51,33 @@ public sealed class CachedBodyTests
     [Test]
     public async Task AReaderMayNameVersionsInSeveralHeaderLines() =>
         Assert.That((await Send(Some.Entry(version: 5), "\"4\"", "\"5\"")).StatusCode, Is.EqualTo(NotModified));
+
+    [TestCase("nonsense, \"5\"")]
+    [TestCase("\"5\", 4")]
+    public async Task ATagThatCannotBeReadIsIgnoredAlone(string ifNoneMatch) =>
+        Assert.That((await Send(Some.Entry(version: 5), ifNoneMatch)).StatusCode, Is.EqualTo(NotModified));
+
+    [TestCase("\"4\"", null, 412)]
+    [TestCase("W/\"5\"", null, 412)]
+    [TestCase("\"4\"", "\"5\"", 412, Description = "If-Match is evaluated first")]
+    [TestCase("\"5\"", null, 200)]
+    [TestCase("\"4\", \"5\"", null, 200)]
+    [TestCase("*", null, 200)]
+    [TestCase("\"5\"", "\"5\"", 304)]
+    [TestCase("\"5\"", "\"4\"", 200)]
+    public async Task IfMatchIsEvaluatedBeforeIfNoneMatch(string ifMatch, string? ifNoneMatch, int status)
+    {
+        var response = await Send(Some.Entry(version: 5), ifNoneMatch is null ? [] : [ifNoneMatch], ifMatch);
+
+        Assert.That(response.StatusCode, Is.EqualTo(status));
+        Assert.That(response.Headers.ETag.ToString(), Is.EqualTo("\"5\""));
+        if (status == 412)
+        {
+            // Else a shared cache could give it to those who have no condition.
+            Assert.That(response.Headers.CacheControl.ToString(), Is.EqualTo("no-store"));
+            Assert.That(response.ContentType, Is.EqualTo("application/problem+json"));
+        }
+    }
 
     [TestCase]
     [TestCase("")]
@@ -114,9 +142,17 @@ public sealed class CachedBodyTests
         Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo("ProductCache; hit; ttl=600; detail=near"));
     }
 
-    private async Task<HttpResponse> Send(CachedProduct entry, params string[] ifNoneMatch)
+    private static Task<HttpResponse> Send(CachedProduct entry, params string[] ifNoneMatch) => Send(entry, ifNoneMatch, ifMatch: null);
+
+    private static async Task<HttpResponse> Send(CachedProduct entry, string[] ifNoneMatch, string? ifMatch)
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
+        context.RequestServices = new ServiceCollection().AddLogging().AddProblemDetails().BuildServiceProvider();
+        if (ifMatch is not null)
+        {
+            context.Request.Headers.IfMatch = ifMatch;
+        }
+
         if (ifNoneMatch.Length > 0)
         {
             context.Request.Headers.IfNoneMatch = new StringValues(ifNoneMatch);

@@ -14,6 +14,10 @@ public sealed class PreferencesTests
     [TestCase("respond-async, wait=5")]
     [TestCase("wait=5,return=minimal")]
     [TestCase("respond-async,wait=5 , handling=lenient")]
+    [TestCase("note=\"a, wait=7\", wait=5")]
+    [TestCase("note=\"a\\\", wait=7\", wait=5")]
+    [TestCase("note=\"not closed, wait=5")]
+    [TestCase("wait=soon, wait=5")]
     public void TheWaitIsReadAmongOtherPreferences(string line) => Assert.That(WaitOf(line), Is.EqualTo(TimeSpan.FromSeconds(5)));
 
     [Test]

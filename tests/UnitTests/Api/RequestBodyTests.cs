@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Time.Testing;
 using ProductCache.Api;
+using ProductCache.Domain;
 using ProductCache.UnitTests.Application;
 
 namespace ProductCache.UnitTests.Api;
@@ -67,6 +69,26 @@ public sealed class RequestBodyTests
         time.Advance(RequestBody.Deadline);
 
         Assert.That(TypeOf(await read.WaitAsync(Held.Patience)), Is.EqualTo("/problems/body-too-slow"));
+    }
+
+    [Test]
+    public void TheLongestProductFitsWhicheverWayItIsSpelt()
+    {
+        var escaped = string.Concat("id,name,price,description".Where(char.IsLetter).Select(letter => $"\\u{(int)letter:x4}"));
+        var product = string.Concat(Enumerable.Repeat(@"\ud83d\ude00", Product.MaxNameLength + Product.MaxDescriptionLength));
+        var numbers = $"{long.MaxValue}{new string('9', 28)}";
+
+        var length = escaped.Length + product.Length + numbers.Length + """{"":,"":"","":,"":""}""".Length;
+
+        Assert.That(length, Is.LessThan(RequestBody.MaxLength));
+    }
+
+    [Test]
+    public void ThePageOfABodyThatIsTooLargeTellsTheLimit()
+    {
+        using var page = new StreamReader(Problems.Open(Problems.BodyTooLarge.Name)!);
+
+        Assert.That(page.ReadToEnd(), Does.Contain(RequestBody.MaxLength.ToString("N0", CultureInfo.InvariantCulture)));
     }
 
     private static DefaultHttpContext Request(string? contentType, string body)

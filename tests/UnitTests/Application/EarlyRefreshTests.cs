@@ -70,6 +70,7 @@ public sealed class EarlyRefreshTests
         request.Answer();
 
         Assert.That(request.Argument, Is.EqualTo(Some.Id));
+        Assert.That(requests.Renews, Is.EqualTo(new EntryTimes?[] { EntryTimes.Of(Due) }));
         await Eventually.TrueAsync(() => request.Result.IsCompleted);
         Assert.That(leases.Released, Is.Empty);
     }

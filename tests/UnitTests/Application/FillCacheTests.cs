@@ -15,6 +15,8 @@ public sealed class FillCacheTests
     };
 
     private readonly Dictionary<ProductId, Product> rows = [];
+    private readonly Dictionary<ProductId, string> unreadable = [];
+    private readonly List<ClaimRequest> claimed = [];
     private readonly List<Fill> fills = [];
     private readonly List<Lease> released = [];
     private readonly List<ProductId> announced = [];
@@ -33,6 +35,8 @@ public sealed class FillCacheTests
     public void SetUp()
     {
         rows.Clear();
+        unreadable.Clear();
+        claimed.Clear();
         fills.Clear();
         released.Clear();
         announced.Clear();
@@ -46,7 +50,11 @@ public sealed class FillCacheTests
 
         var claims = 0;
         cache.ClaimAsync(default!, default).ReturnsForAnyArgs(call =>
-            call.Arg<IReadOnlyList<ProductId>>().Select(id => isClaimed(id) ? new Lease(id, $"claim {++claims}") : default(Lease?)).ToList());
+        {
+            claimed.AddRange(call.Arg<IReadOnlyList<ClaimRequest>>());
+            return call.Arg<IReadOnlyList<ClaimRequest>>()
+                .Select(request => isClaimed(request.Id) ? new Lease(request.Id, $"claim {++claims}") : default(Lease?)).ToList();
+        });
         cache.FillAsync(default!, default).ReturnsForAnyArgs(call =>
         {
             fills.AddRange(call.Arg<IReadOnlyList<Fill>>());
@@ -55,7 +63,7 @@ public sealed class FillCacheTests
         cache.WhenForAnyArgs(port => port.ReleaseAsync(default!, default)).Do(call => released.AddRange(call.Arg<IReadOnlyList<Lease>>()));
         store.ReadAsync(default!, default).ReturnsForAnyArgs(call => readFault is null
             ? Task.FromResult(RowsOf(call.Arg<IReadOnlyCollection<ProductId>>()))
-            : Task.FromException<IReadOnlyDictionary<ProductId, Product>>(readFault));
+            : Task.FromException<StoreRead>(readFault));
         notifications.WhenForAnyArgs(port => port.FilledAsync(default!, default))
             .Do(call => announced.AddRange(call.Arg<IReadOnlyCollection<ProductId>>()));
     }
@@ -109,7 +117,7 @@ public sealed class FillCacheTests
 
         Received.InOrder(() =>
         {
-            cache.ClaimAsync(Arg.Any<IReadOnlyList<ProductId>>(), Arg.Any<CancellationToken>());
+            cache.ClaimAsync(Arg.Any<IReadOnlyList<ClaimRequest>>(), Arg.Any<CancellationToken>());
             store.ReadAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
             cache.FillAsync(Arg.Any<IReadOnlyList<Fill>>(), Arg.Any<CancellationToken>());
             notifications.FilledAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
@@ -172,7 +180,7 @@ public sealed class FillCacheTests
         var result = await Fill(1, 1, 2, 1);
 
         Assert.That(result.Stored, Is.EqualTo(2));
-        await cache.Received(1).ClaimAsync(Arg.Is<IReadOnlyList<ProductId>>(ids => ids.SequenceEqual(Ids(1, 2))), Arg.Any<CancellationToken>());
+        Assert.That(claimed.Select(request => request.Id), Is.EqualTo(Ids(1, 2)));
         Assert.That(announced, Is.EquivalentTo(Ids(1, 2)));
     }
 
@@ -294,23 +302,74 @@ public sealed class FillCacheTests
     }
 
     [Test]
+    public async Task TheClaimOfAProductRenewsWhatAnyOfItsRequestsRenews()
+    {
+        var (one, other) = (new EntryTimes(1, 10), new EntryTimes(2, 10));
+        var (first, second) = (new ProductId(1), new ProductId(2));
+        outcomeOf = _ => claimed.Count <= 2 ? FillOutcome.Outdated : FillOutcome.Stored;
+
+        await Handler(Lifetimes).Handle(
+            new FillCache([new(first, one), new(second), new(first), new(first, other), new(first, one)]), CancellationToken.None);
+
+        // The second attempt for what was outdated says the same.
+        Assert.That(claimed.Select(request => request.Id), Is.EqualTo(new[] { first, second, first, second }));
+        Assert.That(claimed.Select(request => request.Renews), Is.EqualTo(new EntryTimes[][] { [one, other], [], [one, other], [] }));
+    }
+
+    [Test]
     public async Task WithoutJitterALifetimeIsExact()
     {
         InsertRow(1);
 
-        await Handler(Lifetimes with { JitterPercent = 0 }).Handle(new FillCache(Ids(1)), CancellationToken.None);
+        await Handler(Lifetimes with { JitterPercent = 0 }).Handle(new FillCache([new FillRequest(new ProductId(1))]), CancellationToken.None);
 
         Assert.That(fills.Single().Entry.Lifetime, Is.EqualTo(Lifetimes.Product));
     }
 
+    [Test]
+    public void AProductThatCannotBeReadAndWasRequestedAloneIsCachedWithTheReasonAndReported()
+    {
+        unreadable[new ProductId(1)] = "The price is negative.";
+
+        Assert.That(() => Fill(1), Throws.TypeOf<UnreadableProductException>().With.Message.Contains("Product 1").And.Message.Contains("The price is negative."));
+
+        var entry = fills.Single().Entry;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(entry.IsUnreadable, Is.True);
+            Assert.That(entry.Reason, Is.EqualTo("The price is negative."));
+            Assert.That(entry.Rank, Is.Zero);
+            Assert.That(entry.Lifetime, Is.EqualTo(Lifetimes.Absent).Within(TimeSpan.FromSeconds(3)));
+            Assert.That(announced, Is.EqualTo(Ids(1)));
+        }
+    }
+
+    [Test]
+    public void OfSeveralRequestsThoseThatCanBeReadAreFilledBeforeTheFaultIsReported()
+    {
+        InsertRow(1);
+        InsertRow(3);
+        unreadable[new ProductId(2)] = "The price is negative.";
+
+        Assert.That(() => Fill(1, 2, 3, 4), Throws.TypeOf<UnreadableProductException>());
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(fills.Select(fill => fill.Claim.Id), Is.EqualTo(Ids(1, 3, 4)));
+            Assert.That(announced, Is.EqualTo(Ids(1, 3, 4)));
+            Assert.That(released, Is.Empty);
+        }
+    }
+
     private static ProductId[] Ids(params int[] ids) => [.. ids.Select(id => new ProductId(id))];
 
-    private IReadOnlyDictionary<ProductId, Product> RowsOf(IReadOnlyCollection<ProductId> ids) =>
-        ids.Where(rows.ContainsKey).ToDictionary(id => id, id => rows[id]);
+    private StoreRead RowsOf(IReadOnlyCollection<ProductId> ids) => new(
+        ids.Where(rows.ContainsKey).ToDictionary(id => id, id => rows[id]),
+        ids.Where(unreadable.ContainsKey).ToDictionary(id => id, id => unreadable[id]));
 
     private void InsertRow(int id, long version = 1) => rows[new ProductId(id)] = Some.Product(new ProductId(id), version);
 
-    private Task<FillCacheResult> Fill(params int[] ids) => Handler(Lifetimes).Handle(new FillCache(Ids(ids)), CancellationToken.None);
+    private Task<FillCacheResult> Fill(params int[] ids) => Handler(Lifetimes).Handle(new FillCache([.. Ids(ids).Select(id => new FillRequest(id))]), CancellationToken.None);
 
     private FillCacheHandler Handler(CacheLifetimes lifetimes) => new(
         cache, store, notifications, lifetimes, new NegativeEntries(lifetimes, time, new Random(1)), time, new Random(1));

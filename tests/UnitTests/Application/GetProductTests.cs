@@ -133,7 +133,7 @@ public sealed class GetProductTests
 
         Assert.That(result, Is.InstanceOf<GetProductResult.Requested>());
         await guardedCache.Received(1).TakeLeaseAsync(Some.Id, Arg.Any<CancellationToken>());
-        await requests.Received(1).PublishAsync(Some.Id, Arg.Any<CancellationToken>());
+        await requests.Received(1).PublishAsync(Some.Id, null, Arg.Any<CancellationToken>());
     }
 
     [Test]
@@ -144,7 +144,7 @@ public sealed class GetProductTests
         var result = await Get();
 
         Assert.That(result, Is.InstanceOf<GetProductResult.Requested>());
-        await requests.Received(1).PublishAsync(Some.Id, Arg.Any<CancellationToken>());
+        await requests.Received(1).PublishAsync(Some.Id, null, Arg.Any<CancellationToken>());
     }
 
     [Test]
@@ -192,7 +192,7 @@ public sealed class GetProductTests
     [Test]
     public async Task ARequestThatCannotBePublishedGivesTheLeaseBack([Values] bool waiting)
     {
-        requests.PublishAsync(default, default).ThrowsAsyncForAnyArgs(new UnavailableException(Dependency.Broker));
+        requests.PublishAsync(default, default, default).ThrowsAsyncForAnyArgs(new UnavailableException(Dependency.Broker));
 
         var result = await Get(waiting ? LongWait : TimeSpan.Zero);
 
@@ -241,7 +241,7 @@ public sealed class GetProductTests
     public void AReaderWhoLeavesGetsNoAnswer()
     {
         using var leaving = new CancellationTokenSource();
-        requests.When(ports => ports.PublishAsync(Some.Id, Arg.Any<CancellationToken>())).Do(_ => leaving.Cancel());
+        requests.When(ports => ports.PublishAsync(Some.Id, null, Arg.Any<CancellationToken>())).Do(_ => leaving.Cancel());
 
         Assert.That(() => handler.Handle(new GetProduct(Some.Id, LongWait), leaving.Token), Throws.InstanceOf<OperationCanceledException>());
     }
@@ -253,7 +253,7 @@ public sealed class GetProductTests
     private void LeaseIs(Lease? lease) => guardedCache.TakeLeaseAsync(default, default).ReturnsForAnyArgs(lease);
 
     private void FillWhenPublished(CachedProduct entry) =>
-        requests.PublishAsync(default, default).ReturnsForAnyArgs(_ =>
+        requests.PublishAsync(default, default, default).ReturnsForAnyArgs(_ =>
         {
             CacheHolds(entry);
             missing.Wake([Some.Id]);

@@ -113,7 +113,7 @@ internal sealed class HeldLeases : IGuardedCache
 
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> claims, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
     public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) =>
@@ -136,5 +136,16 @@ internal sealed class HeldRequests : IProductRequests
 
     public Task<Held<ProductId, bool>.Call> NextAsync() => publishes.NextAsync();
 
-    public Task PublishAsync(ProductId id, CancellationToken cancellationToken) => publishes.Enter(id);
+    /// <summary>Of each call.</summary>
+    public List<EntryTimes?> Renews { get; } = [];
+
+    public Task PublishAsync(ProductId id, EntryTimes? renews, CancellationToken cancellationToken)
+    {
+        lock (Renews)
+        {
+            Renews.Add(renews);
+        }
+
+        return publishes.Enter(id);
+    }
 }

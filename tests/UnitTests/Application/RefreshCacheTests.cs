@@ -9,6 +9,7 @@ namespace ProductCache.UnitTests.Application;
 public sealed class RefreshCacheTests
 {
     private readonly Dictionary<ProductId, Product> rows = [];
+    private readonly Dictionary<ProductId, string> unreadable = [];
     private readonly List<Change> passed = [];
     private readonly List<ProductId> read = [];
     private readonly List<Refresh> refreshes = [];
@@ -35,6 +36,7 @@ public sealed class RefreshCacheTests
     public void SetUp()
     {
         rows.Clear();
+        unreadable.Clear();
         passed.Clear();
         read.Clear();
         refreshes.Clear();
@@ -50,11 +52,13 @@ public sealed class RefreshCacheTests
             passed.AddRange(call.Arg<IReadOnlyList<Change>>());
             return [.. call.Arg<IReadOnlyList<Change>>().Select(findingOf)];
         }));
-        store.ReadAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyDictionary<ProductId, Product>>(Step.Read, () =>
+        store.ReadAsync(default!, default).ReturnsForAnyArgs(call => Do(Step.Read, () =>
         {
             var ids = call.Arg<IReadOnlyCollection<ProductId>>();
             read.AddRange(ids);
-            return ids.Where(rows.ContainsKey).ToDictionary(id => id, id => rows[id]);
+            return new StoreRead(
+                ids.Where(id => rows.ContainsKey(id) && !unreadable.ContainsKey(id)).ToDictionary(id => id, id => rows[id]),
+                ids.Where(unreadable.ContainsKey).ToDictionary(id => id, id => unreadable[id]));
         }));
         cache.RefreshAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyList<RefreshOutcome>>(Step.Refresh, () =>
         {
@@ -153,6 +157,24 @@ public sealed class RefreshCacheTests
             cache.ChangeAsync(Arg.Any<IReadOnlyList<Change>>(), Arg.Any<CancellationToken>());
             store.ReadAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
             cache.RefreshAsync(Arg.Any<IReadOnlyList<Refresh>>(), Arg.Any<CancellationToken>());
+            notifications.ChangedAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
+        });
+    }
+
+    [Test]
+    public async Task TheEntryOfARowThatCannotBeReadAnyMoreIsRemovedBeforeItIsAnnounced()
+    {
+        StaleAre(1, 2);
+        InsertRow(2, 20);
+        unreadable[new ProductId(1)] = "The price is negative.";
+
+        var result = await Refresh(Upsert(1, 10), Upsert(2, 20));
+
+        Assert.That(result, Is.EqualTo(new RefreshCacheResult(Products: 2, Replaced: 1, Removed: 1)));
+        Assert.That(refreshes.Select(refresh => refresh.Id), Is.EqualTo(Ids(2)));
+        Received.InOrder(() =>
+        {
+            cache.RemoveAsync(Arg.Is<IReadOnlyList<ProductId>>(ids => ids.SequenceEqual(Ids(1))), Arg.Any<CancellationToken>());
             notifications.ChangedAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
         });
     }

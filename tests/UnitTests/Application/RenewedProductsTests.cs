@@ -25,7 +25,7 @@ public sealed class RenewedProductsTests
         nearCache = Substitute.For<INearCache>();
         requests = Substitute.For<IProductRequests>();
         worker = () => Task.CompletedTask;
-        requests.PublishAsync(default, default).ReturnsForAnyArgs(_ => worker());
+        requests.PublishAsync(default, default, default).ReturnsForAnyArgs(_ => worker());
         renewed = new RenewedProducts(cache, nearCache, requests, time);
     }
 
@@ -60,7 +60,7 @@ public sealed class RenewedProductsTests
         await LookAgainUntilAnsweredAsync(read);
 
         Assert.That((await read).Entry?.Version, Is.EqualTo(2));
-        await requests.ReceivedWithAnyArgs(1).PublishAsync(default, default);
+        await requests.ReceivedWithAnyArgs(1).PublishAsync(default, default, default);
     }
 
     [Test]
@@ -91,7 +91,7 @@ public sealed class RenewedProductsTests
             Assert.That(answers.Count(answer => !answer.Collapsed), Is.EqualTo(1));
         }
 
-        await requests.ReceivedWithAnyArgs(1).PublishAsync(default, default);
+        await requests.ReceivedWithAnyArgs(1).PublishAsync(default, default, default);
     }
 
     [Test]
@@ -104,6 +104,62 @@ public sealed class RenewedProductsTests
 
         Assert.That((await read).Entry, Is.Null);
         nearCache.DidNotReceiveWithAnyArgs().Forget(default);
+    }
+
+    [Test]
+    public async Task TheRequestNamesTheEntryThatIsToBeReadAgain([Values] bool cached)
+    {
+        if (cached)
+        {
+            await FillAsync(version: 1);
+        }
+
+        var times = CachedProduct.TryRead(await cache.GetAsync(CacheKeys.Entry(Some.Id)), out var entry) ? EntryTimes.Of(entry) : default(EntryTimes?);
+        var read = WaitAsync(suffices: _ => true);
+        if (!cached)
+        {
+            await LookAgainUntilAnsweredAsync(read);
+        }
+
+        await read;
+        await requests.Received().PublishAsync(Some.Id, times, CancellationToken.None);
+    }
+
+    [Test]
+    public async Task AReaderIsGivenWhatAWorkerReadsThatTookItsRequestAfterTheLeaseEnded()
+    {
+        await FillAsync(version: 1);
+        EntryTimes? renews = null;
+        requests.WhenForAnyArgs(port => port.PublishAsync(default, default, default)).Do(call => renews = call.Arg<EntryTimes?>());
+        var read = WaitAsync();
+
+        // The next look takes the lease anew and publishes once more; the Worker is behind by more than a lease all the time.
+        cache.ExpireLease(Some.Id);
+        var claim = (await cache.ClaimAsync([new ClaimRequest(Some.Id, [renews!.Value])], default))[0]!.Value;
+        await cache.FillAsync([new Fill(claim, CachedProduct.Of(Some.Product(Some.Id, version: 2), time.GetUtcNow(), TimeSpan.FromMinutes(9)))], default);
+        renewed.Wake([Some.Id]);
+        await LookAgainUntilAnsweredAsync(read);
+
+        Assert.That((await read).Entry?.Version, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task WhatAServerThatTookOverHasIsNoRenewal()
+    {
+        await FillAsync(version: 2);
+        var read = WaitAsync();
+
+        // It has missed the last fill, so its entry has other times than the mark.
+        cache.FailOver();
+        cache.ExpireLease(Some.Id);
+        cache.PutEntry(Some.Id, CachedProduct.Of(Some.Product(Some.Id, version: 1), Some.Time, TimeSpan.FromMinutes(5)).Payload, 2);
+        renewed.Wake([Some.Id]);
+        await Eventually.TrueAsync(() => requests.ReceivedCalls().Count() > 1);
+        await FillAsync(version: 3);
+        renewed.Wake([Some.Id]);
+        await LookAgainUntilAnsweredAsync(read);
+
+        Assert.That((await read).Entry?.Version, Is.EqualTo(3));
     }
 
     [Test]

@@ -117,6 +117,21 @@ public sealed class ChecksTests
     public void ADeletionWithoutAnEventIsLost() => Assert.That(
         LostEvents(new Past().Inserts(1, -1).Deletes(1, 1), new ProductEvent(Past.Id, 1, false)), Has.One.Contains("v1 deleted"));
 
+    // Committed at 1 s. What the cluster forgot can be its event if it was published later, in the partition of the product.
+    [TestCase(0, 2, 0)]
+    [TestCase(0, 0.5, 1)]
+    [TestCase(1, 2, 1)]
+    public void AnEventThatTheClusterForgotIsNotLost(int partition, double until, int lost) => Assert.That(
+        LostEvents(
+            new Past().Inserts(1, -1).Updates(2, 1),
+            [new ForgottenEvents(partition, 10, Past.Seconds(until))],
+            new ProductEvent(Past.Id, 1, false, Partition: 0)),
+        Has.Count.EqualTo(lost));
+
+    [Test]
+    public void AProductOfWhichNoEventWasReadMayBeOfAnyPartition() => Assert.That(
+        LostEvents(new Past().Inserts(1, 1), [new ForgottenEvents(3, 10, Past.Seconds(2))]), Is.Empty);
+
     [Test]
     public void ARowThatItsTransactionAlsoDeletedNeedsNoEvent() => Assert.That(
         LostEvents(new Past().Commits(1, new Change(Past.Id, ChangeKind.Inserted, 1, 1), new Change(Past.Id, ChangeKind.Deleted, 1, 0))), Is.Empty);
@@ -221,8 +236,10 @@ public sealed class ChecksTests
 
     private static List<string> CacheDiffers(FinalState state) => Evidence(Checks.CacheDiffers(state, new Past().Timelines));
 
-    private static List<string> LostEvents(Past past, params ProductEvent[] events) =>
-        Evidence(Checks.LostEvents(State() with { Events = events }, past.Timelines));
+    private static List<string> LostEvents(Past past, params ProductEvent[] events) => LostEvents(past, [], events);
+
+    private static List<string> LostEvents(Past past, ForgottenEvents[] forgotten, params ProductEvent[] events) =>
+        Evidence(Checks.LostEvents(State() with { Events = events, Forgotten = forgotten }, past.Timelines));
 
     private static List<string> NearCacheBehind(Past past) => Evidence(Checks.NearCacheBehind(past.History, past.Timelines));
 
@@ -236,5 +253,5 @@ public sealed class ChecksTests
     private static List<string> Evidence(IEnumerable<Violation> violations) => [.. violations.Select(violation => violation.Evidence)];
 
     private static FinalState State((long Id, long Version)[]? rows = null, CacheEntry[]? redis = null, Past? reads = null) => new(
-        Past.Seconds(20), (rows ?? []).ToDictionary(row => row.Id, row => new Row(row.Version, row.Version)), redis ?? [], reads?.History.Reads ?? [], [], [], 0);
+        Past.Seconds(20), (rows ?? []).ToDictionary(row => row.Id, row => new Row(row.Version, row.Version)), redis ?? [], reads?.History.Reads ?? [], [], [], 0, []);
 }

@@ -188,6 +188,7 @@ public sealed class AsyncApiTests
     private static string TypeOf(Type type) => type switch
     {
         _ when type == typeof(long) => "integer",
+        _ when type == typeof(string) => "string",
         _ when type == typeof(DateTimeOffset) => "string date-time",
         _ when type.IsEnum => "string",
         _ => throw new NotSupportedException($"No schema type for {type.Name} yet."),

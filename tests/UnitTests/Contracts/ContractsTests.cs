@@ -10,6 +10,8 @@ public sealed class ContractsTests
 {
     private static readonly JsonSerializerOptions Options = SystemTextJsonMessageSerializer.Options;
 
+    private static readonly ProductRequested Renewing = new() { ProductId = 42, Renews = "AAABm3bGXoAAAAAAAAknwA==" };
+
     [Test]
     public void TheApiIsTheApprovedOne()
     {
@@ -32,6 +34,22 @@ public sealed class ContractsTests
     public void ARequestForAnIdThatIsNotPositiveIsRefused(string json) =>
         Assert.That(() => Read(json), Throws.TypeOf<ArgumentOutOfRangeException>().Or.TypeOf<JsonException>());
 
+    [Test]
+    public void ARequestThatRenewsAnEntryIsTheApprovedJson() =>
+        Approved.Verify("ProductRequested.renews.approved.json", JsonSerializer.Serialize(Renewing, Options));
+
+    [Test]
+    public void TheApprovedJsonIsARequestThatRenewsAnEntry() =>
+        Assert.That(Read(Approved.Read("ProductRequested.renews.approved.json")), Is.EqualTo(Renewing));
+
+    [TestCase("\"\"")]
+    [TestCase("\"AAABm3bGXoAAAAAAAAknwA=\"")]
+    [TestCase("\"AAABm3bGXoAAAAAAAAk=\"")]
+    [TestCase("\"AAABm3bGXoAAAAAAAAknwAAA\"")]
+    [TestCase("\"not base64 of 16 bytes!!\"")]
+    public void ARequestThatRenewsWhatIsNoEntryIsRefused(string renews) =>
+        Assert.That(() => Read($$"""{"productId":42,"renews":{{renews}}}"""), Throws.InstanceOf<ArgumentException>().Or.TypeOf<JsonException>());
+
     [TestCase("{}")]
     [TestCase("""{"id":42}""")]
     [TestCase("""{"productId":null}""")]
@@ -39,6 +57,10 @@ public sealed class ContractsTests
     [TestCase("""{"productId":1.5}""")]
     [TestCase("""{"productId":true}""")]
     public void ARequestWithoutAnIdIsRefused(string json) => Assert.That(() => Read(json), Throws.InstanceOf<JsonException>());
+
+    [Test]
+    public void ARequestThatRenewsNothingMaySaySo() =>
+        Assert.That(Read("""{"productId":42,"renews":null}"""), Is.EqualTo(new ProductRequested { ProductId = 42 }));
 
     [TestCase(1)]
     [TestCase(long.MaxValue)]

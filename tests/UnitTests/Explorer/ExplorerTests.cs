@@ -9,16 +9,12 @@ namespace ProductCache.UnitTests.Explorer;
 [Parallelizable(ParallelScope.Children)]
 public sealed class ExplorerTests
 {
-    /// <summary>Many times what the longest scenario takes on an idle machine.</summary>
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+    /// <summary>Many times what the longest scenario takes on an idle machine; a busy one may take that much longer.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     public static IEnumerable<string> ScenarioNames => Scenarios.Short.Select(scenario => scenario.Name);
 
-    // A request does not say yet that it asks for an entry to be renewed. A Worker that takes it after the lease has ended finds
-    // an entry and no lease, and does nothing: the reader starves.
-    public static IEnumerable<TestCaseData> BehindNames => Scenarios.Behind.Select(scenario => scenario.EarlyReads + scenario.FreshReads == 0
-        ? new TestCaseData(scenario.Name)
-        : new TestCaseData(scenario.Name).Ignore("A request does not say yet that it asks for an entry to be renewed."));
+    public static IEnumerable<string> BehindNames => Scenarios.Behind.Select(scenario => scenario.Name);
 
     public static IEnumerable<string> MutantNames => Mutants.All.Select(mutant => mutant.Name);
 

@@ -38,14 +38,38 @@ public sealed class NearCacheTests
     public void TearDown() => services.Dispose();
 
     [Test]
-    public async Task WhatWasReadOnceIsAnsweredWithoutTheCache()
+    public async Task WhatWasReadOnceIsThereWithoutTheCache()
     {
         HearNext();
         Assert.That(await ReadAsync(First), Is.EqualTo(First.Payload));
 
-        Assert.That(await near.GetAsync(Key(Some.Id)), Is.EqualTo(First.Payload));
         Assert.That(Copy(), Is.EqualTo(First.Payload));
         Assert.That(cache.Calls, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task AReadAsksTheCacheAlthoughThereIsACopyAndReplacesIt()
+    {
+        HearNext();
+        await ReadAsync(First);
+
+        Assert.That(await ReadAsync(Second), Is.EqualTo(Second.Payload));
+
+        Assert.That(Copy(), Is.EqualTo(Second.Payload));
+        Assert.That(cache.Calls, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task AChangeDuringAReadDespiteACopyVoidsWhatItFinds()
+    {
+        HearNext();
+        await ReadAsync(First);
+        var read = await BeginReadAsync();
+        HearChange(Some.Id);
+
+        Assert.That(await read.EndAsync(First), Is.EqualTo(First.Payload));
+
+        Assert.That(Copy(), Is.Null);
     }
 
     [Test]

@@ -162,6 +162,82 @@ public sealed class SettingsTests
         Assert.That(FaultsOf(settings), Is.EqualTo($"KEY is {port}, and another process listens on that port."));
     }
 
+    // What Kubernetes puts into the environment of every pod for a Service named redis, db, api or worker.
+    [TestCase("tcp://10.0.0.1:6390", 6390)]
+    [TestCase("tcp://[fd00::1]:6390", 6390)]
+    [TestCase("6390", 6390)]
+    [TestCase(null, 7)]
+    public void APortIsANumberOrThatOfAServiceLink(string? text, int expected)
+    {
+        var settings = Of(("REDIS_PORT", text));
+
+        Assert.That(settings.Port("REDIS_PORT", 7), Is.EqualTo(expected));
+        Assert.That(settings.ThrowIfWrong, Throws.Nothing);
+    }
+
+    [TestCase("tcp://10.0.0.1")]
+    [TestCase("http://10.0.0.1:80")]
+    [TestCase("tcp://10.0.0.1:6379/0")]
+    [TestCase("10.0.0.1:6379")]
+    [TestCase("0")]
+    public void AnotherTextIsNoPort(string text)
+    {
+        var settings = Of(("REDIS_PORT", text));
+
+        settings.Port("REDIS_PORT", 7);
+
+        Assert.That(FaultsOf(settings), Is.EqualTo($"REDIS_PORT must be a whole number from 1 to 65535, not '{text}'."));
+    }
+
+    [TestCase("API_PORT", "api")]
+    [TestCase("WORKER_PORT", "worker")]
+    public void AServiceLinkIsNoPortToListenOn(string key, string service)
+    {
+        var settings = Of((key, "tcp://10.0.0.1:8000"));
+
+        settings.FreePort(key, 1);
+
+        Assert.That(FaultsOf(settings), Is.EqualTo(
+            $"{key} is 'tcp://10.0.0.1:8000', which Kubernetes sets for a Service named {service}: set enableServiceLinks: false in the specification of the pod, or {key} to a number."));
+    }
+
+    [TestCase("redis", "redis:6379")]
+    [TestCase("localhost:6390", "localhost:6390")]
+    [TestCase(" a , b:6390,my_redis ", "a:6379 b:6390 my_redis:6379")]
+    [TestCase("10.0.0.1:6390", "10.0.0.1:6390")]
+    [TestCase("[::1]:6390", "::1:6390")]
+    [TestCase("[::1]", "::1:6379")]
+    [TestCase("::1", "::1:6379")]
+    public void ARedisHostMayNameItsPort(string text, string expected)
+    {
+        var settings = Of(("REDIS_HOST", text));
+
+        Assert.That(string.Join(' ', settings.Endpoints("REDIS_HOST", 6379).Select(endpoint => $"{endpoint.Host}:{endpoint.Port}")), Is.EqualTo(expected));
+        Assert.That(RedisOptions.Read(settings).Connection.EndPoints, Has.Count.EqualTo(expected.Split(' ').Length));
+        Assert.That(settings.ThrowIfWrong, Throws.Nothing);
+    }
+
+    [TestCase("redis:", "redis:")]
+    [TestCase("redis:0", "redis:0")]
+    [TestCase("redis:65536", "redis:65536")]
+    [TestCase("redis:http", "redis:http")]
+    [TestCase(":6379", ":6379")]
+    [TestCase("a,,b", "")]
+    [TestCase("redis://localhost:6379", "redis://localhost:6379")]
+    [TestCase("user@redis", "user@redis")]
+    [TestCase("[redis]:6379", "[redis]:6379")]
+    [TestCase("[::1]6379", "[::1]6379")]
+    [TestCase("[::1", "[::1")]
+    [TestCase("a b", "a b")]
+    public void AnotherRedisHostIsNamed(string text, string fault)
+    {
+        var settings = Of(("REDIS_HOST", text));
+
+        RedisOptions.Read(settings);
+
+        Assert.That(FaultsOf(settings), Is.EqualTo($"REDIS_HOST must list hosts as host or host:port, not '{fault}'."));
+    }
+
     [TestCase("true", true)]
     [TestCase("False", false)]
     [TestCase(null, true)]
@@ -190,6 +266,7 @@ public sealed class SettingsTests
     [TestCase("a:9092,b:9093")]
     [TestCase("a:9092, b:9093 ")]
     [TestCase("a:1,b:65535")]
+    [TestCase("PLAINTEXT://kafka:9092")]
     public void BrokersAreHostsWithPorts(string text)
     {
         var settings = Of(("KAFKA_BOOTSTRAP", text));
@@ -206,6 +283,9 @@ public sealed class SettingsTests
     [TestCase("kafka:-1")]
     [TestCase("kafka:http")]
     [TestCase("kafka:9092/")]
+    [TestCase("tcp://10.0.0.1:9092")]
+    [TestCase("http://kafka:9092")]
+    [TestCase("SSL://kafka:9092")]
     [TestCase("a:9092,b")]
     public void ABrokerInAnotherFormIsRefused(string text)
     {

@@ -20,6 +20,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
         {
 #pragma warning disable 612, 618
             modelBuilder
+                .HasDefaultSchema("public")
                 .HasAnnotation("ProductVersion", "10.0.15")
                 .HasAnnotation("Relational:MaxIdentifierLength", 63);
 
@@ -72,7 +73,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                     b.HasKey("Id")
                         .HasName("pk_products");
 
-                    b.ToTable("products", null, t =>
+                    b.ToTable("products", "public", t =>
                         {
                             t.HasCheckConstraint("products_description_valid", "char_length(description) <= 10000");
 

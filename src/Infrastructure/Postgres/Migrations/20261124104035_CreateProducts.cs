@@ -14,6 +14,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
         {
             migrationBuilder.CreateTable(
                 name: "products",
+                schema: "public",
                 columns: table => new
                 {
                     id = table.Column<long>(type: "bigint", nullable: false)
@@ -70,7 +71,8 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
-                name: "products");
+                name: "products",
+                schema: "public");
             migrationBuilder.Sql("DROP FUNCTION public.products_draw_version();");
         }
     }

@@ -14,6 +14,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
         {
             migrationBuilder.CreateTable(
                 name: "product_changes",
+                schema: "public",
                 columns: table => new
                 {
                     bulk = table.Column<bool>(type: "boolean", nullable: false),
@@ -31,6 +32,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
 
             migrationBuilder.CreateTable(
                 name: "product_changes_parked",
+                schema: "public",
                 columns: table => new
                 {
                     id = table.Column<long>(type: "bigint", nullable: false)
@@ -196,10 +198,12 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                 """);
 
             migrationBuilder.DropTable(
-                name: "product_changes");
+                name: "product_changes",
+                schema: "public");
 
             migrationBuilder.DropTable(
-                name: "product_changes_parked");
+                name: "product_changes_parked",
+                schema: "public");
         }
     }
 }

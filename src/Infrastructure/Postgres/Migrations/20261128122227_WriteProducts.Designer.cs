@@ -20,6 +20,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
         {
 #pragma warning disable 612, 618
             modelBuilder
+                .HasDefaultSchema("public")
                 .HasAnnotation("ProductVersion", "10.0.15")
                 .HasAnnotation("Relational:MaxIdentifierLength", 63);
 
@@ -61,7 +62,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                     b.HasIndex("CreatedAt")
                         .HasDatabaseName("ix_idempotency_keys_created_at");
 
-                    b.ToTable("idempotency_keys", (string)null);
+                    b.ToTable("idempotency_keys", "public");
                 });
 
             modelBuilder.Entity("ProductCache.Infrastructure.Postgres.ParkedChangeRow", b =>
@@ -103,7 +104,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                     b.HasKey("Id")
                         .HasName("pk_product_changes_parked");
 
-                    b.ToTable("product_changes_parked", (string)null);
+                    b.ToTable("product_changes_parked", "public");
                 });
 
             modelBuilder.Entity("ProductCache.Infrastructure.Postgres.ProductChangesRow", b =>
@@ -142,7 +143,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                     b.HasKey("Bulk", "Seq")
                         .HasName("pk_product_changes");
 
-                    b.ToTable("product_changes", (string)null);
+                    b.ToTable("product_changes", "public");
                 });
 
             modelBuilder.Entity("ProductCache.Infrastructure.Postgres.ProductRow", b =>
@@ -198,7 +199,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                     NpgsqlIndexBuilderExtensions.HasMethod(b.HasIndex("Name"), "gin");
                     NpgsqlIndexBuilderExtensions.HasOperators(b.HasIndex("Name"), new[] { "gin_trgm_ops" });
 
-                    b.ToTable("products", null, t =>
+                    b.ToTable("products", "public", t =>
                         {
                             t.HasCheckConstraint("products_description_valid", "char_length(description) <= 10000");
 

@@ -16,6 +16,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
 
             migrationBuilder.CreateTable(
                 name: "idempotency_keys",
+                schema: "public",
                 columns: table => new
                 {
                     client = table.Column<string>(type: "text", nullable: false),
@@ -30,15 +31,21 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
                     table.PrimaryKey("pk_idempotency_keys", x => new { x.client, x.key });
                 });
 
-            migrationBuilder.CreateIndex(
-                name: "ix_products_name",
-                table: "products",
-                column: "name")
-                .Annotation("Npgsql:IndexMethod", "gin")
-                .Annotation("Npgsql:IndexOperators", new[] { "gin_trgm_ops" });
+            // The extension may have been installed in any schema.
+            migrationBuilder.Sql(
+                """
+                DO $$
+                BEGIN
+                  EXECUTE format(
+                    'CREATE INDEX ix_products_name ON public.products USING gin (name %I.gin_trgm_ops)',
+                    (SELECT nspname FROM pg_catalog.pg_extension JOIN pg_catalog.pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pg_trgm'));
+                END
+                $$;
+                """);
 
             migrationBuilder.CreateIndex(
                 name: "ix_idempotency_keys_created_at",
+                schema: "public",
                 table: "idempotency_keys",
                 column: "created_at");
         }
@@ -47,10 +54,12 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
-                name: "idempotency_keys");
+                name: "idempotency_keys",
+                schema: "public");
 
             migrationBuilder.DropIndex(
                 name: "ix_products_name",
+                schema: "public",
                 table: "products");
 
             migrationBuilder.AlterDatabase()

@@ -1,11 +1,11 @@
--- KEYS: entry, lease. ARGV: rank of the change (2v: row version v; 2v+1: row version v was deleted).
+-- ARGV: rank of the change (2v: row version v; 2v+1: row version v was deleted), formats.
 -- Returns the rank of a stale entry, -1 after a removal, else -2.
 local rank = tonumber(ARGV[1])
-local floor = redis.call('HGET', KEYS[2], 'floor')
+local floor = read_lease()[2]
 if floor and tonumber(floor) < rank then
   redis.call('HSET', KEYS[2], 'floor', ARGV[1])
 end
-local current = redis.call('HGET', KEYS[1], 'rank')
+local current = read_entry()[1]
 if not current or tonumber(current) >= rank then
   return -2
 end

@@ -1,12 +1,16 @@
--- KEYS: entry, lease. ARGV: nonce, lifetime of the lease in ms, format that this process reads.
--- An entry of another format is a miss to its readers, so it must not stop a fill. A lease beside an entry means that
--- somebody asked for its early refresh.
-local data = redis.call('HGET', KEYS[1], 'data')
-if data and string.byte(data) == tonumber(ARGV[3]) and redis.call('EXISTS', KEYS[2]) == 0 then
+-- ARGV: nonce, lifetime of the lease in ms, times of the entries that are to be renewed (16 bytes each), formats.
+-- An entry of another format is a miss to its readers, so it must not stop a fill. A lease beside an entry means that its renewal was
+-- requested; so do its times, should the lease have ended before this Worker came. Other times: it was filled since.
+local data, token = read_data(), read_lease()[1]
+local function is_to_be_renewed()
+  for first = 1, #ARGV[3], 16 do
+    if string.sub(ARGV[3], first, first + 15) == string.sub(data, 10, 25) then
+      return true
+    end
+  end
   return false
 end
-local now = redis.call('TIME')
-local token = ARGV[1] .. '-' .. now[1] .. '-' .. now[2]
-redis.call('HSET', KEYS[2], 'token', token, 'floor', 0)
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-return token
+if data and not token and not is_to_be_renewed() then
+  return false
+end
+return create_lease()

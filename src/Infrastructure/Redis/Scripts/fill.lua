@@ -1,13 +1,23 @@
--- KEYS: entry, lease. ARGV: token, rank (0: absent), lifetime of the entry in ms, its end in .NET ticks, payload.
+-- ARGV: token, rank (0: absent), lifetime of the entry in ms, its end in .NET ticks, payload, formats.
 -- absexp, sldexp and data are the fields that RedisCache reads.
-local lease = redis.call('HMGET', KEYS[2], 'token', 'floor')
+local lease = read_lease()
 if lease[1] ~= ARGV[1] then
   return 'refused'
 end
 if tonumber(ARGV[2]) < tonumber(lease[2]) then
   return 'outdated'
 end
-redis.call('HSET', KEYS[1], 'absexp', ARGV[4], 'sldexp', '-1', 'data', ARGV[5], 'rank', ARGV[2])
+local function store()
+  return redis.pcall('HSET', KEYS[1], 'absexp', ARGV[4], 'sldexp', '-1', 'data', ARGV[5], 'rank', ARGV[2])
+end
+local reply = store()
+if type(reply) == 'table' and reply.err and string.sub(reply.err, 1, 9) == 'WRONGTYPE' then
+  redis.call('DEL', KEYS[1])
+  reply = store()
+end
+if type(reply) == 'table' and reply.err then
+  return reply
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('DEL', KEYS[2])
 return 'stored'

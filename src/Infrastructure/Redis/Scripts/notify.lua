@@ -1,7 +1,31 @@
 -- KEYS: the counter of messages. ARGV: channel, an epoch if a new one is needed, kind, ids separated by commas.
--- Numbers have no gaps, so a receiver sees that it missed one. A lost counter starts another epoch, so that the numbers
--- of before are not taken up again.
-redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
-local number = redis.call('HINCRBY', KEYS[1], 'number', 1)
-return redis.call('PUBLISH', ARGV[1], epoch .. ' ' .. number .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
+-- Numbers have no gaps, so a receiver sees that it missed one. A lost or damaged counter starts another epoch, so that the
+-- numbers of before are not taken up again. The epoch that is published also names the history of the data: after a failover that lost
+-- messages the counter may be an older one, and numbers that were used already must not seem to follow.
+-- Returns '' or, for a message that could not be counted, the error: it has an epoch of its own, so all copies are dropped.
+local function code_of(reply)
+  return type(reply) == 'table' and reply.err or ''
+end
+local function count()
+  local counter = redis.pcall('HMGET', KEYS[1], 'epoch', 'number')
+  local epoch, number = counter[1], counter[2]
+  if epoch and number and string.find(epoch, '^%w+$') and #number < 16 and string.find(number, '^%d+$') then
+    return epoch, redis.pcall('HINCRBY', KEYS[1], 'number', 1)
+  end
+  if epoch or number or string.sub(code_of(counter), 1, 9) == 'WRONGTYPE' then
+    redis.call('DEL', KEYS[1])
+  end
+  local reply = redis.pcall('HSET', KEYS[1], 'epoch', ARGV[2], 'number', 1)
+  return ARGV[2], code_of(reply) == '' and 1 or reply
+end
+local epoch, number = count()
+local failure = code_of(number)
+if failure ~= '' then
+  -- Where only the count is refused, those who listen can still be told.
+  if string.sub(failure, 1, 3) ~= 'OOM' and string.sub(failure, 1, 6) ~= 'NOPERM' and not string.find(failure, 'user executing the script', 1, true) then
+    return number
+  end
+  epoch, number = ARGV[2], 1
+end
+redis.call('PUBLISH', ARGV[1], epoch .. '.' .. history() .. ' ' .. number .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
+return failure

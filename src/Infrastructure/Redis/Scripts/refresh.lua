@@ -1,12 +1,12 @@
--- KEYS: entry, lease. ARGV: rank that the change found stale, rank of the row, payload of the row, and from where to where
--- (as Lua counts) a payload holds its times.
+-- ARGV: rank that the change found stale, rank of the row, payload of the row, from where to where (as Lua counts) a payload
+-- holds its times, formats.
 -- The lease is passed first: a refill that is on its way with an older row must not come after this one.
 local rank = tonumber(ARGV[2])
-local floor = redis.call('HGET', KEYS[2], 'floor')
+local floor = read_lease()[2]
 if floor and tonumber(floor) < rank then
   redis.call('HSET', KEYS[2], 'floor', ARGV[2])
 end
-local entry = redis.call('HMGET', KEYS[1], 'rank', 'data')
+local entry = read_entry()
 local current = tonumber(entry[1] or 0)
 if current == 0 or current >= rank then
   return 'current'

@@ -1,5 +1,5 @@
--- KEYS: lease. ARGV: token.
-if redis.call('HGET', KEYS[1], 'token') == ARGV[1] then
-  return redis.call('DEL', KEYS[1])
+-- ARGV: token, formats.
+if read_lease()[1] == ARGV[1] then
+  return redis.call('DEL', KEYS[2])
 end
 return 0

@@ -1,0 +1,99 @@
+using Npgsql;
+using NpgsqlTypes;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.Infrastructure.Postgres;
+
+/// <summary>Rows of products by their ids. A row that cannot be read never hides the others.</summary>
+internal sealed class ProductRows
+{
+    private const string Sql = $"SELECT {ProductColumns.All} FROM public.products WHERE id = ANY($1)";
+
+    private readonly Dictionary<ProductId, Product> products = [];
+    private readonly Dictionary<ProductId, string> unreadable = [];
+    private readonly List<long> withoutVersion = [];
+
+    public IReadOnlyDictionary<ProductId, Product> Products => products;
+
+    /// <summary>With the reasons, in a sentence each.</summary>
+    public IReadOnlyDictionary<ProductId, string> Unreadable => unreadable;
+
+    /// <summary>Of the unreadable ones, those that only lack a version.</summary>
+    public IReadOnlyList<long> WithoutVersion => withoutVersion;
+
+    public static async Task<ProductRows> ReadAsync(NpgsqlDataSource dataSource, long[] ids, CancellationToken cancellationToken)
+    {
+        var rows = new ProductRows();
+        await rows.ReadAsync(dataSource, new ArraySegment<long>(ids), cancellationToken);
+        return rows;
+    }
+
+    public StoreRead ToRead() => new(products, unreadable);
+
+    public void Refuse(IEnumerable<long> ids, string reason)
+    {
+        foreach (var id in ids)
+        {
+            unreadable[new ProductId(id)] = reason;
+        }
+    }
+
+    /// <summary>Takes what was read again.</summary>
+    public void Replace(ProductRows again)
+    {
+        foreach (var (id, product) in again.products)
+        {
+            unreadable.Remove(id);
+            products[id] = product;
+        }
+
+        foreach (var (id, reason) in again.unreadable)
+        {
+            unreadable[id] = reason;
+        }
+    }
+
+    // A statement that the server refuses because of one row is tried again in halves, until that row stands alone.
+    private async Task ReadAsync(NpgsqlDataSource dataSource, ArraySegment<long> ids, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ReadOnceAsync(dataSource, ids, cancellationToken);
+        }
+        catch (PostgresException refused) when (!PostgresOutage.Is(refused, cancellationToken))
+        {
+            if (ids.Count == 1)
+            {
+                Refuse(ids, $"PostgreSQL cannot read the row: {PostgresText.Of(refused)}");
+                return;
+            }
+
+            var half = ids.Count / 2;
+            await ReadAsync(dataSource, ids[..half], cancellationToken);
+            await ReadAsync(dataSource, ids[half..], cancellationToken);
+        }
+    }
+
+    private async Task ReadOnceAsync(NpgsqlDataSource dataSource, ArraySegment<long> ids, CancellationToken cancellationToken)
+    {
+        await using var command = dataSource.CreateCommand(Sql);
+        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. ids], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var id = new ProductId(reader.GetInt64(0));
+            if (ProductColumns.TryRead(reader, out var product, out var fault))
+            {
+                products[id] = product;
+                continue;
+            }
+
+            unreadable[id] = fault;
+            if (!VersionRepair.IsVersion(reader.GetInt64(4)))
+            {
+                withoutVersion.Add(id.Value);
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+namespace ProductCache.Infrastructure.Postgres;
+
+/// <summary>Triggers.sql: creates the functions and triggers of the products and the outbox, again where they are there already.</summary>
+internal static class TriggerScript
+{
+    public static string Text { get; } = Load();
+
+    private static string Load()
+    {
+        using var stream = typeof(TriggerScript).Assembly.GetManifestResourceStream($"{typeof(TriggerScript).Namespace}.Triggers.sql")!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}

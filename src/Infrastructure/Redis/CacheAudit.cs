@@ -1,0 +1,110 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using ProductCache.Application;
+using ProductCache.Domain;
+using StackExchange.Redis;
+
+namespace ProductCache.Infrastructure.Redis;
+
+/// <summary>
+/// What Redis remembers of the database, in the hash product-cache:store (version, identity, comparison), and all of its entries.
+/// </summary>
+internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisDeadline deadline) : ICacheAudit
+{
+    /// <summary>Keys that one SCAN looks at.</summary>
+    private const int ScanCount = 1_000;
+
+    private static readonly RedisKey Mark = "product-cache:store";
+
+    // What is not as it is written here is removed: nothing is remembered then.
+    private const string ReadMark =
+        """
+        if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
+          redis.call('DEL', KEYS[1])
+        end
+        return redis.call('HMGET', KEYS[1], 'version', 'identity', 'comparison')
+        """;
+
+    // Numbers of up to 2^52 are exact in Lua.
+    private const string WriteMark =
+        """
+        if (tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0) < tonumber(ARGV[1]) then
+          redis.call('HSET', KEYS[1], 'version', ARGV[1])
+        end
+        redis.call('HSET', KEYS[1], 'identity', ARGV[2])
+        if redis.call('HGET', KEYS[1], 'comparison') == ARGV[3] then
+          redis.call('HDEL', KEYS[1], 'comparison')
+        end
+        """;
+
+    public async Task<StoreMark> ReadMarkAsync(CancellationToken cancellationToken)
+    {
+        var fields = (RedisValue[])(await deadline.WithinAsync(redis.GetDatabase().ScriptEvaluateAsync(ReadMark, [Mark]), cancellationToken))!;
+        return new StoreMark(fields[0].TryParse(out long version) ? version : 0, fields[1], fields[2]);
+    }
+
+    public Task RequireComparisonAsync(string name, CancellationToken cancellationToken) =>
+        deadline.WithinAsync(redis.GetDatabase().HashSetAsync(Mark, "comparison", name), cancellationToken);
+
+    public Task WriteMarkAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken) => deadline.WithinAsync(
+        redis.GetDatabase().ScriptEvaluateAsync(WriteMark, [Mark], [highestVersion, identity, comparison ?? string.Empty]), cancellationToken);
+
+    public async IAsyncEnumerable<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var keys in ScanAsync("product:{*}", cancellationToken))
+        {
+            var payloads = await deadline.WithinAsync(
+                Task.WhenAll(keys.Select(key => redis.GetDatabase().HashGetAsync(key, "data"))), cancellationToken);
+            Dictionary<ProductId, CachedProduct> entries = [];
+            for (var i = 0; i < keys.Count; i++)
+            {
+                if (CacheKeys.TryReadEntry(keys[i]!, out var id) && CachedProduct.TryRead(payloads[i], out var entry))
+                {
+                    entries[id] = entry;
+                }
+            }
+
+            if (entries.Count > 0)
+            {
+                yield return entries;
+            }
+        }
+    }
+
+    public async Task RemoveAllAsync(CancellationToken cancellationToken)
+    {
+        var database = redis.GetDatabase();
+        foreach (var pattern in new[] { "lease:{*}", "product:{*}" })
+        {
+            await foreach (var keys in ScanAsync(pattern, cancellationToken))
+            {
+                await deadline.WithinAsync(Task.WhenAll(keys.Select(key => database.KeyDeleteAsync(key))), cancellationToken);
+            }
+        }
+
+        // A lost counter begins another epoch, at which all near caches drop their copies.
+        await deadline.WithinAsync(database.KeyDeleteAsync(CacheNotification.Counter), cancellationToken);
+        await notifications.HeartbeatAsync(cancellationToken);
+    }
+
+    // SCAN has every key that is there from its beginning to its end. Each primary has its own.
+    private async IAsyncEnumerable<IReadOnlyList<RedisKey>> ScanAsync(string pattern, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var server in redis.GetServers().Where(server => server.IsConnected && !server.IsReplica))
+        {
+            var cursor = "0";
+            do
+            {
+                var answer = (RedisResult[])(await deadline.WithinAsync(
+                    server.ExecuteAsync("SCAN", cursor, "MATCH", pattern, "COUNT", ScanCount.ToString(CultureInfo.InvariantCulture)), cancellationToken))!;
+                cursor = (string)answer[0]!;
+                var keys = (RedisKey[])answer[1]!;
+                if (keys.Length > 0)
+                {
+                    yield return keys;
+                }
+            }
+            while (cursor != "0");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using ProductCache.Application;
+using StackExchange.Redis;
+
+namespace ProductCache.Infrastructure.Redis;
+
+/// <summary>
+/// A step as the scripts take it, on keys of its own. A Redis whose memory is full, or that became a read-only replica, answers a PING.
+/// </summary>
+internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline) : IHealthCheck
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
+
+    /// <summary>No product has the id 0. The names are like those of all products, so that permissions for keys are tried too.</summary>
+    private static readonly RedisKey[] Keys = ["product:{0}", "lease:{0}"];
+
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await deadline.WithinAsync(
+                redis.GetDatabase().ScriptEvaluateAsync(scripts.Health, Keys, [Guid.NewGuid().ToString("N"), (long)Lifetime.TotalMilliseconds]),
+                cancellationToken);
+            deadline.Written();
+            return HealthCheckResult.Healthy();
+        }
+        catch (UnavailableException exception)
+        {
+            return HealthCheckResult.Unhealthy(exception.Message);
+        }
+        catch (RedisServerException exception)
+        {
+            return HealthCheckResult.Unhealthy(exception.Message);
+        }
+    }
+}
