@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 
 namespace ProductCache.Standalone;
 
@@ -8,6 +9,9 @@ namespace ProductCache.Standalone;
 /// </summary>
 public sealed class DataFolder : IDisposable
 {
+    /// <summary>For files and folders with passwords, from their creation on.</summary>
+    public const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
     private readonly FileStream lockFile;
 
     private DataFolder(string path, FileStream lockFile)
@@ -21,7 +25,7 @@ public sealed class DataFolder : IDisposable
     /// <summary>Lines as in API_KEYS.</summary>
     public string KeyFile => System.IO.Path.Combine(Path, "api-keys");
 
-    // Read by ./run psql.
+    // Read by ./run psql and ./run redis-cli.
     private string ConnectionFile => System.IO.Path.Combine(Path, "connection.env");
 
     /// <exception cref="StandaloneException">Another process uses it, or it cannot be written.</exception>
@@ -34,7 +38,9 @@ public sealed class DataFolder : IDisposable
                 : System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "product-cache");
         try
         {
-            Directory.CreateDirectory(path);
+            // Servers that run as other users pass through it to folders of their own.
+            var mode = Environment.UserName == "root" ? OwnerOnly | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute : OwnerOnly;
+            Directory.CreateDirectory(path, mode);
             var file = new FileStream(System.IO.Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             return new DataFolder(path, file);
         }
@@ -44,11 +50,22 @@ public sealed class DataFolder : IDisposable
         }
     }
 
-    public void WriteConnection(PrivatePostgres postgres) => WriteForUs(ConnectionFile, string.Create(
+    public void WriteConnection(PrivatePostgres postgres, PrivateRedis redis) => WriteForOwner(ConnectionFile, string.Create(
         CultureInfo.InvariantCulture,
-        $"PGHOST=127.0.0.1\nPGPORT={postgres.Port}\nPGUSER={PrivatePostgres.User}\nPGPASSWORD={postgres.Password}\nPGDATABASE={PrivatePostgres.Database}\n"));
+        $"""
+        PGHOST=127.0.0.1
+        PGPORT={postgres.Port}
+        PGUSER={PrivatePostgres.User}
+        PGPASSWORD={postgres.Password}
+        PGDATABASE={PrivatePostgres.Database}
+        REDIS_PORT={redis.Port}
+        REDISCLI_AUTH={redis.Password}
 
-    public void WriteKey(string line) => WriteForUs(KeyFile, $"{line}\n");
+        """));
+
+    public void WriteKey(string line) => WriteForOwner(KeyFile, $"{line}\n");
+
+    public static string NewPassword() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
 
     public void Dispose()
     {
@@ -56,7 +73,8 @@ public sealed class DataFolder : IDisposable
         lockFile.Dispose();
     }
 
-    private static void WriteForUs(string file, string text)
+    /// <summary>Only the owner may read it, from the first byte on.</summary>
+    public static void WriteForOwner(string file, string text)
     {
         using var stream = new FileStream(file, new FileStreamOptions
         {

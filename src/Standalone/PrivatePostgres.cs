@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Npgsql;
 
 namespace ProductCache.Standalone;
@@ -7,8 +6,14 @@ namespace ProductCache.Standalone;
 /// <summary>A PostgreSQL server of our own: Debian's programs, a data folder of ours, loopback only.</summary>
 public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
 {
+    /// <summary>Owns the database and may do nothing beyond it.</summary>
     public const string User = "product";
+
+    private const string Administrator = "postgres";
     public const string Database = "products";
+
+    private const string PasswordFile = "password";
+    private const string AdministratorPasswordFile = "administrator-password";
 
     private static readonly TimeSpan InitTimeout = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
@@ -19,13 +24,19 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
     private readonly string[] settings;
     private ChildProcess? server;
 
-    private PrivatePostgres(string folder, string programs, int port, string password, string[] settings)
+    private PrivatePostgres(string folder, string programs, int port, string[] settings)
     {
         this.settings = settings;
         this.folder = folder;
         this.programs = programs;
         Port = port;
-        Password = password;
+        Password = File.ReadAllText(Path.Combine(folder, PasswordFile));
+        var administrator = Path.Combine(folder, AdministratorPasswordFile);
+
+        // In a folder of a version before, the user of the service is the administrator.
+        AdministratorConnectionString = File.Exists(administrator)
+            ? ConnectionStringOf(Administrator, File.ReadAllText(administrator), "postgres")
+            : ConnectionStringOf(User, Password, "postgres");
     }
 
     public int Port { get; }
@@ -34,7 +45,10 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
 
     public int ProcessId => server?.Id ?? throw new InvalidOperationException("Not running.");
 
-    public string ConnectionString => ConnectionStringOf(Database);
+    public string ConnectionString => ConnectionStringOf(User, Password, Database);
+
+    /// <summary>Of the superuser, to the database postgres.</summary>
+    public string AdministratorConnectionString { get; }
 
     // PostgreSQL refuses to run as root.
     private static string? RunAs => Environment.UserName == "root" ? "postgres" : null;
@@ -45,13 +59,12 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
     {
         var programs = FindPrograms();
         var data = Path.Combine(folder, "data");
-        var passwordFile = Path.Combine(folder, "password");
         if (!File.Exists(Path.Combine(data, "PG_VERSION")))
         {
-            await CreateAsync(folder, data, passwordFile, programs);
+            await CreateAsync(folder, data, programs);
         }
 
-        var postgres = new PrivatePostgres(folder, programs, port, await File.ReadAllTextAsync(passwordFile), settings);
+        var postgres = new PrivatePostgres(folder, programs, port, settings);
         try
         {
             await postgres.StartAsync();
@@ -90,7 +103,7 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
                     throw new StandaloneException($"PostgreSQL did not start:{Environment.NewLine}{server.LastLines}");
                 }
 
-                await using var connection = new NpgsqlConnection(ConnectionStringOf("postgres"));
+                await using var connection = new NpgsqlConnection(AdministratorConnectionString);
                 await connection.OpenAsync();
             },
             exception => exception is NpgsqlException,
@@ -111,11 +124,12 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    private static async Task CreateAsync(string folder, string data, string passwordFile, string programs)
+    private static async Task CreateAsync(string folder, string data, string programs)
     {
-        Directory.CreateDirectory(folder);
-        await File.WriteAllTextAsync(passwordFile, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
-        File.SetUnixFileMode(passwordFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Directory.CreateDirectory(folder, DataFolder.OwnerOnly);
+        var administratorPassword = Path.Combine(folder, AdministratorPasswordFile);
+        DataFolder.WriteForOwner(administratorPassword, DataFolder.NewPassword());
+        DataFolder.WriteForOwner(Path.Combine(folder, PasswordFile), DataFolder.NewPassword());
         if (RunAs is { } user)
         {
             await ChildProcess.RunAsync(null, "chown", ["-R", $"{user}:{user}", folder], InitTimeout);
@@ -124,7 +138,7 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
         await ChildProcess.RunAsync(
             RunAs,
             Path.Combine(programs, "initdb"),
-            ["-D", data, "-U", User, "--pwfile", passwordFile, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"],
+            ["-D", data, "-U", Administrator, "--pwfile", administratorPassword, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"],
             InitTimeout);
     }
 
@@ -141,23 +155,36 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
 
     private async Task CreateDatabaseAsync()
     {
-        await using var connection = new NpgsqlConnection(ConnectionStringOf("postgres"));
+        await using var connection = new NpgsqlConnection(AdministratorConnectionString);
         await connection.OpenAsync();
         await using var exists = new NpgsqlCommand("SELECT 1 FROM pg_database WHERE datname = $1", connection);
         exists.Parameters.AddWithValue(Database);
         if (await exists.ExecuteScalarAsync() is null)
         {
-            await using var create = new NpgsqlCommand($"CREATE DATABASE {Database}", connection);
+            await CreateUserAsync(connection);
+            await using var create = new NpgsqlCommand($"CREATE DATABASE {Database} OWNER {User}", connection);
             await create.ExecuteNonQueryAsync();
         }
     }
 
-    private string ConnectionStringOf(string database) => new NpgsqlConnectionStringBuilder
+    // The password is made here of hexadecimal digits: nothing in it needs an escape.
+    private async Task CreateUserAsync(NpgsqlConnection connection)
+    {
+        await using var exists = new NpgsqlCommand("SELECT 1 FROM pg_roles WHERE rolname = $1", connection);
+        exists.Parameters.AddWithValue(User);
+        if (await exists.ExecuteScalarAsync() is null)
+        {
+            await using var create = new NpgsqlCommand($"CREATE ROLE {User} LOGIN PASSWORD '{Password}'", connection);
+            await create.ExecuteNonQueryAsync();
+        }
+    }
+
+    private string ConnectionStringOf(string user, string password, string database) => new NpgsqlConnectionStringBuilder
     {
         Host = "127.0.0.1",
         Port = Port,
-        Username = User,
-        Password = Password,
+        Username = user,
+        Password = password,
         Database = database,
         Timeout = 5,
     }.ConnectionString;

@@ -4,20 +4,55 @@ using StackExchange.Redis;
 namespace ProductCache.Standalone;
 
 /// <summary>A redis-server of our own. It keeps nothing on disk: what comes back after a restart must not be older than PostgreSQL.</summary>
-public sealed class PrivateRedis(int port, params string[] options) : IPrivateServer, IAsyncDisposable
+public sealed class PrivateRedis : IPrivateServer, IAsyncDisposable
 {
+    /// <summary>The user of Debian's package.</summary>
+    private const string UserForRoot = "redis";
+
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
 
+    private readonly int port;
+    private readonly string? folder;
+    private readonly string[] options;
     private ChildProcess? server;
+
+    private PrivateRedis(int port, string? folder, string? password, string[] options)
+    {
+        this.port = port;
+        this.folder = folder;
+        this.options = options;
+        Password = password;
+    }
 
     public int Port => port;
 
+    /// <summary>Null: everyone on this machine may use it.</summary>
+    public string? Password { get; }
+
     public int ProcessId => server?.Id ?? throw new InvalidOperationException("Not running.");
 
-    public static async Task<PrivateRedis> StartAsync(int port, params string[] options)
+    private static string? RunAs => Environment.UserName == "root" ? UserForRoot : null;
+
+    /// <summary>Without a password, for tests.</summary>
+    public static Task<PrivateRedis> StartAsync(int port, params string[] options) => StartAsync(new PrivateRedis(port, null, null, options));
+
+    /// <summary>With a password of its own. It is in a file of the folder: others could read it in the arguments of the process.</summary>
+    public static async Task<PrivateRedis> StartWithPasswordAsync(string folder, int port)
     {
-        var redis = new PrivateRedis(port, options);
+        var password = DataFolder.NewPassword();
+        Directory.CreateDirectory(folder, DataFolder.OwnerOnly);
+        DataFolder.WriteForOwner(Path.Combine(folder, "redis.conf"), $"requirepass {password}\ndir {folder}\n");
+        if (RunAs is { } user)
+        {
+            await ChildProcess.RunAsync(null, "chown", ["-R", $"{user}:{user}", folder], StartTimeout);
+        }
+
+        return await StartAsync(new PrivateRedis(port, folder, password, []));
+    }
+
+    private static async Task<PrivateRedis> StartAsync(PrivateRedis redis)
+    {
         try
         {
             await redis.StartAsync();
@@ -36,11 +71,12 @@ public sealed class PrivateRedis(int port, params string[] options) : IPrivateSe
         try
         {
             server = ChildProcess.Start(
-                null,
+                folder is null ? null : RunAs,
                 ChildProcess.SIGTERM,
                 StopTimeout,
                 "redis-server",
                 [
+                    .. folder is null ? (IEnumerable<string>)[] : [Path.Combine(folder, "redis.conf")],
                     "--port", port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
                     "--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru", .. options,
                 ]);
@@ -58,7 +94,8 @@ public sealed class PrivateRedis(int port, params string[] options) : IPrivateSe
                     throw new StandaloneException($"redis-server did not start (apt-get install redis-server?):{Environment.NewLine}{server.LastLines}");
                 }
 
-                await using var connection = await ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{port},connectTimeout=500,connectRetry=1");
+                await using var connection = await ConnectionMultiplexer.ConnectAsync(
+                    $"127.0.0.1:{port},connectTimeout=500,connectRetry=1{(Password is null ? string.Empty : $",password={Password}")}");
             },
             exception => exception is RedisException,
             StartTimeout,

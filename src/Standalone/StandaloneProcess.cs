@@ -99,10 +99,10 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         var (api, worker) = TakePorts(ports);
         SayWhatIsIgnored();
         var folder = Push(new Disposing(DataFolder.Open())).Of<DataFolder>();
-        var startingRedis = PrivateRedis.StartAsync(ports.Take(6379));
+        var startingRedis = PrivateRedis.StartWithPasswordAsync(Path.Combine(folder.Path, "redis"), ports.Take(6379));
         var postgres = Push(await PrivatePostgres.StartAsync(Path.Combine(folder.Path, "postgres"), ports.Take(5433)));
         var redis = Push(await startingRedis);
-        folder.WriteConnection(postgres);
+        folder.WriteConnection(postgres, redis);
         restarts.Add(Push(new Restarts("PostgreSQL", postgres, TimeProvider.System, Console.WriteLine)));
         restarts.Add(Push(new Restarts("Redis", redis, TimeProvider.System, Console.WriteLine)));
 
@@ -116,16 +116,17 @@ internal sealed class StandaloneProcess : IAsyncDisposable
             ["DB_PASSWORD_FILE"] = string.Empty,
             ["REDIS_HOST"] = "127.0.0.1",
             ["REDIS_PORT"] = Text(redis.Port),
-            ["REDIS_PASSWORD"] = string.Empty,
+            ["REDIS_PASSWORD"] = redis.Password!,
             ["REDIS_PASSWORD_FILE"] = string.Empty,
             ["API_PORT"] = Text(api),
             ["WORKER_PORT"] = Text(worker),
+            ["LISTEN_ON"] = Environment.GetEnvironmentVariable("LISTEN_ON") is { Length: > 0 } named ? named : ServiceHost.Localhost,
             ["Logging:LogLevel:Default"] = "Warning",
             ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Warning",
         };
-        var named = Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP") is { } bootstrap && !string.IsNullOrWhiteSpace(bootstrap) ? bootstrap : null;
+        var realKafka = Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP") is { } bootstrap && !string.IsNullOrWhiteSpace(bootstrap) ? bootstrap : null;
         Action<IServiceCollection> configureWorker = WithoutSignals;
-        if (named is null)
+        if (realKafka is null)
         {
             settings["KAFKA_GROUP"] = Group;
             configureWorker += services => WithPace(services, settings["KAFKA_BOOTSTRAP"]);
@@ -142,7 +143,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         await StartHostAsync(WorkerHost.Build(arguments, configureWorker));
         var added = await SampleProducts.AddAsync(postgres.ConnectionString, CancellationToken.None);
         await StartHostAsync(ApiHost.Build(arguments, WithoutSignals));
-        var kafka = named ?? $"{settings["KAFKA_BOOTSTRAP"]} (embedded, in memory)";
+        var kafka = realKafka ?? $"{settings["KAFKA_BOOTSTRAP"]} (embedded, in memory)";
         Console.WriteLine(Banner(api, worker, postgres, redis, kafka, added, folder.Path, localKey.Keep()));
     }
 
@@ -153,8 +154,8 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         ProductCache is running.
           API         http://localhost:{api}/productapp/1/ and /docs/
           Worker      http://localhost:{worker}/health/ready and /metrics
-          PostgreSQL  127.0.0.1:{postgres.Port}, data in {folder}{(added > 0 ? $", {added} sample products added" : string.Empty)}
-          Redis       127.0.0.1:{redis.Port}
+          PostgreSQL  127.0.0.1:{postgres.Port} (./run psql), data in {folder}{(added > 0 ? $", {added} sample products added" : string.Empty)}
+          Redis       127.0.0.1:{redis.Port} (./run redis-cli)
           Kafka       {kafka}
 
         Try, twice: the first request misses (202), the second is answered from the cache (200).

@@ -126,6 +126,7 @@ internal static class Report
         ViolationKind.LeftBehind => "cached though nobody has asked for it",
         ViolationKind.DeadLetter => "a message set aside as a dead letter",
         ViolationKind.LostEvent => "a committed change without its event",
+        ViolationKind.WithoutVersion => "a row that still has no version",
         _ => "an answer undocumented or late, a process that died",
     };
 }

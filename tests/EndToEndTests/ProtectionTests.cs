@@ -95,6 +95,16 @@ public sealed partial class ProtectionTests
     }
 
     [Test]
+    public async Task ThatItIsNotReadyIsSaidWithTheReason()
+    {
+        using var http = ClientOf(port);
+        using var answer = await http.GetAsync("/health/ready");
+
+        Assert.That((int)answer.StatusCode, Is.EqualTo(503));
+        Assert.That(await answer.Content.ReadAsStringAsync(), Does.StartWith("Unhealthy\n").And.Contain("\nredis: The cache is not available"));
+    }
+
+    [Test]
     public async Task ThePagesOfAnAllowedOriginMayReadAndWrite()
     {
         var ownPort = TestServer.FreePort();

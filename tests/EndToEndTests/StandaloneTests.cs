@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.RegularExpressions;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Standalone;
@@ -76,6 +78,38 @@ public sealed partial class StandaloneTests
         await using var second = await StartAsync();
         Assert.That(second.Output, Does.Not.Contain("pc_").And.Contain(file));
         await AnswersAsync(second, "1", key);
+    }
+
+    [Test]
+    public async Task OtherMachinesAndOtherUsersOfThisOneHaveNoAccess()
+    {
+        await using var standalone = await StartAsync();
+        var connection = (await File.ReadAllLinesAsync(Path.Combine(folder, "connection.env"))).Select(line => line.Split('=')).ToDictionary(line => line[0], line => line[1]);
+        int[] ports = [AddressOf(standalone, "1").Port, Number(connection["REDIS_PORT"]), Number(connection["PGPORT"])];
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(
+                IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Where(listener => ports.Contains(listener.Port)).Select(listener => listener.Address),
+                Is.Not.Empty.And.All.Matches<IPAddress>(IPAddress.IsLoopback));
+            Assert.That(await AskRedisAsync(Number(connection["REDIS_PORT"]), "PING"), Does.StartWith("-NOAUTH"));
+            Assert.That(await AskRedisAsync(Number(connection["REDIS_PORT"]), $"AUTH {connection["REDISCLI_AUTH"]}"), Does.StartWith("+OK"));
+            Assert.That(
+                Directory.GetDirectories("/proc").Select(CommandLine),
+                Has.None.Contains(connection["REDISCLI_AUTH"]).And.None.Contains(connection["PGPASSWORD"]));
+            Assert.That(File.GetUnixFileMode(Path.Combine(folder, "connection.env")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        }
+
+        await PsqlAsync("DO $$ BEGIN ASSERT (SELECT NOT rolsuper FROM pg_roles WHERE rolname = current_user); END $$");
+    }
+
+    [Test]
+    public async Task ItListensOnAllInterfacesWhereItIsToldTo()
+    {
+        await using var standalone = await StartAsync(("LISTEN_ON", "any"));
+
+        var port = AddressOf(standalone, "1").Port;
+        Assert.That(IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Where(listener => listener.Port == port), Has.None.Matches<IPEndPoint>(listener => IPAddress.IsLoopback(listener.Address)));
     }
 
     [Test]
@@ -214,6 +248,18 @@ public sealed partial class StandaloneTests
         {
             return false;
         }
+    }
+
+    private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
+    private static async Task<string> AskRedisAsync(int port, string command)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, port);
+        await using var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{command}\r\n"));
+        using var reader = new StreamReader(stream);
+        return await reader.ReadLineAsync() ?? string.Empty;
     }
 
     // Its parent is the process under test.

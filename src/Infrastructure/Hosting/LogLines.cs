@@ -21,11 +21,23 @@ internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterNa
         WriteOnOneLine(logEntry.Formatter(logEntry.State, logEntry.Exception), textWriter);
         if (logEntry.Exception is { } exception)
         {
+            // A warning is about the outside world: a retry in an outage, each second perhaps. Its stack says nothing new.
             textWriter.Write(' ');
-            WriteOnOneLine(exception.ToString(), textWriter);
+            WriteOnOneLine(logEntry.LogLevel >= LogLevel.Error ? exception.ToString() : MessagesOf(exception), textWriter);
         }
 
         textWriter.Write(Environment.NewLine);
+    }
+
+    private static string MessagesOf(Exception exception)
+    {
+        List<string> messages = [];
+        for (var cause = exception; cause is not null; cause = cause.InnerException)
+        {
+            messages.Add($"{cause.GetType().Name}: {cause.Message}");
+        }
+
+        return string.Join(" <- ", messages);
     }
 
     private static void WriteOnOneLine(string text, TextWriter writer)

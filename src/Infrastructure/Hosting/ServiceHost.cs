@@ -1,11 +1,13 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -18,6 +20,10 @@ public static class ServiceHost
 {
     /// <summary>Above the server's own limit for ids that are far too long, so that they get an answer that says so.</summary>
     private const int MaxRequestLine = 16 * 1024;
+
+    /// <summary>LISTEN_ON: only programs of this machine, or all network interfaces.</summary>
+    public const string Localhost = "localhost";
+    private const string Any = "any";
 
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(20);
 
@@ -47,6 +53,7 @@ public static class ServiceHost
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
         var port = settings.FreePort(portKey, defaultPort);
+        var listenOn = settings.OneOf("LISTEN_ON", Any, Localhost);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -54,7 +61,17 @@ public static class ServiceHost
         });
 
         // Last, because an endpoint takes only those defaults that it finds, TLS among them.
-        builder.Services.PostConfigure<KestrelServerOptions>(kestrel => kestrel.ListenAnyIP(port));
+        builder.Services.PostConfigure<KestrelServerOptions>(kestrel =>
+        {
+            if (listenOn == Localhost)
+            {
+                kestrel.ListenLocalhost(port);
+            }
+            else
+            {
+                kestrel.ListenAnyIP(port);
+            }
+        });
         builder.Logging.ClearProviders();
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Logging.AddConsole(console => console.FormatterName = LogLines.FormatterName);
@@ -72,11 +89,25 @@ public static class ServiceHost
     public static Settings ReadSettings(string[] args) =>
         new(new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine(args).Build());
 
+    // "Healthy", or "Unhealthy" and a line for each check that fails: "redis: The cache is not available."
+    private static Task WriteReasonsAsync(HttpContext http, HealthReport report)
+    {
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        var reasons = report.Entries
+            .Where(check => check.Value.Status != HealthStatus.Healthy)
+            .Select(check => $"{check.Key}: {check.Value.Description ?? check.Value.Exception?.Message}");
+        return http.Response.WriteAsync(string.Join('\n', [report.Status.ToString(), .. reasons]), http.RequestAborted);
+    }
+
     /// <summary>GET /health/live, /health/ready, /metrics.</summary>
     public static void MapOperations(this WebApplication application)
     {
         application.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
-        application.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready") });
+        application.MapHealthChecks("/health/ready", new HealthCheckOptions
+        {
+            Predicate = check => check.Tags.Contains("ready"),
+            ResponseWriter = WriteReasonsAsync,
+        });
         application.MapPrometheusScrapingEndpoint("/metrics");
     }
 }

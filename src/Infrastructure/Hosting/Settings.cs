@@ -112,6 +112,19 @@ public sealed class Settings(IConfiguration configuration)
     public TimeSpan Seconds(string key, TimeSpan fallback, int min, int max) =>
         TimeSpan.FromSeconds(Number(key, (int)fallback.TotalSeconds, min, max));
 
+    /// <summary>One of a few words; the first one where nothing is set.</summary>
+    public string OneOf(string key, params string[] words)
+    {
+        var text = Text(key, words[0]);
+        if (words.Contains(text))
+        {
+            return text;
+        }
+
+        faults.Add($"{key} must be {string.Join(" or ", words)}, not '{text}'.");
+        return words[0];
+    }
+
     public bool Flag(string key, bool fallback)
     {
         var text = configuration[key];

@@ -18,13 +18,7 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
 
     public static PostgresOptions Read(Settings settings)
     {
-        var pooler = settings.Text("DB_POOLER", None);
-        if (pooler is not (None or Transaction))
-        {
-            settings.Refuse($"DB_POOLER must be {None} or {Transaction}, not '{pooler}'.");
-        }
-
-        var isPooled = pooler == Transaction;
+        var isPooled = settings.OneOf("DB_POOLER", None, Transaction) == Transaction;
         var connection = new NpgsqlConnectionStringBuilder
         {
             Host = settings.Text("DB_HOST"),

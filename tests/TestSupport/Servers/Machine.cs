@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using Npgsql;
 using ProductCache.Contracts;
 using ProductCache.Standalone;
 
@@ -19,7 +18,7 @@ internal sealed class MachinePostgres : PostgresServer
         this.server = server;
     }
 
-    public override string ConnectionString => new NpgsqlConnectionStringBuilder(server.ConnectionString) { Database = "postgres" }.ConnectionString;
+    public override string ConnectionString => server.AdministratorConnectionString;
 
     public static async Task<MachinePostgres> LaunchAsync()
     {

@@ -234,6 +234,10 @@ public sealed class ChecksTests
 
     private static List<string> WentBack(Past past) => Evidence(Checks.WentBack(past.History, past.Timelines));
 
+    [Test]
+    public void ARowThatStillHasNoVersionIsFound() => Assert.That(
+        Checks.RowsWithoutVersion(State(rows: [(1, 5), (2, 0)])).Select(violation => violation.Id), Is.EqualTo(new[] { 2L }));
+
     private static List<string> CacheDiffers(FinalState state) => Evidence(Checks.CacheDiffers(state, new Past().Timelines));
 
     private static List<string> LostEvents(Past past, params ProductEvent[] events) => LostEvents(past, [], events);
