@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Application;
 using ProductCache.Domain;
@@ -8,6 +9,8 @@ namespace ProductCache.TestSupport;
 public sealed class InMemoryCache : IGuardedCache, IDistributedCache
 {
     public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
+
+    private static long nonces;
 
     private readonly TimeProvider time;
     private readonly Lock gate = new();
@@ -114,6 +117,29 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
     public void PutEntry(ProductId id, byte[] payload, long rank) => Step(() =>
         entries[id] = new StoredEntry(payload, rank, time.GetUtcNow() + LeaseLifetime));
 
+    /// <summary>Everything that the cache holds of a product, and the history that its marks name.</summary>
+    public CacheState StateOf(ProductId id) => new(EntryOf(id), LeaseOf(id), history);
+
+    /// <summary>Puts a product back into a state that the cache, or another one, was in.</summary>
+    public void Restore(ProductId id, CacheState state)
+    {
+        lock (gate)
+        {
+            history = state.History;
+            entries.Remove(id);
+            leases.Remove(id);
+            if (state.Entry is { } entry)
+            {
+                entries[id] = entry;
+            }
+
+            if (state.Lease is { } lease)
+            {
+                leases[id] = lease;
+            }
+        }
+    }
+
     public TimeSpan EntryTimeLeft(ProductId id) => entries[id].Ends - time.GetUtcNow();
 
     public TimeSpan LeaseTimeLeft(ProductId id) => leases[id].Ends - time.GetUtcNow();
@@ -131,7 +157,7 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
     public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
         throw new NotSupportedException();
 
-    private static string Nonce() => Guid.NewGuid().ToString("N");
+    private static string Nonce() => Interlocked.Increment(ref nonces).ToString(CultureInfo.InvariantCulture);
 
     private Task<T> Step<T>(Func<T> step)
     {
@@ -244,12 +270,15 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
 
     // The rules are the same for all formats so far: what differs is the first byte.
     private static bool IsPlausible(StoredEntry entry) =>
-        CachedProduct.TryRead([CachedProduct.Format, .. entry.Payload.AsSpan(1)], out var read) && read.Rank == entry.Rank;
+        CachedProduct.TryRead(entry.Payload[0] == CachedProduct.Format ? entry.Payload : [CachedProduct.Format, .. entry.Payload.AsSpan(1)], out var read)
+        && read.Rank == entry.Rank;
 
     private StoredLease? LeaseOf(ProductId id) =>
         leases.TryGetValue(id, out var lease) && lease.Ends > time.GetUtcNow() ? lease : null;
 
-    private sealed record StoredEntry(byte[] Payload, long Rank, DateTimeOffset Ends);
+    public sealed record CacheState(StoredEntry? Entry, StoredLease? Lease, string History);
 
-    private sealed record StoredLease(string Token, long Floor, bool IsClaim, DateTimeOffset Ends);
+    public sealed record StoredEntry(byte[] Payload, long Rank, DateTimeOffset Ends);
+
+    public sealed record StoredLease(string Token, long Floor, bool IsClaim, DateTimeOffset Ends);
 }

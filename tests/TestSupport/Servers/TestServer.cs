@@ -23,12 +23,15 @@ public abstract class TestServer(string description) : IAsyncDisposable
 
     public virtual ValueTask DisposeAsync() => new(StopAsync());
 
+    /// <summary>What to install or to unset, as a sentence, where a test cannot stop this server.</summary>
+    protected virtual string HowToGetOneThatStops => $"{Description} cannot be stopped by a test: unset its TEST_ variable.";
+
     /// <summary>Ends the test as skipped, not as passed, where the server is not ours to stop.</summary>
     public void RequireStoppable()
     {
         if (!CanStop)
         {
-            Assert.Ignore($"{Description} cannot be stopped by a test.");
+            Assert.Ignore(HowToGetOneThatStops);
         }
     }
 
@@ -68,10 +71,16 @@ public abstract class RedisServer(string description) : TestServer(description)
 
 public abstract class KafkaServer(string description) : TestServer(description)
 {
+    /// <summary>Without a broker, a skipped test says this. Neither Debian nor NuGet has a package with one.</summary>
+    public const string HowToGetOne =
+        $"This test needs a real Kafka broker: set KAFKA_HOME to an unpacked Apache Kafka 4.1.1 and install Java 17, or run Docker with the image {Images.Kafka}.";
+
     public abstract string Bootstrap { get; }
 
     /// <summary>Whether it is librdkafka's mock cluster.</summary>
     public virtual bool IsMock => false;
+
+    protected override string HowToGetOneThatStops => IsMock ? HowToGetOne : base.HowToGetOneThatStops;
 
     /// <summary>What clients have to set beside the address.</summary>
     public virtual IReadOnlyDictionary<string, string> ClientSettings { get; } = new Dictionary<string, string>();
@@ -81,7 +90,7 @@ public abstract class KafkaServer(string description) : TestServer(description)
     {
         if (IsMock)
         {
-            Assert.Ignore($"{Description} is not a real Kafka.");
+            Assert.Ignore(HowToGetOne);
         }
     }
 

@@ -51,7 +51,7 @@ public static class TestServers
     {
         if (Mode == "mock" || FindScript() is not { } script)
         {
-            Assert.Ignore("Only the script beside the repository, ../shared/kafka/kafka, runs several brokers, or secured ones.");
+            Assert.Ignore("This test needs three Kafka brokers or a secured one: put the script ../shared/kafka/kafka beside the repository and install Java 17.");
             throw new InvalidOperationException();
         }
 
