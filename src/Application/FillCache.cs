@@ -52,9 +52,14 @@ public sealed class FillCacheHandler(
 
             // The statement begins after the claim: a change it does not see passes by the lease.
             var read = await store.ReadAsync([.. claimed.Select(claim => claim.Id)], cancellationToken);
-            foreach (var (id, reason) in read.Unreadable)
+            foreach (var claim in claimed)
             {
-                unreadable[id] = reason;
+                // The last attempt counts: the row may have changed since the one before.
+                unreadable.Remove(claim.Id);
+                if (read.Unreadable.TryGetValue(claim.Id, out var reason))
+                {
+                    unreadable[claim.Id] = reason;
+                }
             }
 
             if (!isAlone)

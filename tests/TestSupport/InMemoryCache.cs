@@ -237,7 +237,7 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
     {
         RaiseFloor(change.Id, change.Rank);
 
-        if (EntryOf(change.Id) is not { } entry || entry.Rank >= change.Rank || (entry.Rank == 0 && change.Deleted))
+        if (EntryOf(change.Id) is not { } entry || entry.Rank >= change.Rank || (entry.Rank == 0 && change.Deleted && entry.Payload.Length == CachedProduct.HeaderLength))
         {
             return new ChangeResult(ChangeOutcome.Current, 0);
         }

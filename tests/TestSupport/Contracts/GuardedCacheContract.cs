@@ -327,6 +327,16 @@ public abstract class GuardedCacheContract
     }
 
     [Test]
+    public async Task ADeletionRemovesTheEntryOfAnUnreadableRow()
+    {
+        var id = NewId();
+        await FillAsync(await ClaimAsync(id), CachedProduct.Unreadable("The price is negative.", Entry(id).FilledAt, Entry(id).Lifetime));
+
+        Assert.That((await ChangeAsync(Deletion(id, version: 5))).Outcome, Is.EqualTo(ChangeOutcome.Removed));
+        Assert.That(await ReadAsync(id), Is.Null);
+    }
+
+    [Test]
     public async Task ADeletionLeavesANegativeEntry()
     {
         var id = NewId();

@@ -263,14 +263,13 @@ internal sealed partial class World(Exploration exploration)
                 () => $"An insert draws version {version}, and does not commit yet");
         }
 
-        // Not of a row that is no valid product: the entry that says so outlives the row, until its own end.
-        if (Row > 0)
+        if (Row != 0)
         {
             yield return Checked(
                 With(world =>
                 {
                     world.changesLeft--;
-                    world.Commit(0, new Change(Programs.Id, new ProductVersion(Row), Deleted: true));
+                    world.Commit(0, new Change(Programs.Id, new ProductVersion(Math.Abs(Row)), Deleted: true));
                 }),
                 () => $"A writer deletes version {Row}");
         }

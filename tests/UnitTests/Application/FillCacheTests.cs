@@ -345,6 +345,24 @@ public sealed class FillCacheTests
     }
 
     [Test]
+    public async Task ARowThatIsValidAtTheNextAttemptIsNoFault()
+    {
+        unreadable[new ProductId(1)] = "The price is negative.";
+        outcomeOf = id =>
+        {
+            if (!unreadable.Remove(id))
+            {
+                return FillOutcome.Stored;
+            }
+
+            InsertRow(1);
+            return FillOutcome.Outdated;
+        };
+
+        Assert.That((await Fill(1)).Stored, Is.EqualTo(1));
+    }
+
+    [Test]
     public void OfSeveralRequestsThoseThatCanBeReadAreFilledBeforeTheFaultIsReported()
     {
         InsertRow(1);

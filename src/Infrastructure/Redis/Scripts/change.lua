@@ -5,13 +5,15 @@ local floor = read_lease()[2]
 if floor and tonumber(floor) < rank then
   redis.call('HSET', KEYS[2], 'floor', ARGV[1])
 end
-local current = read_entry()[1]
+local entry = read_entry()
+local current, data = entry[1], entry[2]
 if not current or tonumber(current) >= rank then
   return -2
 end
 local deletion = rank % 2 == 1
 if tonumber(current) == 0 then
-  if deletion then
+  -- A header alone says that there is no row. With a body it says that the row cannot be read, which ends with the row.
+  if deletion and #data == 25 then
     return -2
   end
   redis.call('DEL', KEYS[1])
