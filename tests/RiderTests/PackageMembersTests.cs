@@ -1,4 +1,6 @@
 using System.Reflection;
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
 using System.Runtime.CompilerServices;
 using MassTransit;
 using ProductCache.TestSupport;
@@ -28,6 +30,27 @@ public sealed class PackageMembersTests
     [Test]
     public void AnAdditionIsNotAMemberOfThePackage() =>
         Assert.That(Additions.Where(name => Package.Any(member => member.Contains(name, StringComparison.Ordinal))), Is.Empty);
+
+    [TestCase("ProductCache.Infrastructure.dll")]
+    [TestCase("ProductCache.RiderProcess.dll")]
+    public void TheServicesUseNoMemberThatThePackageLacks(string assembly)
+    {
+        using var file = new PEReader(File.OpenRead(Path.Combine(AppContext.BaseDirectory, assembly)));
+        var reader = file.GetMetadataReader();
+        var types = reader.TypeReferences.Select(reader.GetTypeReference)
+            .Where(type => type.ResolutionScope.Kind == HandleKind.AssemblyReference
+                && reader.GetString(reader.GetAssemblyReference((AssemblyReferenceHandle)type.ResolutionScope).Name) == "KafkaRider")
+            .Select(type => reader.GetString(type.Name).Split('`')[0])
+            .ToList();
+        var members = reader.MemberReferences.Select(handle => reader.GetString(reader.GetMemberReference(handle).Name));
+
+        Assert.That(types, Is.Not.Empty);
+        Assert.That(types.Concat(members).Where(IsAnAddition), Is.Empty);
+
+        // A member of a generic type is referenced by a name that says nothing of the type.
+        static bool IsAnAddition(string name) =>
+            Additions.Any(addition => !addition.Contains(">.", StringComparison.Ordinal) && addition.Split('<')[0].Split('.')[^1] == name.Replace("set_", string.Empty, StringComparison.Ordinal));
+    }
 
     // The names in backticks below the heading.
     private static string[] AdditionsOf(string readme)
