@@ -33,7 +33,10 @@ public interface IKafkaTopicReceiveEndpointConfigurator : IReceiveEndpointConfig
     /// </summary>
     ushort MessageLimit { set; }
 
-    /// <summary>Only 1: one client polls all partitions, and their records run side by side up to <see cref="IReceiveEndpointConfigurator.ConcurrentMessageLimit"/>.</summary>
+    /// <summary>
+    /// 1, whatever is set; more is a warning in the log. One client polls all partitions, and their records run side by side up to
+    /// <see cref="IReceiveEndpointConfigurator.ConcurrentMessageLimit"/>.
+    /// </summary>
     ushort ConcurrentConsumerLimit { set; }
 
     /// <summary>Only 1: more would break the order of keys. Records without a key run side by side in any case.</summary>
