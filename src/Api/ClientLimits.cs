@@ -64,8 +64,14 @@ internal sealed class ClientLimits : IDisposable
     /// <summary>The part of the connections for lists that one client may use at one time; its further lists wait for one of them.</summary>
     public const int PartOfListConnections = 2;
 
-    /// <summary>How long a list waits for a connection of its client's part.</summary>
-    public static readonly TimeSpan ListDeadline = TimeSpan.FromSeconds(4);
+    /// <summary>Ids of batches (<c>?ids=</c>) of one client that are read at one time; its further batches wait for these.</summary>
+    public const int MaxIdsAtOnce = 2_000;
+
+    /// <summary>Ids of batches of one client that wait.</summary>
+    public const int MaxIdsQueued = 40_000;
+
+    /// <summary>How long a list or a batch waits for others of its client.</summary>
+    public static readonly TimeSpan TurnDeadline = TimeSpan.FromSeconds(4);
 
     /// <summary>Reads that wait for a fill: the places of all clients, and the part of them that one client may take.</summary>
     public const int MaxWaiting = MissingProducts.MaxWaitingReaders;
@@ -79,6 +85,7 @@ internal sealed class ClientLimits : IDisposable
     private readonly PartitionedRateLimiter<HttpContext> writes;
     private readonly PartitionedRateLimiter<HttpContext> lists;
     private readonly PartitionedRateLimiter<HttpContext> listConnections;
+    private readonly PartitionedRateLimiter<HttpContext> batches;
     private readonly PartitionedRateLimiter<HttpContext> requests;
     private readonly int mostRequests;
     private readonly Shares waiting = new(MaxWaiting, MaxWaiting / PartOfWaiting);
@@ -89,6 +96,7 @@ internal sealed class ClientLimits : IDisposable
         writes = PartitionedRateLimiter.CreateChained(PerSecond(options.Writes), AtOnce(MaxAtOnce, queue: 0));
         lists = PartitionedRateLimiter.CreateChained(PerSecond(options.Lists), AtOnce(MaxAtOnce, queue: 0));
         listConnections = AtOnce(Math.Max(1, options.ListConnections / PartOfListConnections), MaxAtOnce);
+        batches = AtOnce(MaxIdsAtOnce, MaxIdsQueued);
         requests = PerSecond(options.Requests);
         mostRequests = options.Requests * BurstSeconds;
     }
@@ -107,24 +115,12 @@ internal sealed class ClientLimits : IDisposable
     public RateLimitLease List(HttpContext http) => lists.AttemptAcquire(http);
 
     /// <summary>A connection to PostgreSQL for a list, to be held while it is used. Waits for one; not acquired: none in time.</summary>
-    public async ValueTask<RateLimitLease> ListConnectionAsync(HttpContext http, CancellationToken cancellationToken)
-    {
-        if (listConnections.AttemptAcquire(http) is { IsAcquired: true } free)
-        {
-            return free;
-        }
+    public ValueTask<RateLimitLease> ListConnectionAsync(HttpContext http, CancellationToken cancellationToken) =>
+        TurnAsync(listConnections, http, 1, cancellationToken);
 
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(ListDeadline);
-        try
-        {
-            return await listConnections.AcquireAsync(http, 1, deadline.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return listConnections.AttemptAcquire(http);
-        }
-    }
+    /// <summary>To be held while a batch is read. Waits for other batches of the client; not acquired: not in time.</summary>
+    public ValueTask<RateLimitLease> BatchAsync(HttpContext http, int ids, CancellationToken cancellationToken) =>
+        TurnAsync(batches, http, ids, cancellationToken);
 
     public WaitingPlaces WaitingPlacesOf(HttpContext http) => new(waiting, ClientOf(http));
 
@@ -146,7 +142,28 @@ internal sealed class ClientLimits : IDisposable
         writes.Dispose();
         lists.Dispose();
         listConnections.Dispose();
+        batches.Dispose();
         requests.Dispose();
+    }
+
+    private static async ValueTask<RateLimitLease> TurnAsync(
+        PartitionedRateLimiter<HttpContext> limiter, HttpContext http, int permits, CancellationToken cancellationToken)
+    {
+        if (limiter.AttemptAcquire(http, permits) is { IsAcquired: true } free)
+        {
+            return free;
+        }
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(TurnDeadline);
+        try
+        {
+            return await limiter.AcquireAsync(http, permits, deadline.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return limiter.AttemptAcquire(http, permits);
+        }
     }
 
     private static PartitionedRateLimiter<HttpContext> PerSecond(int limit) => PartitionedRateLimiter.Create<HttpContext, string>(http => limit == 0

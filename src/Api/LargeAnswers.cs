@@ -180,7 +180,7 @@ internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, 
 
     public async ValueTask DisposeAsync()
     {
-        // What a client has left of is no longer to be sent.
+        // The client has left: the rest is not sent.
         if (deadline is { IsCancellationRequested: true })
         {
             Json.Reset();

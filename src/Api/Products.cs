@@ -126,8 +126,14 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         var wait = Preferences.ReadWait(http.Request.Headers);
         var held = answers.Hold(http);
         GetProductResult[] results;
+        using (var turn = await limits.BatchAsync(http, ids.Count, cancellationToken))
         using (var places = limits.WaitingPlacesOf(http))
         {
+            if (!turn.IsAcquired)
+            {
+                return Problems.TooManyRequestsOf(http);
+            }
+
             results = [.. await mediator.Send(
                 new GetProducts(
                     ids,

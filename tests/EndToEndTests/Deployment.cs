@@ -106,6 +106,20 @@ internal sealed class Deployment : IAsyncDisposable
         await Api.ReadyAsync(ApiPort);
     }
 
+    /// <summary>One more Api on the same servers, with settings of its own.</summary>
+    public async Task<ServiceUnderTest> StartAnotherApiAsync(params IEnumerable<(string Key, string Value)> extraSettings)
+    {
+        var another = new Dictionary<string, string>(settings);
+        foreach (var (key, value) in extraSettings)
+        {
+            another[key] = value;
+        }
+
+        var api = ServiceUnderTest.Launch("Api", another);
+        await Eventually.TrueAsync(() => api.Output.Contains("Application started.", StringComparison.Ordinal), "another Api");
+        return api;
+    }
+
     /// <summary>
     /// PostgreSQL's own count of the statements of the Worker that read the table. A connection's counts are sure to
     /// be there once it has ended, so the Worker is a new one before and after.

@@ -2,10 +2,13 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using ProductCache.Api;
 using ProductCache.Domain;
+using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;
 
@@ -78,6 +81,48 @@ public sealed class SlowReaderTests
 
         await TestContext.Out.WriteLineAsync($"{sort}: {before / 1024 / 1024} MiB before, {most / 1024 / 1024} MiB at most.");
         Assert.That(most - before, Is.LessThan(MaxGrowth));
+    }
+
+    [Test]
+    public async Task TheStreamsOfOneConnectionThatAreNotReadCostLittleMemoryAndDelayNobody()
+    {
+        var port = TestServer.FreePort();
+        var folder = Directory.CreateTempSubdirectory("product-cache-tls-");
+        try
+        {
+            var (certificate, key) = WriteCertificate(folder.FullName);
+            await using var api = await deployment.StartAnotherApiAsync(
+                ("API_PORT", port.ToString(CultureInfo.InvariantCulture)), ("API_TLS_CERT_FILE", certificate), ("API_TLS_KEY_FILE", key));
+            using var reader = Http2Client("127.0.0.1", port);
+            using var attacker = Http2Client(Attacker, port);
+            using (var first = await reader.GetAsync(new Uri(batch, UriKind.Relative)))
+            {
+                Assert.That((int)first.StatusCode, Is.EqualTo(200));
+            }
+
+            var before = ResidentBytes(api);
+            using var stop = new CancellationTokenSource();
+            var requests = Enumerable.Range(0, Connections)
+                .Select(_ => attacker.GetAsync(new Uri(batch, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, stop.Token)).ToList();
+            await Task.WhenAny(requests);
+            var most = 0L;
+            for (var round = 0; round < 30; round++)
+            {
+                using var hit = await reader.GetAsync(new Uri($"/productapp/{ids[^1]}/", UriKind.Relative));
+                using var many = await reader.GetAsync(new Uri(batch, UriKind.Relative));
+                Assert.That((int)hit.StatusCode, Is.EqualTo(200));
+                Assert.That((int)many.StatusCode, Is.EqualTo(200));
+                most = Math.Max(most, ResidentBytes(api));
+            }
+
+            await TestContext.Out.WriteLineAsync($"HTTP/2: {before / 1024 / 1024} MiB before, {most / 1024 / 1024} MiB at most.");
+            await stop.CancelAsync();
+            Assert.That(most - before, Is.LessThan(MaxGrowth));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Test]
@@ -165,9 +210,34 @@ public sealed class SlowReaderTests
         .Where(line => line.StartsWith("kestrel_active_connections", StringComparison.Ordinal))
         .Sum(line => double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
 
-    private long ResidentBytes()
+    private static (string Certificate, string Key) WriteCertificate(string folder)
     {
-        var line = File.ReadLines($"/proc/{deployment.Api.Process.Id}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        var (certificateFile, keyFile) = (Path.Combine(folder, "certificate.pem"), Path.Combine(folder, "key.pem"));
+        File.WriteAllText(certificateFile, certificate.ExportCertificatePem());
+        File.WriteAllText(keyFile, key.ExportPkcs8PrivateKeyPem());
+        return (certificateFile, keyFile);
+    }
+
+    private static HttpClient Http2Client(string address, int port) => new(new SocketsHttpHandler
+    {
+        ConnectCallback = async (_, token) => new NetworkStream(await Neighbour.ConnectAsync(address, port, token), ownsSocket: true),
+        SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true },
+    })
+    {
+        BaseAddress = new Uri($"https://127.0.0.1:{port}"),
+        Timeout = TimeSpan.FromSeconds(60),
+        DefaultRequestVersion = HttpVersion.Version20,
+        DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+    };
+
+    private long ResidentBytes() => ResidentBytes(deployment.Api);
+
+    private static long ResidentBytes(ServiceUnderTest api)
+    {
+        var line = File.ReadLines($"/proc/{api.Process.Id}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
         return long.Parse(line.Split(':')[1].Replace("kB", string.Empty, StringComparison.Ordinal), NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture) * 1024;
     }
 }

@@ -1,8 +1,8 @@
 namespace ProductCache.Infrastructure.Hosting;
 
 /// <summary>
-/// A bounded amount of something that clients hold for a while, of which one client may hold only a share. What it takes and
-/// gives back is for the dear things, not for hits: it takes a lock.
+/// A bounded amount that clients hold for a while: connections, bytes, places. One client may hold only a share of it. Each call takes
+/// a lock, so hits must not use it.
 /// </summary>
 /// <param name="all">All clients together.</param>
 /// <param name="each">One client.</param>

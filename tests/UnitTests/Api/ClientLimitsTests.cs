@@ -77,6 +77,22 @@ public sealed class ClientLimitsTests
     }
 
     [Test]
+    public async Task BatchesOfOneClientWaitForEachOtherAndNotForThoseOfOthers()
+    {
+        using var limits = new ClientLimits(Read());
+        var (first, other) = (From("192.0.2.7"), From("192.0.2.8"));
+        using var reading = await limits.BatchAsync(first, ClientLimits.MaxIdsAtOnce - 1, CancellationToken.None);
+        var waiting = limits.BatchAsync(first, 200, CancellationToken.None).AsTask();
+
+        using var ofOther = await limits.BatchAsync(other, 200, CancellationToken.None);
+        Assert.That(waiting.IsCompleted, Is.False);
+        reading.Dispose();
+        using var next = await waiting;
+
+        Assert.That(new[] { reading, ofOther, next }.Select(lease => lease.IsAcquired), Has.All.True);
+    }
+
+    [Test]
     public void ABatchCountsAsItsProductsAndAsAllThatAClientHasAtMost()
     {
         using var limits = new ClientLimits(Read(("API_REQUESTS_PER_SECOND", "1")));
