@@ -158,7 +158,7 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
             return await AnsweredAsync(repairAsync, cancellationToken);
         }
         catch (UnavailableException exception) when (exception.InnerException is PostgresException
-            { SqlState: PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.LockNotAvailable } refused)
+        { SqlState: PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.LockNotAvailable } refused)
         {
             throw new StoreNotRepairedException(PostgresText.Of(refused));
         }

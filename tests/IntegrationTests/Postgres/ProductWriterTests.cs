@@ -1,5 +1,5 @@
-using ProductCache.Application;
 using Npgsql;
+using ProductCache.Application;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.TestSupport;
