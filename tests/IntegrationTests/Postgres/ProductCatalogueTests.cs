@@ -44,6 +44,19 @@ public sealed class ProductCatalogueTests
         Assert.That(await ListAsync(null, 100, part), Is.EqualTo(expected));
 
     [Test]
+    public async Task TheServerItselfEndsAListThatTakesTooLong()
+    {
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var lockTable = new NpgsqlCommand("LOCK TABLE products IN ACCESS EXCLUSIVE MODE", connection, transaction);
+        await lockTable.ExecuteNonQueryAsync();
+
+        var ended = Assert.ThrowsAsync<UnavailableException>(() => catalogue.ListAsync(null, 1, null, default));
+
+        Assert.That(ended!.Reason, Does.Contain("statement timeout"));
+    }
+
+    [Test]
     public async Task PartsOfNamesHaveAnIndex()
     {
         // A table of a few rows is read as a whole, unless that is forbidden.
