@@ -21,7 +21,7 @@ internal sealed record ProtectionOptions(ServerCertificate? Certificate, Connect
             settings.Number(ConnectionsSetting, 20_000, 1, 1_000_000),
             settings.Number("API_CONNECTIONS_PER_ADDRESS", 2_000, 0, 1_000_000),
             trustedProxies,
-            ConnectionsSetting),
+            settings.Text(ConnectionsSetting, string.Empty).Length > 0 ? ConnectionsSetting : null),
         ReadOrigins(settings));
 
     private static ServerCertificate? ReadCertificate(Settings settings)

@@ -367,6 +367,19 @@ public abstract class GuardedCacheContract
     }
 
     [Test]
+    public async Task AnEntryOfAVersionThatCannotBeDrawnYetDoesNotOutliveAChange()
+    {
+        var (id, possible) = (NewId(), NewId());
+        await FillAsync(await ClaimAsync(id), Entry(id, version: 5 + ProductVersion.MaxLead + 1));
+        await FillAsync(await ClaimAsync(possible), Entry(possible, version: 5 + ProductVersion.MaxLead));
+
+        Assert.That(await ChangeAsync(Upsert(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Removed, 0)));
+        Assert.That(await ChangeAsync(Upsert(possible, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await ReadAsync(id), Is.Null);
+        Assert.That(await ReadAsync(possible), Is.Not.Null);
+    }
+
+    [Test]
     public async Task AnOlderOrRepeatedChangeLeavesTheEntry([Values(4, 5)] long version)
     {
         var id = NewId();

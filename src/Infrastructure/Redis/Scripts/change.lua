@@ -7,6 +7,11 @@ if floor and tonumber(floor) < rank then
 end
 local entry = read_entry()
 local current, data = entry[1], entry[2]
+if current and tonumber(current) - rank > MAX_LEAD then
+  -- PostgreSQL cannot have drawn that version yet: the entry was written by something else, and would outlive every change.
+  redis.call('DEL', KEYS[1])
+  return -1
+end
 if not current or tonumber(current) >= rank then
   return -2
 end

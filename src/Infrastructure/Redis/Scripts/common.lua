@@ -3,6 +3,8 @@
 -- and the step goes on without it. That is always safe: a fill without its lease is refused, and a missing entry is a miss.
 local MAX_RANK = 9007199254740991
 local MAX_VERSION = 4503599627370495
+-- ProductVersion.MaxLead, in ranks.
+local MAX_LEAD = 2199023255552
 local MAX_MILLISECONDS = 253402300799999
 local MAX_TICKS = '3155378975999999999'
 
