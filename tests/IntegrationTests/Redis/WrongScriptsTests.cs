@@ -26,6 +26,9 @@ public sealed class WrongScriptsTests
             nameof(RedisGuardedCacheTests.AnOlderChangeDoesNotLowerTheFloor),
             Right with { Change = Without(Right.Change, "if floor and tonumber(floor) < rank then", "if floor then") });
         yield return Case(
+            nameof(RedisGuardedCacheTests.AnEntryOfAVersionThatCannotBeDrawnYetDoesNotOutliveAChange),
+            Right with { Change = Without(Right.Change, "if current and tonumber(current) - rank > MAX_LEAD", "if false") });
+        yield return Case(
             nameof(RedisGuardedCacheTests.AnAbsentRowIsOutdatedUnderAnyFloor),
             AbsenceIsStoredUnderAFloor,
             false);
