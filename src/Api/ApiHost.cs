@@ -52,9 +52,9 @@ public static class ApiHost
         builder.Services.AddSingleton<ReadMetrics>();
         builder.Services.AddSingleton<WriteMetrics>();
         builder.Services.AddSingleton<ExactIds>();
-        builder.Services.AddSingleton<Catalogue>();
-        builder.Services.AddSingleton<Products>();
-        builder.Services.AddSingleton<ProductWrites>();
+        builder.Services.AddSingleton<ProductListEndpoint>();
+        builder.Services.AddSingleton<ProductReadEndpoints>();
+        builder.Services.AddSingleton<ProductWriteEndpoints>();
         builder.Services.AddSingleton<CacheAdministration>();
         builder.Services.AddHostedService<RejectedRequests>();
         builder.WebHost.ConfigureKestrel(AmbiguousRequests.Refuse);
@@ -69,8 +69,8 @@ public static class ApiHost
         application.UseClientLimits();
         application.UseAccess();
         application.MapOperations().RequireMetrics();
-        application.Services.GetRequiredService<Products>().Map(application);
-        application.Services.GetRequiredService<ProductWrites>().Map(application);
+        application.Services.GetRequiredService<ProductReadEndpoints>().Map(application);
+        application.Services.GetRequiredService<ProductWriteEndpoints>().Map(application);
         application.Services.GetRequiredService<CacheAdministration>().Map(application);
         application.MapProblems();
         application.MapRoot();

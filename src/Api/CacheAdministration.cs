@@ -15,7 +15,7 @@ internal sealed class CacheAdministration(IMediator mediator)
     {
         if (!ProductId.TryParse(id, out var productId))
         {
-            return Products.NotAnId();
+            return ProductReadEndpoints.NotAnId();
         }
 
         http.Response.Headers.CacheControl = "no-store";

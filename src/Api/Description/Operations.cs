@@ -110,7 +110,7 @@ internal static class Operations
         Policy = Access.Write,
         Parameters =
         [
-            new(ProductWrites.IdempotencyKeyHeader, ParameterLocation.Header, "Names this creation; a random UUID is a good one.", new OpenApiSchema
+            new(ProductWriteEndpoints.IdempotencyKeyHeader, ParameterLocation.Header, "Names this creation; a random UUID is a good one.", new OpenApiSchema
             {
                 Type = JsonSchemaType.String,
                 MinLength = 1,

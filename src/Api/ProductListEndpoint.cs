@@ -16,7 +16,7 @@ namespace ProductCache.Api;
 /// </code>
 /// A row that is no valid product is listed as <c>{"id":81,"unreadable":"…"}</c>, with the reason. next is the cursor of the next page, if there is one; so is the header Link with rel="next".
 /// </summary>
-internal sealed class Catalogue(IMediator mediator, ClientLimits limits, LargeAnswers answers, ExactIds ids)
+internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limits, LargeAnswers answers, ExactIds ids)
 {
     public static readonly string[] Parameters = ["after", "limit", "q"];
 
@@ -155,7 +155,7 @@ internal sealed class Catalogue(IMediator mediator, ClientLimits limits, LargeAn
             json.WriteStartArray("items"u8);
             foreach (var product in page.Products)
             {
-                WriteItem(json, product, $"{httpContext.Request.PathBase}{ProductWrites.Collection}/{product.Id}");
+                WriteItem(json, product, $"{httpContext.Request.PathBase}{ProductWriteEndpoints.Collection}/{product.Id}");
                 if (!await writer.PartAsync())
                 {
                     return;

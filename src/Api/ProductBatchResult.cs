@@ -11,7 +11,7 @@ namespace ProductCache.Api;
 /// {"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{…}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}
 /// </code>
 /// </summary>
-internal sealed class ProductList(IReadOnlyList<ProductId> ids, GetProductResult[] results, DateTimeOffset now, LargeAnswers answers, HeldBytes held) : IResult
+internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProductResult[] results, DateTimeOffset now, LargeAnswers answers, HeldBytes held) : IResult
 {
     /// <summary>Beyond its lifetime, and served because nothing newer could be had yet.</summary>
     private const string Stale = "stale";

@@ -14,7 +14,7 @@ namespace ProductCache.Api;
 /// The routes of products, and what their outcomes are over HTTP. One object for all requests: a parameter that is a service
 /// would cost each of them a scope of its own.
 /// </summary>
-internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLimits limits, LargeAnswers answers, TimeProvider time, ReadMetrics metrics)
+internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoint list, ClientLimits limits, LargeAnswers answers, TimeProvider time, ReadMetrics metrics)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -51,7 +51,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
         switch (result)
         {
             case GetProductResult.Found found:
-                return new CachedBody(found.Entry, found.Source, found.Forward, time.GetUtcNow());
+                return new CachedProductResult(found.Entry, found.Source, found.Forward, time.GetUtcNow());
 
             case GetProductResult.Absent absent:
                 CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, absent.Forward, time.GetUtcNow());
@@ -96,10 +96,10 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
     {
         if (!http.Request.Query.ContainsKey("ids"))
         {
-            return await catalogue.ListAsync(http, cancellationToken);
+            return await list.ListAsync(http, cancellationToken);
         }
 
-        var isPage = http.Request.Query.Keys.Any(Catalogue.Parameters.Contains);
+        var isPage = http.Request.Query.Keys.Any(ProductListEndpoint.Parameters.Contains);
         if (!TryReadIds(http.Request.Query["ids"], out var ids, out var fault) || isPage)
         {
             fault = isPage ? "ids reads the products that it names, all at once; after, limit and q are for the list." : fault;
@@ -141,7 +141,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
                     freshness,
                     () => limits.MayMiss(http),
                     places.TryTake,
-                    result => ProductList.EntryOf(result) is not { } entry || held.TryAdd(entry.Body.Length)),
+                    result => ProductBatchResult.EntryOf(result) is not { } entry || held.TryAdd(entry.Body.Length)),
                 cancellationToken)];
         }
 
@@ -164,7 +164,7 @@ internal sealed class Products(IMediator mediator, Catalogue catalogue, ClientLi
 
         // Where nothing at all can be told, the status says so; else each item has its own.
         return !results.All(result => result is GetProductResult.Unavailable or GetProductResult.TooManyMisses)
-                ? new ProductList(ids, results, time.GetUtcNow(), answers, held)
+                ? new ProductBatchResult(ids, results, time.GetUtcNow(), answers, held)
             : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable)
             : TooManyMisses(http);
     }

@@ -5,7 +5,7 @@ using ProductCache.Application;
 namespace ProductCache.Api;
 
 /// <summary>A product as it stands in the cache: its bytes are the body, nothing is parsed or written anew. 200, 304 or 412.</summary>
-internal sealed class CachedBody(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now) : IResult
+internal sealed class CachedProductResult(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now) : IResult
 {
     public async Task ExecuteAsync(HttpContext httpContext)
     {
@@ -40,19 +40,19 @@ internal static class CacheHeaders
     /// <summary>Who may keep an answer; where it needs a credential, Refusals takes that back.</summary>
     public const string Public = "public";
 
-    // A near copy answers many readers in one second, with the same words.
-    private static readonly ConditionalWeakTable<CachedProduct, Words> Remembered = [];
+    // A near copy answers many readers in one second, with the same values.
+    private static readonly ConditionalWeakTable<CachedProduct, CacheHeaderValues> Memo = [];
 
     /// <returns>The entity tag of the entry, for an answer that has its body.</returns>
     public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now)
     {
         // Beyond the lifetime the answer is stale, which its negative ttl says (RFC 9211, 2.4).
         var age = AgeOf(entry, now);
-        var words = source == EntrySource.NearCache ? Remember(entry, age) : Words.Of(entry, source, forward, age);
-        headers.Age = words.Age;
-        headers.CacheControl = words.CacheControl;
-        headers[CacheStatus] = words.CacheStatus;
-        return words.EntityTag;
+        var values = source == EntrySource.NearCache ? Remember(entry, age) : CacheHeaderValues.Of(entry, source, forward, age);
+        headers.Age = values.Age;
+        headers.CacheControl = values.CacheControl;
+        headers[CacheStatus] = values.CacheStatus;
+        return values.EntityTag;
     }
 
     /// <summary>For an answer that has nothing of the cache, which is nobody's to keep.</summary>
@@ -78,23 +78,23 @@ internal static class CacheHeaders
 
     public static long LifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
 
-    private static Words Remember(CachedProduct entry, long age)
+    private static CacheHeaderValues Remember(CachedProduct entry, long age)
     {
-        if (!Remembered.TryGetValue(entry, out var words) || words.Seconds != age)
+        if (!Memo.TryGetValue(entry, out var values) || values.Seconds != age)
         {
-            words = Words.Of(entry, EntrySource.NearCache, default, age);
-            Remembered.AddOrUpdate(entry, words);
+            values = CacheHeaderValues.Of(entry, EntrySource.NearCache, default, age);
+            Memo.AddOrUpdate(entry, values);
         }
 
-        return words;
+        return values;
     }
 
-    private sealed record Words(long Seconds, string EntityTag, string Age, string CacheControl, string CacheStatus)
+    private sealed record CacheHeaderValues(long Seconds, string EntityTag, string Age, string CacheControl, string CacheStatus)
     {
-        public static Words Of(CachedProduct entry, EntrySource source, Forward forward, long age)
+        public static CacheHeaderValues Of(CachedProduct entry, EntrySource source, Forward forward, long age)
         {
             var lifetime = LifetimeOf(entry);
-            return new Words(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"{Public}, max-age={lifetime}", source switch
+            return new CacheHeaderValues(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"{Public}, max-age={lifetime}", source switch
             {
                 EntrySource.Fill => $"ProductCache; {WordsOf(forward, stored: true)}; ttl={lifetime - age}",
                 EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",

@@ -7,7 +7,7 @@ using ProductCache.UnitTests.Application;
 
 namespace ProductCache.UnitTests.Api;
 
-public sealed class CachedBodyTests
+public sealed class CachedProductResultTests
 {
     private const int Ok = StatusCodes.Status200OK;
     private const int NotModified = StatusCodes.Status304NotModified;
@@ -158,7 +158,7 @@ public sealed class CachedBodyTests
             context.Request.Headers.IfNoneMatch = new StringValues(ifNoneMatch);
         }
 
-        await new CachedBody(entry, EntrySource.Cache, default, Some.Time).ExecuteAsync(context);
+        await new CachedProductResult(entry, EntrySource.Cache, default, Some.Time).ExecuteAsync(context);
         return context.Response;
     }
 

@@ -11,7 +11,7 @@ namespace ProductCache.Api;
 /// The routes that write, and what their outcomes are over HTTP. An answer comes after the commit; the change path brings it to
 /// the caches.
 /// </summary>
-internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, ExactIds ids, WriteMetrics metrics, TimeProvider time)
+internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, ExactIds ids, WriteMetrics metrics, TimeProvider time)
 {
     public const string IdempotencyKeyHeader = "Idempotency-Key";
 
@@ -58,7 +58,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
     {
         if (!ProductId.TryParse(id, out var productId))
         {
-            return Products.NotAnId();
+            return ProductReadEndpoints.NotAnId();
         }
 
         if (!Preconditions.TryRead(http.Request.Headers, out var condition))
@@ -87,7 +87,7 @@ internal sealed class ProductWrites(IMediator mediator, IValidator<ProductDraft>
     {
         if (!ProductId.TryParse(id, out var productId))
         {
-            return Products.NotAnId();
+            return ProductReadEndpoints.NotAnId();
         }
 
         return Preconditions.TryRead(http.Request.Headers, out var condition)

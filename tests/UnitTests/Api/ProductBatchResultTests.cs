@@ -11,7 +11,7 @@ using ProductCache.UnitTests.Application;
 
 namespace ProductCache.UnitTests.Api;
 
-public sealed class ProductListTests
+public sealed class ProductBatchResultTests
 {
     private readonly ServiceProvider meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
 
@@ -94,7 +94,7 @@ public sealed class ProductListTests
     [TestCase("1,2|2,3", "1,2,3")]
     public void IdsAreReadInOrderAndFolded(string parameters, string expected)
     {
-        Assert.That(Products.TryReadIds(new StringValues(parameters.Split('|')), out var ids, out _), Is.True);
+        Assert.That(ProductReadEndpoints.TryReadIds(new StringValues(parameters.Split('|')), out var ids, out _), Is.True);
         Assert.That(string.Join(',', ids), Is.EqualTo(expected));
     }
 
@@ -107,7 +107,7 @@ public sealed class ProductListTests
     {
         var parameters = parameter is null ? StringValues.Empty : new StringValues(parameter);
 
-        Assert.That(Products.TryReadIds(parameters, out _, out var told), Is.False);
+        Assert.That(ProductReadEndpoints.TryReadIds(parameters, out _, out var told), Is.False);
         Assert.That(told, Does.Contain(fault));
     }
 
@@ -116,9 +116,9 @@ public sealed class ProductListTests
     {
         var ids = Enumerable.Range(1, 201).ToList();
 
-        Assert.That(Products.TryReadIds(string.Join(',', ids.Take(200)), out var read, out _), Is.True);
+        Assert.That(ProductReadEndpoints.TryReadIds(string.Join(',', ids.Take(200)), out var read, out _), Is.True);
         Assert.That(read, Has.Count.EqualTo(200));
-        Assert.That(Products.TryReadIds(string.Join(',', ids), out _, out var fault), Is.False);
+        Assert.That(ProductReadEndpoints.TryReadIds(string.Join(',', ids), out _, out var fault), Is.False);
         Assert.That(fault, Is.EqualTo("ids may name at most 200 products, not 201."));
     }
 
@@ -128,7 +128,7 @@ public sealed class ProductListTests
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
         var answers = new LargeAnswers(new LargeAnswerOptions(MaxBytes: 1), meters.GetRequiredService<IMeterFactory>());
-        await new ProductList([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow(), answers, answers.Hold(context)).ExecuteAsync(context);
+        await new ProductBatchResult([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow(), answers, answers.Hold(context)).ExecuteAsync(context);
         await context.Response.BodyWriter.FlushAsync();
         return context.Response;
     }
