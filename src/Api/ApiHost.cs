@@ -74,7 +74,7 @@ public static class ApiHost
         application.Services.GetRequiredService<CacheAdministration>().Map(application);
         application.MapProblems();
         application.MapRoot();
-        application.MapOptions();
+        application.MapOptionsMethod();
         application.MapDescription();
         return application;
     }

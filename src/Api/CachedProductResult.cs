@@ -16,7 +16,7 @@ internal sealed class CachedProductResult(CachedProduct entry, EntrySource sourc
         // RFC 9110, 13.2.2. A member of If-None-Match that cannot be read is ignored alone: the others save the reader a body.
         if (EntityTags.Read(httpContext.Request.Headers.IfMatch)?.MatchesStrongly(tag) == false)
         {
-            await Preconditions.Failed(httpContext, $"The cached product has version {entry.Version}, which If-Match does not name.").ExecuteAsync(httpContext);
+            await IfMatchHeader.Failed(httpContext, $"The cached product has version {entry.Version}, which If-Match does not name.").ExecuteAsync(httpContext);
             return;
         }
 

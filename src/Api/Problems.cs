@@ -150,7 +150,7 @@ internal static class Problems
             }
         });
 
-    public static void MapProblems(this IEndpointRouteBuilder routes) => routes.MapMethods($"{Path}/{{name}}", Reading.Methods, Page).Describe(Operations.GetProblem);
+    public static void MapProblems(this IEndpointRouteBuilder routes) => routes.MapMethods($"{Path}/{{name}}", FreshnessHeaders.Methods, Page).Describe(Operations.GetProblem);
 
     /// <summary>The page of a problem, in Markdown.</summary>
     internal static Stream? Open(string name) => Assembly.GetExecutingAssembly().GetManifestResourceStream($"problems/{name}.md");

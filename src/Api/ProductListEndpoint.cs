@@ -60,7 +60,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
             }
         }
 
-        if (Preconditions.OfUntagged(http) is { } unmet)
+        if (IfMatchHeader.OfUntagged(http) is { } unmet)
         {
             return unmet;
         }

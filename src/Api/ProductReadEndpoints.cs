@@ -18,9 +18,9 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMethods("/productapp/{id}", Reading.Methods, GetProduct).Describe(Operations.GetProductApp).RequireRead();
-        routes.MapMethods("/api/v1/products/{id}", Reading.Methods, GetProduct).Describe(Operations.GetProduct).RequireRead();
-        routes.MapMethods("/api/v1/products", Reading.Methods, GetProducts).Describe(Operations.GetProducts).RequireRead();
+        routes.MapMethods("/productapp/{id}", FreshnessHeaders.Methods, GetProduct).Describe(Operations.GetProductApp).RequireRead();
+        routes.MapMethods("/api/v1/products/{id}", FreshnessHeaders.Methods, GetProduct).Describe(Operations.GetProduct).RequireRead();
+        routes.MapMethods("/api/v1/products", FreshnessHeaders.Methods, GetProducts).Describe(Operations.GetProducts).RequireRead();
     }
 
     private async Task<IResult> GetProduct(string id, HttpContext http, CancellationToken cancellationToken)
@@ -31,7 +31,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
             return NotAnId();
         }
 
-        if (!Reading.TryReadFreshness(http.Request.Headers, out var freshness))
+        if (!FreshnessHeaders.TryReadFreshness(http.Request.Headers, out var freshness))
         {
             return NotAVersion();
         }
@@ -39,15 +39,15 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         if (EntityTags.Read(http.Request.Headers.IfMatch) is { IsMalformed: true })
         {
             metrics.Count(Problems.NotAPrecondition.Outcome);
-            return Preconditions.NotAPrecondition();
+            return IfMatchHeader.NotAPrecondition();
         }
 
-        var wait = Preferences.ReadWait(http.Request.Headers);
+        var wait = PreferHeader.ReadWait(http.Request.Headers);
         var result = wait is null && freshness is null
             ? await mediator.Send(new GetProduct(productId, MayAsk: () => limits.MayMiss(http)), cancellationToken)
             : await SendWaitingAsync(http, productId, wait, freshness, cancellationToken);
         metrics.Count(OutcomeOf(result));
-        Preferences.Applied(http.Response.Headers, HasWaited(result) ? wait : null);
+        PreferHeader.Applied(http.Response.Headers, HasWaited(result) ? wait : null);
         switch (result)
         {
             case GetProductResult.Found found:
@@ -107,12 +107,12 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
             return Problems.Of(Problems.NotAListOfIds, fault);
         }
 
-        if (!Reading.TryReadFreshness(http.Request.Headers, out var freshness))
+        if (!FreshnessHeaders.TryReadFreshness(http.Request.Headers, out var freshness))
         {
             return NotAVersion();
         }
 
-        if (Preconditions.OfUntagged(http) is { } unmet)
+        if (IfMatchHeader.OfUntagged(http) is { } unmet)
         {
             return unmet;
         }
@@ -123,7 +123,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
             return Problems.TooManyRequestsOf(http);
         }
 
-        var wait = Preferences.ReadWait(http.Request.Headers);
+        var wait = PreferHeader.ReadWait(http.Request.Headers);
         var held = answers.Hold(http);
         GetProductResult[] results;
         using (var turn = await limits.BatchAsync(http, ids.Count, cancellationToken))
@@ -155,7 +155,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
             return Problems.TooManyBytes(http, refusal);
         }
 
-        Preferences.Applied(http.Response.Headers, results.Any(HasWaited) ? wait : null);
+        PreferHeader.Applied(http.Response.Headers, results.Any(HasWaited) ? wait : null);
 
         if (results.Any(result => result is GetProductResult.NotCached))
         {
@@ -238,7 +238,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         metrics.Count(Problems.NotAVersion.Outcome);
         return Problems.Of(
             Problems.NotAVersion,
-            $"{Reading.VersionAtLeast} is a whole number from 1 to {ProductVersion.Max}, in digits without sign or leading zero: what an ETag has between its quotes.");
+            $"{FreshnessHeaders.VersionAtLeast} is a whole number from 1 to {ProductVersion.Max}, in digits without sign or leading zero: what an ETag has between its quotes.");
     }
 
     private static bool HasWaited(GetProductResult result) => result

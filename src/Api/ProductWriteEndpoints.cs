@@ -51,7 +51,7 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
         }
 
         var (draft, fault) = ProductBody.Read(bytes, id: null, isPatch: false, validator);
-        return fault ?? Preconditions.OfUntagged(http) ?? Answer(http, await mediator.Send(new CreateProduct(draft!, key), cancellationToken), isNew: true);
+        return fault ?? IfMatchHeader.OfUntagged(http) ?? Answer(http, await mediator.Send(new CreateProduct(draft!, key), cancellationToken), isNew: true);
     }
 
     private async Task<IResult> UpdateAsync(string id, HttpContext http, bool isPatch, CancellationToken cancellationToken)
@@ -61,9 +61,9 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
             return ProductReadEndpoints.NotAnId();
         }
 
-        if (!Preconditions.TryRead(http.Request.Headers, out var condition))
+        if (!IfMatchHeader.TryRead(http.Request.Headers, out var condition))
         {
-            return Preconditions.NotAPrecondition();
+            return IfMatchHeader.NotAPrecondition();
         }
 
         // If-None-Match: * never writes, so it cannot overwrite a change that the client has not seen.
@@ -90,9 +90,9 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
             return ProductReadEndpoints.NotAnId();
         }
 
-        return Preconditions.TryRead(http.Request.Headers, out var condition)
+        return IfMatchHeader.TryRead(http.Request.Headers, out var condition)
             ? Answer(http, await mediator.Send(new DeleteProduct(productId, condition), cancellationToken))
-            : Preconditions.NotAPrecondition();
+            : IfMatchHeader.NotAPrecondition();
     }
 
     private IResult Answer(HttpContext http, WriteResult result, bool isNew = false)

@@ -27,7 +27,7 @@ internal static class Root
         },
     };
 
-    public static void MapRoot(this IEndpointRouteBuilder routes) => routes.MapMethods(Path, Reading.Methods, Get).Describe(Operations.GetRoot);
+    public static void MapRoot(this IEndpointRouteBuilder routes) => routes.MapMethods(Path, FreshnessHeaders.Methods, Get).Describe(Operations.GetRoot);
 
     private static IResult Get(HttpContext http)
     {

@@ -71,7 +71,7 @@ internal static class ApiDescription
     public static void MapDescription(this WebApplication application)
     {
         var documents = new CachedDocuments();
-        application.MapOpenApi(DocumentRoute).WithMetadata(new HttpMethodMetadata(Reading.Methods)).AddEndpointFilter(documents);
+        application.MapOpenApi(DocumentRoute).WithMetadata(new HttpMethodMetadata(FreshnessHeaders.Methods)).AddEndpointFilter(documents);
         application.MapScalarApiReference(PageRoute, page =>
         {
             page.Title = "ProductCache";
@@ -80,7 +80,7 @@ internal static class ApiDescription
             page.Telemetry = false;
             page.AddDocument(Document);
             page.HideDeveloperTools().DisableAgent().DisableMcp().HideClientButton();
-        }).WithMetadata(new HttpMethodMetadata(Reading.Methods)).AddEndpointFilter(async (context, next) =>
+        }).WithMetadata(new HttpMethodMetadata(FreshnessHeaders.Methods)).AddEndpointFilter(async (context, next) =>
         {
             context.HttpContext.Response.Headers.ContentSecurityPolicy = PagePolicy;
             return await next(context);

@@ -18,7 +18,7 @@ internal static class Operations
             "Cache-Control",
             "no-cache: at least as new as the database is now. max-age, min-fresh, max-stale: as RFC 9111 defines them. only-if-cached: 504 if no cached copy meets the request. Each directive counts by itself: an unknown or malformed one is ignored, a number above 2147483648 counts as 2147483648, and of two of one name the more restrictive one counts.",
             "max-age=60"),
-        new(Reading.VersionAtLeast, ParameterLocation.Header, "Never an older version of the product than this: what an ETag has between its quotes.", Schemas.Version, Example: "5"),
+        new(FreshnessHeaders.VersionAtLeast, ParameterLocation.Header, "Never an older version of the product than this: what an ETag has between its quotes.", Schemas.Version, Example: "5"),
     ];
 
     private static readonly Parameter IfNoneMatch = Header("If-None-Match", "Versions that the reader has: 304 if the product has one of them.", "\"5\"");

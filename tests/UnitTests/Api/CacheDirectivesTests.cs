@@ -81,7 +81,7 @@ public sealed class CacheDirectivesTests
 
     private static Freshness? Read(params string[] lines)
     {
-        Assert.That(Reading.TryReadFreshness(new HeaderDictionary { ["Cache-Control"] = new StringValues(lines) }, out var freshness), Is.True);
+        Assert.That(FreshnessHeaders.TryReadFreshness(new HeaderDictionary { ["Cache-Control"] = new StringValues(lines) }, out var freshness), Is.True);
         return freshness;
     }
 }

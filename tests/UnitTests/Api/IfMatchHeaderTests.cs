@@ -4,7 +4,7 @@ using ProductCache.Api;
 
 namespace ProductCache.UnitTests.Api;
 
-public sealed class PreconditionsTests
+public sealed class IfMatchHeaderTests
 {
     [TestCase("5", "\"5\"")]
     [TestCase("5,6", "\"5\", \"6\"")]
@@ -20,7 +20,7 @@ public sealed class PreconditionsTests
     [TestCase("any")]
     public void IfMatchNamesTheVersionsOfWhichOneMustBeThere(string expected, params string[] lines)
     {
-        Assert.That(Preconditions.TryRead(Headers("If-Match", lines), out var condition), Is.True);
+        Assert.That(IfMatchHeader.TryRead(Headers("If-Match", lines), out var condition), Is.True);
         Assert.That(condition?.OneOf is { } versions ? string.Join(',', versions) : "any", Is.EqualTo(expected));
         Assert.That(condition?.NoneOf, Is.Null);
     }
@@ -32,7 +32,7 @@ public sealed class PreconditionsTests
     [TestCase("any")]
     public void IfNoneMatchNamesTheVersionsOfWhichNoneMayBeThere(string expected, params string[] lines)
     {
-        Assert.That(Preconditions.TryRead(Headers("If-None-Match", lines), out var condition), Is.True);
+        Assert.That(IfMatchHeader.TryRead(Headers("If-None-Match", lines), out var condition), Is.True);
         Assert.That(condition is null ? "any" : condition.IsNever ? "none" : string.Join(',', condition.NoneOf!), Is.EqualTo(expected));
     }
 
@@ -44,7 +44,7 @@ public sealed class PreconditionsTests
     [TestCase("\"5\"", "\"5\"", 5, false)]
     public void BothConditionsMustBeMet(string match, string noneMatch, long version, bool isAllowed)
     {
-        Assert.That(Preconditions.TryRead(new HeaderDictionary { ["If-Match"] = match, ["If-None-Match"] = noneMatch }, out var condition), Is.True);
+        Assert.That(IfMatchHeader.TryRead(new HeaderDictionary { ["If-Match"] = match, ["If-None-Match"] = noneMatch }, out var condition), Is.True);
         Assert.That(condition?.Allows(new(version)) ?? true, Is.EqualTo(isAllowed));
     }
 
@@ -59,8 +59,8 @@ public sealed class PreconditionsTests
     [TestCase("\"5\"", "nonsense")]
     public void WhatIsNoListOfEntityTagsIsRefused(params string[] lines)
     {
-        Assert.That(Preconditions.TryRead(Headers("If-Match", lines), out _), Is.False);
-        Assert.That(Preconditions.TryRead(Headers("If-None-Match", lines), out _), Is.False);
+        Assert.That(IfMatchHeader.TryRead(Headers("If-Match", lines), out _), Is.False);
+        Assert.That(IfMatchHeader.TryRead(Headers("If-None-Match", lines), out _), Is.False);
     }
 
     // Where there is no entity tag, only * can match.
@@ -82,15 +82,15 @@ public sealed class PreconditionsTests
         http.Request.Method = method;
         http.Request.Headers[header] = value;
 
-        Assert.That((Preconditions.OfUntagged(http) as IStatusCodeHttpResult)?.StatusCode, Is.EqualTo(status));
+        Assert.That((IfMatchHeader.OfUntagged(http) as IStatusCodeHttpResult)?.StatusCode, Is.EqualTo(status));
     }
 
     [Test]
     public void WithoutConditionsEverythingGoesOn()
     {
-        Assert.That(Preconditions.TryRead(new HeaderDictionary(), out var condition), Is.True);
+        Assert.That(IfMatchHeader.TryRead(new HeaderDictionary(), out var condition), Is.True);
         Assert.That(condition, Is.Null);
-        Assert.That(Preconditions.OfUntagged(new DefaultHttpContext()), Is.Null);
+        Assert.That(IfMatchHeader.OfUntagged(new DefaultHttpContext()), Is.Null);
     }
 
     private static HeaderDictionary Headers(string name, string[] lines) => lines.Length == 0 ? [] : new() { [name] = new StringValues(lines) };

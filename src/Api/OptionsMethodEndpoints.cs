@@ -1,10 +1,10 @@
 namespace ProductCache.Api;
 
 /// <summary>OPTIONS wherever something else is: 204, and what else there is in Allow.</summary>
-internal static class Options
+internal static class OptionsMethodEndpoints
 {
     /// <summary>For all routes that have been mapped so far.</summary>
-    public static void MapOptions(this WebApplication application)
+    public static void MapOptionsMethod(this WebApplication application)
     {
         var methods =
             from source in ((IEndpointRouteBuilder)application).DataSources

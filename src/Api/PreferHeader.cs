@@ -3,7 +3,7 @@ using System.Globalization;
 namespace ProductCache.Api;
 
 /// <summary>The Prefer header (RFC 7240): wait=N holds an answer back for up to N seconds. A preference that cannot be read is ignored, the others count.</summary>
-internal static class Preferences
+internal static class PreferHeader
 {
     public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 

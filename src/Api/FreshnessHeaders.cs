@@ -4,7 +4,7 @@ using ProductCache.Domain;
 namespace ProductCache.Api;
 
 /// <summary>What all routes that read have in common.</summary>
-internal static class Reading
+internal static class FreshnessHeaders
 {
     /// <summary>The version that an answer must at least have: what the ETag of a write said, without its quotes.</summary>
     public const string VersionAtLeast = "Product-Version-At-Least";

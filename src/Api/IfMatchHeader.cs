@@ -8,7 +8,7 @@ namespace ProductCache.Api;
 /// If-Match and If-None-Match in the order of RFC 9110, 13.2.2: first If-Match (false: 412), then If-None-Match (false: 304 for a read,
 /// 412 for a write). They are evaluated last, where the request would succeed without them. There are no dates to compare.
 /// </summary>
-internal static class Preconditions
+internal static class IfMatchHeader
 {
     /// <summary>The condition of a write to a product, for the store to decide: no look before the write can.</summary>
     /// <param name="condition">Null: the request has none, or one that any version meets.</param>

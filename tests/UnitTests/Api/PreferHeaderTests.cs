@@ -4,7 +4,7 @@ using ProductCache.Api;
 
 namespace ProductCache.UnitTests.Api;
 
-public sealed class PreferencesTests
+public sealed class PreferHeaderTests
 {
     [TestCase("wait=5")]
     [TestCase("wait=\"5\"")]
@@ -51,14 +51,14 @@ public sealed class PreferencesTests
     public void WhatIsNotAWaitIsIgnored(string line) => Assert.That(WaitOf(line), Is.Null);
 
     [Test]
-    public void WithoutTheHeaderThereIsNoWait() => Assert.That(Preferences.ReadWait(new HeaderDictionary()), Is.Null);
+    public void WithoutTheHeaderThereIsNoWait() => Assert.That(PreferHeader.ReadWait(new HeaderDictionary()), Is.Null);
 
     [Test]
     public void TheWaitThatAppliesIsEchoed()
     {
         var headers = new HeaderDictionary();
 
-        Preferences.Applied(headers, WaitOf("wait=100"));
+        PreferHeader.Applied(headers, WaitOf("wait=100"));
 
         Assert.That(headers["Preference-Applied"].ToString(), Is.EqualTo("wait=10"));
     }
@@ -69,10 +69,10 @@ public sealed class PreferencesTests
     {
         var headers = new HeaderDictionary();
 
-        Preferences.Applied(headers, line is null ? null : WaitOf(line));
+        PreferHeader.Applied(headers, line is null ? null : WaitOf(line));
 
         Assert.That(headers.ContainsKey("Preference-Applied"), Is.False);
     }
 
-    private static TimeSpan? WaitOf(params string[] lines) => Preferences.ReadWait(new HeaderDictionary { ["Prefer"] = new StringValues(lines) });
+    private static TimeSpan? WaitOf(params string[] lines) => PreferHeader.ReadWait(new HeaderDictionary { ["Prefer"] = new StringValues(lines) });
 }
