@@ -25,7 +25,7 @@ public static class ApiHost
         var redis = RedisOptions.Read(settings);
         var nearCache = NearCacheOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
-        var access = AccessOptions.Read(settings);
+        var access = ApiAuthorizationOptions.Read(settings);
         var limits = ClientLimitOptions.Read(settings, postgres.ListPoolSize);
         var protection = ProtectionOptions.Read(settings, limits.TrustedProxies);
         var largeAnswers = LargeAnswerOptions.Read(settings);
@@ -42,7 +42,7 @@ public static class ApiHost
         builder.Services.AddPostgresForWriters(postgres);
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
-        builder.Services.AddAccess(access);
+        builder.Services.AddApiAuthorization(access);
         builder.Services.AddClientLimits(limits);
         builder.Services.AddSingleton(largeAnswers);
         builder.Services.AddSingleton<LargeAnswers>();
@@ -67,7 +67,7 @@ public static class ApiHost
         application.UseStatusCodePages();
         application.Use(AmbiguousRequests.Refuse);
         application.UseClientLimits();
-        application.UseAccess();
+        application.UseApiAuthorization();
         application.MapOperations().RequireMetrics();
         application.Services.GetRequiredService<ProductReadEndpoints>().Map(application);
         application.Services.GetRequiredService<ProductWriteEndpoints>().Map(application);

@@ -17,7 +17,7 @@ internal sealed class ApiKeyHandler(
     {
         null => AuthenticateResult.NoResult(),
         var text => keys.Find(text) is { } key
-            ? AuthenticateResult.Success(new AuthenticationTicket(Access.PrincipalOf(key.Client, key.Scopes), Scheme.Name))
+            ? AuthenticateResult.Success(new AuthenticationTicket(ApiAuthorization.PrincipalOf(key.Client, key.Scopes), Scheme.Name))
             : AuthenticateResult.Fail("No such key."),
     });
 

@@ -37,7 +37,7 @@ internal static class CacheHeaders
 {
     public const string CacheStatus = "Cache-Status";
 
-    /// <summary>Who may keep an answer; where it needs a credential, Refusals takes that back.</summary>
+    /// <summary>Who may keep an answer; where it needs a credential, AuthorizationProblems takes that back.</summary>
     public const string Public = "public";
 
     // A near copy answers many readers in one second, with the same values.

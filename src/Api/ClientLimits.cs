@@ -181,7 +181,7 @@ internal sealed class ClientLimits : IDisposable
 
     internal static string ClientOf(HttpContext http)
     {
-        if (Access.ClientOf(http) is { } client)
+        if (ApiAuthorization.ClientOf(http) is { } client)
         {
             return client;
         }

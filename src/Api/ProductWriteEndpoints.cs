@@ -152,7 +152,7 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
             return false;
         }
 
-        key = new IdempotencyKey(Access.ClientOf(http) ?? string.Empty, text);
+        key = new IdempotencyKey(ApiAuthorization.ClientOf(http) ?? string.Empty, text);
         return true;
     }
 

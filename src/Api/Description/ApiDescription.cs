@@ -133,7 +133,7 @@ internal static class ApiDescription
         if (source.Policy is { } policy)
         {
             var credential = new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(CredentialScheme, document)] = [] };
-            target.Security = policy == Access.Read ? [new OpenApiSecurityRequirement(), credential] : [credential];
+            target.Security = policy == ApiAuthorization.Read ? [new OpenApiSecurityRequirement(), credential] : [credential];
         }
     }
 

@@ -54,7 +54,7 @@ internal static class Operations
         "Read a product",
         "From the cache. What is not cached is requested: 202, and the same request a moment later is a hit. A product that is known not to exist is 404.")
     {
-        Policy = Access.Read,
+        Policy = ApiAuthorization.Read,
         Parameters = [Id, .. Freshness, IfMatchOfReader, IfNoneMatch],
         Answers =
         [
@@ -73,7 +73,7 @@ internal static class Operations
         "Read many products, or list all",
         "With ids: up to 200 products from the cache, each with its own status, in the order asked for. Without: a page of all products in the order of their ids, or of those whose names have q in them, straight from PostgreSQL.")
     {
-        Policy = Access.Read,
+        Policy = ApiAuthorization.Read,
         Parameters =
         [
             new("ids", ParameterLocation.Query, "The products to read, with commas between them.", Text(), Example: "1,2,3"),
@@ -107,7 +107,7 @@ internal static class Operations
         "Create a product",
         "The answer comes after the commit. A repeated request with the same Idempotency-Key creates nothing more, for a day.")
     {
-        Policy = Access.Write,
+        Policy = ApiAuthorization.Write,
         Parameters =
         [
             new(ProductWriteEndpoints.IdempotencyKeyHeader, ParameterLocation.Header, "Names this creation; a random UUID is a good one.", new OpenApiSchema
@@ -129,7 +129,7 @@ internal static class Operations
         "Replace a product",
         "All of it: a description that is not there becomes empty. A product that is not there is not created.")
     {
-        Policy = Access.Write,
+        Policy = ApiAuthorization.Write,
         Parameters = [Id, IfMatch(required: true), IfNoneMatchOfWriter],
         Request = new(RequestBody.Json, Schemas.ProductDraft, Schemas.DraftExample),
         Answers = [new(200, "The product as it is now.", Schemas.Product, Schemas.ProductExample, "ETag", "Cache-Control", "Cache-Status")],
@@ -146,7 +146,7 @@ internal static class Operations
 
     public static readonly Operation DeleteProduct = new("DeleteProduct", "Delete a product", "Of any version, unless If-Match says which.")
     {
-        Policy = Access.Write,
+        Policy = ApiAuthorization.Write,
         Parameters = [Id, IfMatch(required: false), IfNoneMatchOfWriter],
         Answers = [new(204, "Deleted.", null, null, "Cache-Control", "Cache-Status")],
         Problems = [NotAProductId, NotAPrecondition, NoSuchProduct, PreconditionFailed, RefusedByDatabase, .. Writes],
@@ -155,7 +155,7 @@ internal static class Operations
     public static readonly Operation PurgeProduct = new(
         "PurgeProduct", "Drop a product from the cache", "From Redis and from all near caches, whether it is there or not; the next reader asks for it anew.")
     {
-        Policy = Access.Administer,
+        Policy = ApiAuthorization.Administer,
         Parameters = [Id],
         Answers = [new(204, "It is cached no more.", null, null, "Cache-Control")],
         Problems = [NotAProductId, NoCredential, WrongCredential, MissingScope, CacheUnavailable, AuthorityUnavailable],

@@ -15,7 +15,7 @@ public sealed class ClientLimitsTests
 
     [Test]
     public void AClientWithACredentialIsThat() =>
-        Assert.That(ClientLimits.ClientOf(new DefaultHttpContext { User = Access.PrincipalOf("shop", []) }), Is.EqualTo("shop"));
+        Assert.That(ClientLimits.ClientOf(new DefaultHttpContext { User = ApiAuthorization.PrincipalOf("shop", []) }), Is.EqualTo("shop"));
 
     [Test]
     public void OneClientMissesSoManyAndOthersAreNotTouched()

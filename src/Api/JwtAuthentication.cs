@@ -9,7 +9,7 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Api;
 
 /// <summary>JWT_AUTHORITY, who signs tokens, and JWT_AUDIENCE, whom they must be meant for.</summary>
-internal sealed record TokenOptions(Uri Authority, string Audience)
+internal sealed record JwtOptions(Uri Authority, string Audience)
 {
     private const string AuthoritySetting = "JWT_AUTHORITY";
     private const string AudienceSetting = "JWT_AUDIENCE";
@@ -17,7 +17,7 @@ internal sealed record TokenOptions(Uri Authority, string Audience)
     public bool RequireHttps => !Authority.IsLoopback;
 
     /// <returns>Null: no tokens.</returns>
-    public static TokenOptions? Read(Settings settings)
+    public static JwtOptions? Read(Settings settings)
     {
         var (authority, audience) = (settings.Text(AuthoritySetting, string.Empty), settings.Text(AudienceSetting, string.Empty));
         if (authority.Length == 0 && audience.Length == 0)
@@ -38,12 +38,12 @@ internal sealed record TokenOptions(Uri Authority, string Audience)
             return null;
         }
 
-        return new TokenOptions(address, audience);
+        return new JwtOptions(address, audience);
     }
 }
 
 /// <summary>Tokens of the authority (JWT, signed with a key that its discovery document leads to).</summary>
-internal static class Tokens
+internal static class JwtAuthentication
 {
     /// <summary>How far the clocks of the authority and this machine may differ.</summary>
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
@@ -66,11 +66,11 @@ internal static class Tokens
     private static readonly string[] Types = ["", "jwt", "at+jwt", "application/at+jwt"];
 
     /// <summary>As AddJwtBearer, which however wants all that AddAuthentication brings.</summary>
-    public static void AddTokens(this AuthenticationBuilder schemes, TokenOptions options) =>
-        schemes.AddScheme<JwtBearerOptions, JwtBearerHandler>(Access.TokenScheme, null, bearer =>
+    public static void AddJwtAuthentication(this AuthenticationBuilder schemes, JwtOptions options) =>
+        schemes.AddScheme<JwtBearerOptions, JwtBearerHandler>(ApiAuthorization.TokenScheme, null, bearer =>
         {
             bearer.MapInboundClaims = false;
-            bearer.ConfigurationManager = Authority.Of(options);
+            bearer.ConfigurationManager = SigningKeyCache.Of(options);
             bearer.TokenValidationParameters.ValidAudience = options.Audience;
             bearer.TokenValidationParameters.ValidAlgorithms = Algorithms;
             bearer.TokenValidationParameters.ClockSkew = ClockSkew;
@@ -100,7 +100,7 @@ internal static class Tokens
 
         // One claim or several, each with one scope or several.
         var scopes = claims.Where(claim => claim.Type is "scope" or "scp").SelectMany(claim => claim.Value.Split(' ')).Where(Scopes.All.Contains);
-        context.Principal = Access.PrincipalOf($"jwt:{prefix}:{client}", scopes);
+        context.Principal = ApiAuthorization.PrincipalOf($"jwt:{prefix}:{client}", scopes);
         return Task.CompletedTask;
     }
 
@@ -116,7 +116,7 @@ internal static class Tokens
 /// The keys of the authority, fetched when the first token comes and anew when they are old. One fetch serves all requests that come
 /// meanwhile, and none of them waits longer than the deadline while the authority is silent.
 /// </summary>
-internal sealed class Authority(IConfigurationManager<OpenIdConnectConfiguration> documents, TimeProvider time)
+internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfiguration> documents, TimeProvider time)
     : IConfigurationManager<OpenIdConnectConfiguration>
 {
     /// <summary>For the readers of a fetch; the fetch itself may take two requests.</summary>
@@ -147,14 +147,14 @@ internal sealed class Authority(IConfigurationManager<OpenIdConnectConfiguration
     private long knownSince;
     private bool isDoubted;
 
-    public static Authority Of(TokenOptions options)
+    public static SigningKeyCache Of(JwtOptions options)
     {
         var client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = ConnectionLifetime })
         {
             Timeout = RequestTimeout,
             MaxResponseContentBufferSize = MaxDocumentBytes,
         };
-        return new Authority(
+        return new SigningKeyCache(
             new Documents(
                 $"{options.Authority.AbsoluteUri.TrimEnd('/')}/.well-known/openid-configuration",
                 new HttpDocumentRetriever(client) { RequireHttps = options.RequireHttps }),

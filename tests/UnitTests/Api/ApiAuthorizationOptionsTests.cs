@@ -4,7 +4,7 @@ using ProductCache.TestSupport;
 
 namespace ProductCache.UnitTests.Api;
 
-public sealed class AccessOptionsTests
+public sealed class ApiAuthorizationOptionsTests
 {
     private const string Authority = "https://login.example";
 
@@ -54,10 +54,10 @@ public sealed class AccessOptionsTests
     public void AuthorityAndAudienceGoTogether(string given, string missing) =>
         Assert.That(FaultOf((given, Authority)), Is.EqualTo($"JWT_AUTHORITY and JWT_AUDIENCE go together: {missing} is missing."));
 
-    private static AccessOptions Read(params IEnumerable<(string Key, string Value)> values)
+    private static ApiAuthorizationOptions Read(params IEnumerable<(string Key, string Value)> values)
     {
         var settings = TestSettings.Of(values);
-        var options = AccessOptions.Read(settings);
+        var options = ApiAuthorizationOptions.Read(settings);
         settings.ThrowIfWrong();
         return options;
     }
@@ -65,7 +65,7 @@ public sealed class AccessOptionsTests
     private static string FaultOf(params IEnumerable<(string Key, string Value)> values)
     {
         var settings = TestSettings.Of(values);
-        AccessOptions.Read(settings);
+        ApiAuthorizationOptions.Read(settings);
         return Assert.Throws<SettingsException>(settings.ThrowIfWrong)!.Message;
     }
 }

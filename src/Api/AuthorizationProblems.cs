@@ -9,7 +9,7 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Api;
 
 /// <summary>What a route that requires a scope answers to who has it not: 401 and 403 as RFC 6750 has them, as problems.</summary>
-internal sealed partial class Refusals(IMeterFactory meters, TimeProvider time, ILogger<Refusals> logger) : IAuthorizationMiddlewareResultHandler
+internal sealed partial class AuthorizationProblems(IMeterFactory meters, TimeProvider time, ILogger<AuthorizationProblems> logger) : IAuthorizationMiddlewareResultHandler
 {
     private readonly Counter<long> refused = meters.Create("ProductCache.Api").CreateCounter<long>(
         "productcache.refused", "{request}", "Requests without the credential that they need, by outcome.");
@@ -27,7 +27,7 @@ internal sealed partial class Refusals(IMeterFactory meters, TimeProvider time, 
 
         var (problem, detail, challenge) = authorizeResult.Forbidden
             ? MissingScope(policy)
-            : WithoutClient(await context.AuthenticateAsync(Access.AnyScheme));
+            : WithoutClient(await context.AuthenticateAsync(ApiAuthorization.AnyScheme));
         refused.Add(1, new KeyValuePair<string, object?>("outcome", problem.Outcome));
         if (lines.MayWrite(ClientLimits.ClientOf(context), out var leftOut))
         {

@@ -6,7 +6,7 @@ using ProductCache.Api;
 
 namespace ProductCache.UnitTests.Api;
 
-public sealed class AuthorityTests
+public sealed class SigningKeyCacheTests
 {
     private readonly FakeTimeProvider time = new();
     private IConfigurationManager<OpenIdConnectConfiguration> documents = null!;
@@ -19,9 +19,9 @@ public sealed class AuthorityTests
     {
         documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(new TaskCompletionSource<OpenIdConnectConfiguration>().Task);
 
-        var waiting = new Authority(documents, time).GetConfigurationAsync(CancellationToken.None);
+        var waiting = new SigningKeyCache(documents, time).GetConfigurationAsync(CancellationToken.None);
         Assert.That(waiting.IsCompleted, Is.False);
-        time.Advance(Authority.Deadline);
+        time.Advance(SigningKeyCache.Deadline);
 
         Assert.That(() => waiting, Throws.TypeOf<AuthorityUnavailableException>());
     }
@@ -31,7 +31,7 @@ public sealed class AuthorityTests
     {
         var fetch = new TaskCompletionSource<OpenIdConnectConfiguration>();
         documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(fetch.Task);
-        var authority = new Authority(documents, time);
+        var authority = new SigningKeyCache(documents, time);
 
         var (first, second) = (authority.GetConfigurationAsync(CancellationToken.None), authority.GetConfigurationAsync(CancellationToken.None));
         fetch.SetResult(new OpenIdConnectConfiguration());
@@ -46,7 +46,7 @@ public sealed class AuthorityTests
         var found = new OpenIdConnectConfiguration();
         documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(
             Task.FromException<OpenIdConnectConfiguration>(new InvalidOperationException()), Task.FromResult(found));
-        var authority = new Authority(documents, time);
+        var authority = new SigningKeyCache(documents, time);
 
         Assert.That(() => authority.GetConfigurationAsync(CancellationToken.None), Throws.TypeOf<AuthorityUnavailableException>());
         Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(found));
@@ -57,10 +57,10 @@ public sealed class AuthorityTests
     {
         documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(
             Task.FromResult(new OpenIdConnectConfiguration()), Task.FromException<OpenIdConnectConfiguration>(new InvalidOperationException()));
-        var authority = new Authority(documents, time);
+        var authority = new SigningKeyCache(documents, time);
         var known = await authority.GetConfigurationAsync(CancellationToken.None);
 
-        time.Advance(Authority.MaxAge - TimeSpan.FromSeconds(1));
+        time.Advance(SigningKeyCache.MaxAge - TimeSpan.FromSeconds(1));
         Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(known));
         time.Advance(TimeSpan.FromSeconds(1));
         Assert.That(() => authority.GetConfigurationAsync(CancellationToken.None), Throws.TypeOf<AuthorityUnavailableException>());
@@ -71,10 +71,10 @@ public sealed class AuthorityTests
     {
         var (old, found) = (new OpenIdConnectConfiguration(), new OpenIdConnectConfiguration());
         documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(Task.FromResult(old), Task.FromResult(found));
-        var authority = new Authority(documents, time);
+        var authority = new SigningKeyCache(documents, time);
 
         Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(old));
-        time.Advance(Authority.RefreshAge);
+        time.Advance(SigningKeyCache.RefreshAge);
         Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(old).Or.SameAs(found));
         Assert.That(await authority.GetConfigurationAsync(CancellationToken.None), Is.SameAs(found));
     }
@@ -83,9 +83,9 @@ public sealed class AuthorityTests
     public async Task UnknownKeysCauseOneFetchInAnInterval()
     {
         documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(_ => Task.FromResult(new OpenIdConnectConfiguration()));
-        var authority = new Authority(documents, time);
+        var authority = new SigningKeyCache(documents, time);
         await authority.GetConfigurationAsync(CancellationToken.None);
-        time.Advance(Authority.MinInterval);
+        time.Advance(SigningKeyCache.MinInterval);
         for (var n = 0; n < 100; n++)
         {
             authority.RequestRefresh();
@@ -101,7 +101,7 @@ public sealed class AuthorityTests
     {
         documents.GetConfigurationAsync(CancellationToken.None).ReturnsForAnyArgs(new TaskCompletionSource<OpenIdConnectConfiguration>().Task);
 
-        var waiting = new Authority(documents, time).GetConfigurationAsync(new CancellationToken(canceled: true));
+        var waiting = new SigningKeyCache(documents, time).GetConfigurationAsync(new CancellationToken(canceled: true));
 
         Assert.That(() => waiting, Throws.InstanceOf<OperationCanceledException>());
     }

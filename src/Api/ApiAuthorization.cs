@@ -12,7 +12,7 @@ namespace ProductCache.Api;
 /// Who may do what. A route says what it requires (RequireRead, RequireWrite, RequireAdminister) where it is mapped; one that
 /// says nothing is open. Credentials are API keys and, where an authority is configured, its tokens (JWT).
 /// </summary>
-internal static class Access
+internal static class ApiAuthorization
 {
     // The policies.
     public const string Read = "read";
@@ -34,7 +34,7 @@ internal static class Access
     {
         route.Add(endpoint =>
         {
-            if (endpoint.ApplicationServices.GetRequiredService<AccessOptions>().ReadsAreProtected)
+            if (endpoint.ApplicationServices.GetRequiredService<ApiAuthorizationOptions>().ReadsAreProtected)
             {
                 endpoint.Metadata.Add(new AuthorizeAttribute(Read));
             }
@@ -58,11 +58,11 @@ internal static class Access
     public static ClaimsPrincipal PrincipalOf(string client, IEnumerable<string> scopes) => new(new ClaimsIdentity(
         [new Claim(ClaimTypes.Name, client), .. scopes.Select(scope => new Claim(ScopeClaim, scope))], AnyScheme));
 
-    public static void AddAccess(this IServiceCollection services, AccessOptions options)
+    public static void AddApiAuthorization(this IServiceCollection services, ApiAuthorizationOptions options)
     {
         services.AddSingleton(options);
         services.AddSingleton(options.Keys);
-        services.AddSingleton<IAuthorizationMiddlewareResultHandler, Refusals>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationProblems>();
 
         // Not AddAuthentication, which brings keys for cookies and a folder to keep them in.
         services.AddAuthenticationCore();
@@ -72,7 +72,7 @@ internal static class Access
         schemes.AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(KeyScheme, null);
         if (options.Tokens is { } tokens)
         {
-            schemes.AddTokens(tokens);
+            schemes.AddJwtAuthentication(tokens);
         }
 
         schemes.AddPolicyScheme(AnyScheme, null, policy => policy.ForwardDefaultSelector = http =>
@@ -87,10 +87,10 @@ internal static class Access
     }
 
     /// <summary>From here on <see cref="ClientOf"/> knows the client.</summary>
-    public static void UseAccess(this WebApplication application)
+    public static void UseApiAuthorization(this WebApplication application)
     {
         // A WebApplication puts both middlewares before all routes, unless these say that they are there: an open read would
-        // pay for them. AccessTests.AnOpenReadIsNotAuthenticated tells if that changes.
+        // pay for them. ApiAuthorizationTests.AnOpenReadIsNotAuthenticated tells if that changes.
         IApplicationBuilder pipeline = application;
         pipeline.Properties["__AuthenticationMiddlewareSet"] = true;
         pipeline.Properties["__AuthorizationMiddlewareSet"] = true;
@@ -100,7 +100,7 @@ internal static class Access
 }
 
 /// <summary>A request that comes from this machine itself, not through a proxy on it, or one with the scope cache:admin.</summary>
-internal sealed class LocalOrAdministrator() : ClaimsAuthorizationRequirement(Access.ScopeClaim, [Scopes.Administer])
+internal sealed class LocalOrAdministrator() : ClaimsAuthorizationRequirement(ApiAuthorization.ScopeClaim, [Scopes.Administer])
 {
     private static readonly string[] ForwardingHeaders = ["X-Forwarded-For", "X-Original-For", "Forwarded", "Via", "X-Real-IP"];
 
@@ -120,9 +120,9 @@ internal sealed class LocalOrAdministrator() : ClaimsAuthorizationRequirement(Ac
 }
 
 /// <summary>API_READS, API_KEYS, JWT_AUTHORITY, JWT_AUDIENCE.</summary>
-internal sealed record AccessOptions(bool ReadsAreProtected, ApiKeys Keys, TokenOptions? Tokens)
+internal sealed record ApiAuthorizationOptions(bool ReadsAreProtected, ApiKeys Keys, JwtOptions? Tokens)
 {
-    public static AccessOptions Read(Settings settings)
+    public static ApiAuthorizationOptions Read(Settings settings)
     {
         var reads = settings.Text("API_READS", "open");
         if (reads is not ("open" or "protected"))
@@ -130,7 +130,7 @@ internal sealed record AccessOptions(bool ReadsAreProtected, ApiKeys Keys, Token
             settings.Refuse($"API_READS must be open or protected, not '{reads}'.");
         }
 
-        var options = new AccessOptions(reads == "protected", ApiKeys.Read(settings), TokenOptions.Read(settings));
+        var options = new ApiAuthorizationOptions(reads == "protected", ApiKeys.Read(settings), JwtOptions.Read(settings));
         if (options is { ReadsAreProtected: true, Keys.Count: 0, Tokens: null })
         {
             settings.Refuse("API_READS is protected, and neither API_KEYS nor JWT_AUTHORITY says who may read.");

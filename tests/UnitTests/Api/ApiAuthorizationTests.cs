@@ -13,7 +13,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.UnitTests.Api;
 
 /// <summary>Routes that require a scope, on a server of their own; EndToEndTests has those of the service.</summary>
-public sealed class AccessTests
+public sealed class ApiAuthorizationTests
 {
     private static readonly NewApiKey Reader = NewApiKey.Create("reader", [Scopes.Read]);
     private static readonly NewApiKey Writer = NewApiKey.Create("writer", [Scopes.Write]);
@@ -252,7 +252,7 @@ public sealed class AccessTests
             context.Response.Headers["Authenticated"] = "yes";
         }
 
-        return Access.ClientOf(context) ?? "nobody";
+        return ApiAuthorization.ClientOf(context) ?? "nobody";
     }
 
     private async Task<WebApplication> StartAsync(IEnumerable<(string Key, string Value)> values)
@@ -262,11 +262,11 @@ public sealed class AccessTests
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders().AddProvider(lines).SetMinimumLevel(LogLevel.Trace);
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting", LogLevel.None).AddFilter("Microsoft.AspNetCore.Routing", LogLevel.None);
-        builder.Services.AddAccess(AccessOptions.Read(settings));
+        builder.Services.AddApiAuthorization(ApiAuthorizationOptions.Read(settings));
         builder.Services.AddProblems();
         settings.ThrowIfWrong();
         var host = builder.Build();
-        host.UseAccess();
+        host.UseApiAuthorization();
         host.MapGet("/open", Answer);
         host.MapMethods("/read", ["GET", "POST"], Answer).RequireRead();
         host.MapPost("/write", Answer).RequireWrite();
