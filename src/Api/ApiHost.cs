@@ -27,7 +27,7 @@ public static class ApiHost
         var kafka = KafkaOptions.Read(settings);
         var access = ApiAuthorizationOptions.Read(settings);
         var limits = ClientLimitOptions.Read(settings, postgres.ListPoolSize);
-        var protection = ProtectionOptions.Read(settings, limits.TrustedProxies);
+        var protection = KestrelLimitsOptions.Read(settings, limits.TrustedProxies);
         var largeAnswers = LargeAnswerOptions.Read(settings);
         settings.ThrowIfWrong();
 
@@ -46,7 +46,7 @@ public static class ApiHost
         builder.Services.AddClientLimits(limits);
         builder.Services.AddSingleton(largeAnswers);
         builder.Services.AddSingleton<LargeAnswers>();
-        builder.AddProtection(protection);
+        builder.AddKestrelLimits(protection);
         builder.Services.AddProblems();
         builder.Services.AddDescription();
         builder.Services.AddSingleton<ReadMetrics>();
@@ -57,15 +57,15 @@ public static class ApiHost
         builder.Services.AddSingleton<ProductWriteEndpoints>();
         builder.Services.AddSingleton<CacheAdministration>();
         builder.Services.AddHostedService<RejectedRequests>();
-        builder.WebHost.ConfigureKestrel(AmbiguousRequests.Refuse);
+        builder.WebHost.ConfigureKestrel(RequestSmugglingGuard.Refuse);
 
         configure(builder.Services);
         var application = builder.Build();
         application.UseExceptionHandler();
         application.UseTrustedProxies();
-        application.UseProtection(protection);
+        application.UseKestrelLimits(protection);
         application.UseStatusCodePages();
-        application.Use(AmbiguousRequests.Refuse);
+        application.Use(RequestSmugglingGuard.Refuse);
         application.UseClientLimits();
         application.UseApiAuthorization();
         application.MapOperations().RequireMetrics();

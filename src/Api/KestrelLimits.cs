@@ -9,13 +9,13 @@ using IPNetwork = System.Net.IPNetwork;
 namespace ProductCache.Api;
 
 /// <summary>API_TLS_CERT_FILE and API_TLS_KEY_FILE (PEM), API_MAX_CONNECTIONS, API_CONNECTIONS_PER_ADDRESS, CORS_ORIGINS.</summary>
-internal sealed record ProtectionOptions(ServerCertificate? Certificate, ConnectionLimitOptions Connections, IReadOnlyList<string> Origins)
+internal sealed record KestrelLimitsOptions(ServerCertificate? Certificate, ConnectionLimitOptions Connections, IReadOnlyList<string> Origins)
 {
     private const string ConnectionsSetting = "API_MAX_CONNECTIONS";
     private const string CertificateSetting = "API_TLS_CERT_FILE";
     private const string KeySetting = "API_TLS_KEY_FILE";
 
-    public static ProtectionOptions Read(Settings settings, IReadOnlyList<IPNetwork> trustedProxies) => new(
+    public static KestrelLimitsOptions Read(Settings settings, IReadOnlyList<IPNetwork> trustedProxies) => new(
         ReadCertificate(settings),
         new ConnectionLimitOptions(
             settings.Number(ConnectionsSetting, 20_000, 1, 1_000_000),
@@ -75,7 +75,7 @@ internal sealed record ProtectionOptions(ServerCertificate? Certificate, Connect
 internal sealed record ServerCertificate(X509Certificate2 Leaf, X509Certificate2Collection Chain);
 
 /// <summary>What the server does for the safety of all who talk to it.</summary>
-internal static class Protection
+internal static class KestrelLimits
 {
     /// <summary>From the first byte of a request to the end of its headers.</summary>
     private static readonly TimeSpan HeadersDeadline = TimeSpan.FromSeconds(10);
@@ -110,7 +110,7 @@ internal static class Protection
     private static readonly string[] ExposedHeaders =
         ["Age", "Cache-Status", "ETag", "Link", "Location", "Preference-Applied", "Retry-After"];
 
-    public static void AddProtection(this WebApplicationBuilder builder, ProtectionOptions options)
+    public static void AddKestrelLimits(this WebApplicationBuilder builder, KestrelLimitsOptions options)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -146,7 +146,7 @@ internal static class Protection
         }
     }
 
-    public static void UseProtection(this WebApplication application, ProtectionOptions options)
+    public static void UseKestrelLimits(this WebApplication application, KestrelLimitsOptions options)
     {
         application.Use((http, next) =>
         {

@@ -10,7 +10,7 @@ namespace ProductCache.Api;
 /// Refuses requests whose end a proxy before this service could see elsewhere: what one of the two takes for a body is a request
 /// to the other, smuggled past the rules of the proxy. Kestrel refuses most of them; this is about what it lets pass.
 /// </summary>
-internal static class AmbiguousRequests
+internal static class RequestSmugglingGuard
 {
     private const string Chunked = "chunked";
 

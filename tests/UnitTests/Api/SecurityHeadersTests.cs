@@ -8,9 +8,9 @@ using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.UnitTests.Api;
 
-public sealed class ProtectionTests
+public sealed class SecurityHeadersTests
 {
-    private static readonly ProtectionOptions Options = new(Certificate: null, new ConnectionLimitOptions(Max: 1, PerAddress: 1, Exempt: []), Origins: []);
+    private static readonly KestrelLimitsOptions Options = new(Certificate: null, new ConnectionLimitOptions(Max: 1, PerAddress: 1, Exempt: []), Origins: []);
 
     [Test]
     public async Task AnExceptionDoesNotTakeTheProtectionFromItsAnswer()
@@ -18,12 +18,12 @@ public sealed class ProtectionTests
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
-        builder.AddProtection(Options);
+        builder.AddKestrelLimits(Options);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddProblems();
         await using var application = builder.Build();
         application.UseExceptionHandler();
-        application.UseProtection(Options);
+        application.UseKestrelLimits(Options);
         application.MapGet("/", string () => throw new InvalidOperationException("Not foreseen."));
         await application.StartAsync();
         using var http = new HttpClient();
