@@ -27,7 +27,9 @@ public static class ApiHost
         var kafka = KafkaOptions.Read(settings);
         var access = ApiAuthorizationOptions.Read(settings);
         var limits = ClientLimitOptions.Read(settings, postgres.ListPoolSize);
-        var protection = KestrelLimitsOptions.Read(settings, limits.TrustedProxies);
+        var connections = KestrelLimits.ReadConnections(settings, limits.TrustedProxies);
+        var certificate = ServerCertificate.Read(settings);
+        var origins = Cors.ReadOrigins(settings);
         var largeAnswers = LargeAnswerOptions.Read(settings);
         settings.ThrowIfWrong();
 
@@ -46,7 +48,9 @@ public static class ApiHost
         builder.Services.AddClientLimits(limits);
         builder.Services.AddSingleton(largeAnswers);
         builder.Services.AddSingleton<LargeAnswers>();
-        builder.AddKestrelLimits(protection);
+        builder.AddKestrelLimits(connections, certificate);
+        builder.Services.AddSecurityHeaders();
+        builder.Services.AddCorsOrigins(origins);
         builder.Services.AddProblems();
         builder.Services.AddDescription();
         builder.Services.AddSingleton<ReadMetrics>();
@@ -63,7 +67,9 @@ public static class ApiHost
         var application = builder.Build();
         application.UseExceptionHandler();
         application.UseTrustedProxies();
-        application.UseKestrelLimits(protection);
+        application.UseSecurityHeaders();
+        application.UseCorsOrigins(origins);
+        application.UseBodyLimit();
         application.UseStatusCodePages();
         application.Use(RequestSmugglingGuard.Refuse);
         application.UseClientLimits();

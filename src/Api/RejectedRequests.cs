@@ -44,7 +44,7 @@ internal sealed class RejectedRequests(DiagnosticListener diagnostics) : IHosted
             new RejectedBody("about:blank", "The request is not valid HTTP", response.StatusCode), ApiJson.Default.RejectedBody);
         response.Headers.ContentType = "application/problem+json";
         response.Headers.ContentLength = problem.Length;
-        KestrelLimits.Protect(response.Headers, isHttps: features.Get<ITlsConnectionFeature>() is not null);
+        SecurityHeaders.Write(response.Headers, isHttps: features.Get<ITlsConnectionFeature>() is not null);
         response.Headers.Connection = "close";
 
         // There is no body writer yet on a connection whose first request is refused, so the bytes follow the head by hand.

@@ -10,20 +10,20 @@ namespace ProductCache.UnitTests.Api;
 
 public sealed class SecurityHeadersTests
 {
-    private static readonly KestrelLimitsOptions Options = new(Certificate: null, new ConnectionLimitOptions(Max: 1, PerAddress: 1, Exempt: []), Origins: []);
-
     [Test]
-    public async Task AnExceptionDoesNotTakeTheProtectionFromItsAnswer()
+    public async Task AnExceptionDoesNotTakeTheSecurityHeadersFromItsAnswer()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
-        builder.AddKestrelLimits(Options);
+        builder.AddKestrelLimits(new ConnectionLimitOptions(Max: 1, PerAddress: 1, Exempt: []), certificate: null);
+        builder.Services.AddSecurityHeaders();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddProblems();
         await using var application = builder.Build();
         application.UseExceptionHandler();
-        application.UseKestrelLimits(Options);
+        application.UseSecurityHeaders();
+        application.UseBodyLimit();
         application.MapGet("/", string () => throw new InvalidOperationException("Not foreseen."));
         await application.StartAsync();
         using var http = new HttpClient();
