@@ -36,13 +36,13 @@ internal sealed partial class AuthorizationProblems(IMeterFactory meters, TimePr
 
         if (problem == Problems.AuthorityUnavailable)
         {
-            await Problems.ComeBack(context, problem, detail).ExecuteAsync(context);
+            await Problems.RetryLater(context, problem, detail).ExecuteAsync(context);
             return;
         }
 
         context.Response.Headers.WWWAuthenticate = challenge;
         context.Response.Headers.CacheControl = "no-store";
-        await Problems.Of(problem, detail).ExecuteAsync(context);
+        await Problems.Create(problem, detail).ExecuteAsync(context);
     }
 
     // RFC 9111, 3.5: public would let a shared cache give the answer to those who have no credential.

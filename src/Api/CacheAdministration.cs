@@ -21,6 +21,6 @@ internal sealed class CacheAdministration(IMediator mediator)
         http.Response.Headers.CacheControl = "no-store";
         return await mediator.Send(new PurgeCache(productId), cancellationToken) == PurgeCacheResult.Purged
             ? TypedResults.NoContent()
-            : Problems.ComeBack(http, Problems.CacheUnavailable, "The cache does not answer. Whether the entry is gone is not known.");
+            : Problems.RetryLater(http, Problems.CacheUnavailable, "The cache does not answer. Whether the entry is gone is not known.");
     }
 }

@@ -46,13 +46,13 @@ internal static class IfMatchHeader
     }
 
     public static ProblemHttpResult NotAPrecondition() =>
-        Problems.Of(Problems.NotAPrecondition, "If-Match and If-None-Match are lists of entity tags, or * alone.");
+        Problems.Create(Problems.NotAPrecondition, "If-Match and If-None-Match are lists of entity tags, or * alone.");
 
     /// <summary>Of one request with its conditions: no cache may keep it.</summary>
     public static ProblemHttpResult Failed(HttpContext http, string detail)
     {
         http.Response.Headers.CacheControl = "no-store";
         http.Response.Headers.Age = default;
-        return Problems.Of(Problems.PreconditionFailed, detail);
+        return Problems.Create(Problems.PreconditionFailed, detail);
     }
 }

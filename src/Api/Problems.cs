@@ -103,7 +103,7 @@ internal static class Problems
     /// <summary>What a reader who was told to come back should let pass, in seconds.</summary>
     public const string RetryAfter = "1";
 
-    public static ProblemHttpResult Of(Problem problem, string detail) =>
+    public static ProblemHttpResult Create(Problem problem, string detail) =>
         TypedResults.Problem(detail, type: problem.Type, statusCode: problem.Status, title: problem.Title);
 
     /// <summary>All faults of a body at once, each with the place where it is.</summary>
@@ -115,20 +115,20 @@ internal static class Problems
         extensions: [new KeyValuePair<string, object?>("errors", faults.ToList())]);
 
     /// <summary>One that says when to come back, and is nobody's to keep.</summary>
-    public static ProblemHttpResult ComeBack(HttpContext http, Problem problem, string detail)
+    public static ProblemHttpResult RetryLater(HttpContext http, Problem problem, string detail)
     {
         http.Response.Headers.RetryAfter = RetryAfter;
         CacheHeaders.WriteNothing(http.Response.Headers, $"detail={problem.Name}");
-        return Of(problem, detail);
+        return Create(problem, detail);
     }
 
     public static ProblemHttpResult TooManyRequestsOf(HttpContext http) =>
-        ComeBack(http, TooManyRequests, "This client asks for more than it may in so short a time, or at one time. Nothing was done.");
+        RetryLater(http, TooManyRequests, "This client asks for more than it may in so short a time, or at one time. Nothing was done.");
 
     /// <param name="refusal">Why the answer may hold no more bytes.</param>
     public static ProblemHttpResult TooManyBytes(HttpContext http, ShareResult refusal) => refusal == ShareResult.ClientHasItsShare
-        ? ComeBack(http, TooManyRequests, "Large answers to this client are still being sent. Read them first, or request fewer products.")
-        : ComeBack(http, TooManyLargeAnswers, "Too many large answers are being sent to other clients. Repeat the request, or request fewer products.");
+        ? RetryLater(http, TooManyRequests, "Large answers to this client are still being sent. Read them first, or request fewer products.")
+        : RetryLater(http, TooManyLargeAnswers, "Too many large answers are being sent to other clients. Repeat the request, or request fewer products.");
 
     /// <summary>
     /// Every problem carries the id of the trace on the server, except one that shared caches may store: that is the answer to other requests

@@ -53,7 +53,7 @@ internal sealed class ProductBody
         {
             // Not the parser's own message, which has pieces of the body in it. InvalidOperationException: half of a surrogate
             // pair in the name of a member.
-            return (null, Problems.Of(
+            return (null, Problems.Create(
                 Problems.MalformedBody, $"The body is one JSON value without a byte order mark, without members of the same name, at most {MaxDepth} levels deep."));
         }
     }

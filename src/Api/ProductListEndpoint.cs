@@ -79,7 +79,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
         {
             if (!connection.IsAcquired)
             {
-                return Problems.ComeBack(http, Problems.TooManyRequests, "Other lists of this client use its share of the database. Repeat the request later.");
+                return Problems.RetryLater(http, Problems.TooManyRequests, "Other lists of this client use its share of the database. Repeat the request later.");
             }
 
             page = await mediator.Send(new ListProducts(after, limit, name), cancellationToken);
@@ -87,7 +87,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
 
         if (page is null)
         {
-            return Problems.ComeBack(http, Problems.StoreUnavailable, "The database did not answer in time.");
+            return Problems.RetryLater(http, Problems.StoreUnavailable, "The database did not answer in time.");
         }
 
         var held = answers.Hold(http);
@@ -129,7 +129,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
         return true;
     }
 
-    private static IResult NotAPage(string detail) => Problems.Of(Problems.NotAPage, detail);
+    private static IResult NotAPage(string detail) => Problems.Create(Problems.NotAPage, detail);
 
     private sealed class Page(ProductsPage page, int limit, string? name, LargeAnswers answers) : IResult
     {

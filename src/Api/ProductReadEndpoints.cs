@@ -55,18 +55,18 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
 
             case GetProductResult.Absent absent:
                 CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, absent.Forward, time.GetUtcNow());
-                return Problems.Of(Problems.NoSuchProduct, $"There is no product {productId}.");
+                return Problems.Create(Problems.NoSuchProduct, $"There is no product {productId}.");
 
             case GetProductResult.Unreadable unreadable:
                 CacheHeaders.Write(http.Response.Headers, unreadable.Entry, unreadable.Source, unreadable.Forward, time.GetUtcNow());
-                return Problems.Of(Problems.UnreadableProduct, $"Product {productId} cannot be read. {unreadable.Entry.Reason}");
+                return Problems.Create(Problems.UnreadableProduct, $"Product {productId} cannot be read. {unreadable.Entry.Reason}");
 
             case GetProductResult.Requested requested:
                 return Requested(http, productId, requested.Forward);
 
             case GetProductResult.OlderThanDemanded older:
                 CacheHeaders.WriteNothing(http.Response.Headers, CacheHeaders.WordsOf(older.Forward, stored: true));
-                return Problems.Of(
+                return Problems.Create(
                     Problems.OlderThanDemanded,
                     $"Product {productId} has version {older.Entry.Version}, read after this request came. The demanded version {freshness!.AtLeast} is newer.");
 
@@ -104,7 +104,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         {
             fault = isPage ? "ids reads the products that it names, all at once; after, limit and q are for the list." : fault;
             metrics.Count(Problems.NotAListOfIds.Outcome);
-            return Problems.Of(Problems.NotAListOfIds, fault);
+            return Problems.Create(Problems.NotAListOfIds, fault);
         }
 
         if (!FreshnessHeaders.TryReadFreshness(http.Request.Headers, out var freshness))
@@ -169,7 +169,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
             : TooManyMisses(http);
     }
 
-    internal static ProblemHttpResult NotAnId() => Problems.Of(
+    internal static ProblemHttpResult NotAnId() => Problems.Create(
         Problems.NotAProductId, "A product id is a whole number from 1 to 9223372036854775807, in digits without sign or leading zero.");
 
     /// <summary>ids=1,2,3, in one parameter or several; an id that comes again is folded into its first place.</summary>
@@ -223,20 +223,20 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
     private static ProblemHttpResult NotCached(HttpContext http)
     {
         CacheHeaders.WriteNothing(http.Response.Headers, $"detail={Problems.NotCached.Name}");
-        return Problems.Of(Problems.NotCached, "Only what is cached was asked for, and it is not cached as demanded. Nothing was requested.");
+        return Problems.Create(Problems.NotCached, "Only what is cached was asked for, and it is not cached as demanded. Nothing was requested.");
     }
 
     private static ProblemHttpResult TooManyMisses(HttpContext http) =>
-        Problems.ComeBack(http, Problems.TooManyMisses, "This client asks for too much that is not cached. Nothing was requested.");
+        Problems.RetryLater(http, Problems.TooManyMisses, "This client asks for too much that is not cached. Nothing was requested.");
 
     private static ProblemHttpResult Unavailable(HttpContext http, GetProductResult.Unavailable result) => result.Dependency == Dependency.Cache
-        ? Problems.ComeBack(http, Problems.CacheUnavailable, $"{result.Reason ?? "The cache does not answer"}. Nothing was requested.")
-        : Problems.ComeBack(http, Problems.BrokerUnavailable, "The product is not cached as demanded and cannot be requested now.");
+        ? Problems.RetryLater(http, Problems.CacheUnavailable, $"{result.Reason ?? "The cache does not answer"}. Nothing was requested.")
+        : Problems.RetryLater(http, Problems.BrokerUnavailable, "The product is not cached as demanded and cannot be requested now.");
 
     private ProblemHttpResult NotAVersion()
     {
         metrics.Count(Problems.NotAVersion.Outcome);
-        return Problems.Of(
+        return Problems.Create(
             Problems.NotAVersion,
             $"{FreshnessHeaders.VersionAtLeast} is a whole number from 1 to {ProductVersion.Max}, in digits without sign or leading zero: what an ETag has between its quotes.");
     }

@@ -40,7 +40,7 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
     {
         if (!TryReadKey(http, out var key))
         {
-            return Problems.Of(
+            return Problems.Create(
                 Problems.NotAnIdempotencyKey, $"{IdempotencyKeyHeader} has 1 to {IdempotencyKey.MaxLength} visible ASCII characters, once.");
         }
 
@@ -69,7 +69,7 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
         // If-None-Match: * never writes, so it cannot overwrite a change that the client has not seen.
         if (http.Request.Headers.IfMatch.Count == 0 && condition is not { IsNever: true })
         {
-            return Problems.Of(
+            return Problems.Create(
                 Problems.PreconditionRequired, "Name the version that you have seen (its ETag) in If-Match, so that no other change is lost; or send * for any version.");
         }
 
@@ -114,24 +114,24 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
                 return TypedResults.NoContent();
 
             case WriteResult.Absent:
-                return Problems.Of(Problems.NoSuchProduct, "There is no such product. Nothing was written.");
+                return Problems.Create(Problems.NoSuchProduct, "There is no such product. Nothing was written.");
 
             case WriteResult.OtherVersion other:
-                return Problems.Of(
+                return Problems.Create(
                     Problems.PreconditionFailed, $"The product has version {other.Current}, which does not meet If-Match or If-None-Match. Nothing was written.");
 
             case WriteResult.KeyReused:
-                return Problems.Of(Problems.IdempotencyKeyReused, "This key was used to create another product. Nothing was written.");
+                return Problems.Create(Problems.IdempotencyKeyReused, "This key was used to create another product. Nothing was written.");
 
             case WriteResult.Refused refused:
-                return Problems.Of(Problems.RefusedByDatabase, $"The database refuses this write. Nothing was written. {refused.Reason}");
+                return Problems.Create(Problems.RefusedByDatabase, $"The database refuses this write. Nothing was written. {refused.Reason}");
 
             case WriteResult.Unreadable unreadable:
-                return Problems.Of(Problems.UnreadableProduct, $"The write is committed, but the product cannot be read. {unreadable.Reason}");
+                return Problems.Create(Problems.UnreadableProduct, $"The write is committed, but the product cannot be read. {unreadable.Reason}");
 
             default:
                 var reason = (result as WriteResult.Unavailable)?.Reason;
-                return Problems.ComeBack(
+                return Problems.RetryLater(
                     http,
                     Problems.StoreUnavailable,
                     $"{(reason is null ? "The database did not answer in time" : $"The database cannot write now: {reason}")}. Whether it has written is not known: repeat the request with the same If-Match or Idempotency-Key.");

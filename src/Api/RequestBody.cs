@@ -47,19 +47,19 @@ internal static class RequestBody
         catch (Exception exception) when (IsTooSlow(exception, cancellationToken))
         {
             http.Response.Headers.Connection = "close";
-            return (default, Problems.Of(Problems.BodyTooSlow, $"A body has to arrive within {Deadline.TotalSeconds:0} seconds, at a few hundred bytes a second."));
+            return (default, Problems.Create(Problems.BodyTooSlow, $"A body has to arrive within {Deadline.TotalSeconds:0} seconds, at a few hundred bytes a second."));
         }
         catch (BadHttpRequestException)
         {
             http.Response.Headers.Connection = "close";
-            return (default, Problems.Of(Problems.MalformedBody, "The body does not end as the request says."));
+            return (default, Problems.Create(Problems.MalformedBody, "The body does not end as the request says."));
         }
 
         var read = bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
-        return Utf8.IsValid(read.Span) ? (read, null) : (default, Problems.Of(Problems.MalformedBody, "The body is not UTF-8."));
+        return Utf8.IsValid(read.Span) ? (read, null) : (default, Problems.Create(Problems.MalformedBody, "The body is not UTF-8."));
     }
 
-    public static ProblemHttpResult TooLarge() => Problems.Of(Problems.BodyTooLarge, $"A body has at most {MaxLength} bytes.");
+    public static ProblemHttpResult TooLarge() => Problems.Create(Problems.BodyTooLarge, $"A body has at most {MaxLength} bytes.");
 
     private static bool IsTooSlow(Exception exception, CancellationToken cancellationToken) =>
         exception is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout }
@@ -71,7 +71,7 @@ internal static class RequestBody
         if (request.Headers.ContentEncoding is { Count: > 0 } encodings && !encodings.ToString().Equals("identity", StringComparison.OrdinalIgnoreCase))
         {
             http.Response.Headers.AcceptEncoding = "identity";
-            return Problems.Of(Problems.UnsupportedContent, "A body comes as it is, without Content-Encoding.");
+            return Problems.Create(Problems.UnsupportedContent, "A body comes as it is, without Content-Encoding.");
         }
 
         if (MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
@@ -83,6 +83,6 @@ internal static class RequestBody
 
         // RFC 5789, 3.1, and RFC 7694.
         http.Response.Headers[request.Method == HttpMethods.Patch ? "Accept-Patch" : HeaderNames.Accept] = mediaType;
-        return Problems.Of(Problems.UnsupportedContent, $"The Content-Type of this request is {mediaType}, in UTF-8.");
+        return Problems.Create(Problems.UnsupportedContent, $"The Content-Type of this request is {mediaType}, in UTF-8.");
     }
 }

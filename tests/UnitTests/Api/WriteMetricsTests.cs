@@ -16,7 +16,7 @@ public sealed class WriteMetricsTests
 
     [Test]
     public async Task ARefusalIsCountedByItsProblem() => Assert.That(
-        await OutcomesAsync("POST", Problems.Of(Problems.BodyTooSlow, "Too slow.")), Is.EqualTo(new[] { Problems.BodyTooSlow.Outcome }));
+        await OutcomesAsync("POST", Problems.Create(Problems.BodyTooSlow, "Too slow.")), Is.EqualTo(new[] { Problems.BodyTooSlow.Outcome }));
 
     private static async Task<List<string?>> OutcomesAsync(string method, IResult result)
     {
