@@ -1,5 +1,5 @@
 using FluentValidation;
-using ProductCache.Api.Description;
+using ProductCache.Api.OpenApi;
 using ProductCache.Application;
 using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;

@@ -1,5 +1,5 @@
 using MediatR;
-using ProductCache.Api.Description;
+using ProductCache.Api.OpenApi;
 using ProductCache.Application;
 using ProductCache.Domain;
 

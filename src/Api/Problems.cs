@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using Microsoft.AspNetCore.Http.HttpResults;
-using ProductCache.Api.Description;
+using ProductCache.Api.OpenApi;
 using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api;

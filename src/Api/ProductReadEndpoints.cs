@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 using MediatR;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Primitives;
-using ProductCache.Api.Description;
+using ProductCache.Api.OpenApi;
 using ProductCache.Application;
 using ProductCache.Domain;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using FluentValidation;
 using MediatR;
-using ProductCache.Api.Description;
+using ProductCache.Api.OpenApi;
 using ProductCache.Application;
 using ProductCache.Domain;
 

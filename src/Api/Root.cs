@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Primitives;
-using ProductCache.Api.Description;
+using ProductCache.Api.OpenApi;
 
 namespace ProductCache.Api;
 

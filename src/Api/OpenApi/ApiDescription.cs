@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using Scalar.AspNetCore;
 
-namespace ProductCache.Api.Description;
+namespace ProductCache.Api.OpenApi;
 
 /// <summary>The API as an OpenAPI document, /openapi/v1.json, and as a page for people, /docs, which needs nothing from elsewhere.</summary>
 internal static class ApiDescription

@@ -2,7 +2,7 @@ using Microsoft.OpenApi;
 using ProductCache.Application;
 using static ProductCache.Api.Problems;
 
-namespace ProductCache.Api.Description;
+namespace ProductCache.Api.OpenApi;
 
 /// <summary>All operations of the API, beside the routes that have them.</summary>
 internal static class Operations

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 
-namespace ProductCache.Api.Description;
+namespace ProductCache.Api.OpenApi;
 
 /// <summary>What the description of the API says of an operation: metadata of its route.</summary>
 /// <param name="Id">The operationId; that of HEAD has Head before it.</param>

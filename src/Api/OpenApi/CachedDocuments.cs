@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
-namespace ProductCache.Api.Description;
+namespace ProductCache.Api.OpenApi;
 
 /// <summary>
 /// Answers that are the same for every client until the process ends: generated and compressed once, then sent from memory, with an ETag.

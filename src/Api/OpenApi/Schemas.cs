@@ -4,7 +4,7 @@ using Microsoft.OpenApi;
 using ProductCache.Application;
 using ProductCache.Domain;
 
-namespace ProductCache.Api.Description;
+namespace ProductCache.Api.OpenApi;
 
 /// <summary>The bodies of requests and answers, with their limits.</summary>
 internal static class Schemas
