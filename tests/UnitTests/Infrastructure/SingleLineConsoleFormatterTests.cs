@@ -5,21 +5,21 @@ using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.UnitTests.Infrastructure;
 
-public sealed class LogLinesTests
+public sealed class SingleLineConsoleFormatterTests
 {
     private readonly FakeTimeProvider time = new();
 
     [Test]
     public void AnEventHasSoManyLinesInAnIntervalAndTheNextSaysWhatWasLeftOut()
     {
-        var lines = new LogLines(time);
+        var lines = new SingleLineConsoleFormatter(time);
 
         var written = Enumerable.Range(0, 1_000).Select(_ => Write(lines, LogLevel.Warning, 1)).Where(line => line.Length > 0).ToList();
         var other = Write(lines, LogLevel.Warning, 2);
-        time.Advance(LogLines.Interval);
+        time.Advance(SingleLineConsoleFormatter.Interval);
         var next = Write(lines, LogLevel.Warning, 1);
 
-        Assert.That(written, Has.Count.EqualTo(LogLines.MaxLines));
+        Assert.That(written, Has.Count.EqualTo(SingleLineConsoleFormatter.MaxLines));
         Assert.That(other, Is.Not.Empty);
         Assert.That(next, Does.Contain("(900 lines of this event were left out before this one)"));
         Assert.That(Write(lines, LogLevel.Warning, 1), Does.Not.Contain("left out"));
@@ -28,12 +28,12 @@ public sealed class LogLinesTests
     [Test]
     public void WhatAnOperatorAskedForHasNoLimit()
     {
-        var lines = new LogLines(time);
+        var lines = new SingleLineConsoleFormatter(time);
 
         Assert.That(Enumerable.Range(0, 1_000).Select(_ => Write(lines, LogLevel.Debug, 1)), Has.None.Empty);
     }
 
-    private static string Write(LogLines lines, LogLevel level, int id)
+    private static string Write(SingleLineConsoleFormatter lines, LogLevel level, int id)
     {
         using var text = new StringWriter();
         lines.Write(new LogEntry<string>(level, "Category", new EventId(id), "message", null, (state, _) => state), null, text);

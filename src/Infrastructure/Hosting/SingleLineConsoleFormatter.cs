@@ -10,7 +10,7 @@ namespace ProductCache.Infrastructure.Hosting;
 /// A line for each message: <c>2026-11-24T14:20:31.123Z warn: Category[200] message exception</c>. The framework's own formatter
 /// writes control characters as they come; at the lower levels they come from requests.
 /// </summary>
-internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterName)
+internal sealed class SingleLineConsoleFormatter(TimeProvider time) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "lines";
 
