@@ -1,5 +1,10 @@
 using FluentValidation;
+using ProductCache.Api.Auth;
+using ProductCache.Api.Cache;
+using ProductCache.Api.Hardening;
+using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
+using ProductCache.Api.Products;
 using ProductCache.Application;
 using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;

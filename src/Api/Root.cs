@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Primitives;
+using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
 
 namespace ProductCache.Api;

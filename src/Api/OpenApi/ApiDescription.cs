@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using ProductCache.Api.Auth;
+using ProductCache.Api.Http;
 using Scalar.AspNetCore;
 
 namespace ProductCache.Api.OpenApi;

@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
+using ProductCache.Api.Http;
 
 namespace ProductCache.Api.OpenApi;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
+using ProductCache.Api.Http;
 
 namespace ProductCache.Api.OpenApi;
 

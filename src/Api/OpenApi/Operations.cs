@@ -1,6 +1,9 @@
 using Microsoft.OpenApi;
+using ProductCache.Api.Auth;
+using ProductCache.Api.Http;
+using ProductCache.Api.Products;
 using ProductCache.Application;
-using static ProductCache.Api.Problems;
+using static ProductCache.Api.Http.Problems;
 
 namespace ProductCache.Api.OpenApi;
 
