@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Primitives;
-using ProductCache.Api.Description;
+using ProductCache.Api.Http;
+using ProductCache.Api.OpenApi;
 
 namespace ProductCache.Api;
 
@@ -27,7 +28,7 @@ internal static class Root
         },
     };
 
-    public static void MapRoot(this IEndpointRouteBuilder routes) => routes.MapMethods(Path, Reading.Methods, Get).Describe(Operations.GetRoot);
+    public static void MapRoot(this IEndpointRouteBuilder routes) => routes.MapMethods(Path, FreshnessHeaders.Methods, Get).Describe(Operations.GetRoot);
 
     private static IResult Get(HttpContext http)
     {

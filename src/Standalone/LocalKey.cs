@@ -1,4 +1,4 @@
-using ProductCache.Api;
+using ProductCache.Api.Auth;
 
 namespace ProductCache.Standalone;
 

@@ -1,0 +1,29 @@
+using MediatR;
+using ProductCache.Api.Auth;
+using ProductCache.Api.Http;
+using ProductCache.Api.OpenApi;
+using ProductCache.Api.Products;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.Api.Cache;
+
+/// <summary>What operators may do to the cache over HTTP.</summary>
+internal sealed class CacheAdministration(IMediator mediator)
+{
+    public void Map(IEndpointRouteBuilder routes) => routes.MapDelete("/api/v1/cache/products/{id}", PurgeAsync)
+        .Describe(Operations.PurgeProduct).RequireAdminister();
+
+    private async Task<IResult> PurgeAsync(string id, HttpContext http, CancellationToken cancellationToken)
+    {
+        if (!ProductId.TryParse(id, out var productId))
+        {
+            return ProductReadEndpoints.NotAnId();
+        }
+
+        http.Response.Headers.CacheControl = "no-store";
+        return await mediator.Send(new PurgeCache(productId), cancellationToken) == PurgeCacheResult.Purged
+            ? TypedResults.NoContent()
+            : Problems.RetryLater(http, Problems.CacheUnavailable, "The cache does not answer. Whether the entry is gone is not known.");
+    }
+}
