@@ -51,18 +51,18 @@ public sealed class StoreNotRepairedException(string message) : Exception(messag
 /// <param name="HighestVersion">No higher version has been seen. 0: nothing is remembered.</param>
 /// <param name="Identity">Of the store; null where nothing is remembered.</param>
 /// <param name="Comparison">Names a comparison of entries and rows that has begun and has not ended; null: none is due.</param>
-public sealed record StoreMark(long HighestVersion, string? Identity, string? Comparison);
+public sealed record StoreMarker(long HighestVersion, string? Identity, string? Comparison);
 
 /// <summary>The side of the audit that looks after the cache. All calls throw <see cref="UnavailableException"/> when it does not answer in time.</summary>
 public interface ICacheAudit
 {
-    Task<StoreMark> ReadMarkAsync(CancellationToken cancellationToken);
+    Task<StoreMarker> ReadMarkerAsync(CancellationToken cancellationToken);
 
     /// <summary>Remembers that entries and rows have to be compared, whatever becomes of this process.</summary>
     Task RequireComparisonAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>Raises the highest version, never lowers it, and ends the comparison of this name.</summary>
-    Task WriteMarkAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken);
+    Task WriteMarkerAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken);
 
     /// <summary>Every entry that is there from the beginning to the end of the call, in batches. Others may come too, or come twice.</summary>
     IAsyncEnumerable<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync(CancellationToken cancellationToken);
@@ -100,14 +100,14 @@ public sealed class AuditStoreHandler(
 
     public async Task<AuditStoreResult> Handle(AuditStore request, CancellationToken cancellationToken)
     {
-        // The mark is read before the store: versions that others draw and remember meanwhile must not look as if the store had
+        // The marker is read before the store: versions that others draw and remember meanwhile must not look as if the store had
         // gone back.
-        var mark = await audit.ReadMarkAsync(cancellationToken);
-        var highest = Math.Max(mark.HighestVersion, seen.Highest);
+        var marker = await audit.ReadMarkerAsync(cancellationToken);
+        var highest = Math.Max(marker.HighestVersion, seen.Highest);
         var state = await store.InspectAsync(cancellationToken);
         List<string> repairs = [.. state.Faults];
-        var comparison = mark.Comparison;
-        if (comparison is null && (state.Faults.Count > 0 || (mark.Identity is not null && mark.Identity != state.Identity)))
+        var comparison = marker.Comparison;
+        if (comparison is null && (state.Faults.Count > 0 || (marker.Identity is not null && marker.Identity != state.Identity)))
         {
             // Before the repair, after which nothing else would show that changes may have been missed.
             comparison = Guid.NewGuid().ToString("N");
@@ -140,7 +140,7 @@ public sealed class AuditStoreHandler(
             (compared, corrected) = await CompareAsync(cancellationToken);
         }
 
-        await audit.WriteMarkAsync(Math.Max(last, highest), state.Identity, comparison, cancellationToken);
+        await audit.WriteMarkerAsync(Math.Max(last, highest), state.Identity, comparison, cancellationToken);
         return new AuditStoreResult(repairs, compared, corrected);
     }
 

@@ -32,7 +32,7 @@ public static class WorkerHost
         settings.ThrowIfWrong();
 
         builder.Services.AddSingleton(lifetimes);
-        builder.Services.AddSingleton<NegativeEntries>();
+        builder.Services.AddSingleton<NegativeCachingPolicy>();
         builder.Services.AddUseCase<FillCache, FillCacheResult, FillCacheHandler>();
         builder.Services.AddUseCase<RefreshCache, RefreshCacheResult, RefreshCacheHandler>();
         builder.Services.AddUseCase<AuditStore, AuditStoreResult, AuditStoreHandler>();

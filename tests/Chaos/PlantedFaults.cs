@@ -148,7 +148,7 @@ internal static class PlantedFaults
         public async Task<RefreshCacheResult> Handle(RefreshCache request, CancellationToken cancellationToken)
         {
             List<Application.Change> changes = [.. request.Changes.Distinct()];
-            var results = await cache.ChangeAsync(changes, cancellationToken);
+            var results = await cache.InvalidateAsync(changes, cancellationToken);
             var found = changes.Zip(results).Where(change => change.Second.Outcome != ChangeOutcome.Current).ToList();
             var stale = found.Where(change => change.Second.Outcome == ChangeOutcome.Stale)
                 .GroupBy(change => change.First.Id)
@@ -156,7 +156,7 @@ internal static class PlantedFaults
             if (stale.Count > 0)
             {
                 var products = (await store.ReadAsync(stale.Keys, cancellationToken)).Products;
-                await cache.RefreshAsync([.. products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
+                await cache.ReplaceStaleAsync([.. products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
             }
 
             await notifications.ChangedAsync([.. found.Select(change => change.First.Id).Distinct()], cancellationToken);
@@ -183,7 +183,7 @@ internal static class PlantedFaults
     }
 
     /// <summary>Numbers what it hears anew, so that nothing ever seems to be missing, and never falls silent.</summary>
-    private sealed class ListenerWithoutGaps(IConnectionMultiplexer redis, NearCache nearCache, MissingProducts missing) : BackgroundService
+    private sealed class ListenerWithoutGaps(IConnectionMultiplexer redis, NearCache nearCache, MissCoalescer missing) : BackgroundService
     {
         private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 

@@ -259,12 +259,12 @@ public sealed class AuditTests
     [TestCase("SADD", "member")]
     public async Task AMarkThatIsNotAsItIsWrittenIsForgotten(string command, params string[] arguments)
     {
-        RedisKey mark = "product-cache:store";
-        await redis.GetDatabase().KeyDeleteAsync(mark);
-        await redis.GetDatabase().ExecuteAsync(command, [mark, .. arguments]);
+        RedisKey marker = "product-cache:store";
+        await redis.GetDatabase().KeyDeleteAsync(marker);
+        await redis.GetDatabase().ExecuteAsync(command, [marker, .. arguments]);
 
         Assert.That((await AuditAsync()).Repairs, Is.Empty);
-        Assert.That((long)await redis.GetDatabase().HashGetAsync(mark, "version"), Is.EqualTo(await LastVersionAsync()));
+        Assert.That((long)await redis.GetDatabase().HashGetAsync(marker, "version"), Is.EqualTo(await LastVersionAsync()));
     }
 
     [Test]

@@ -8,7 +8,7 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Publishes on the topic product-requests. The producer is resolved at a miss, so that hits never depend on Kafka.</summary>
-internal sealed class ProductRequests(IServiceScopeFactory scopes, TimeProvider time) : IProductRequests
+internal sealed class ProductRequests(IServiceScopeFactory scopes, TimeProvider time) : IFillRequestPublisher
 {
     private readonly ProgressDeadline deadline = new(
         KafkaOptions.ProduceDeadline, KafkaOptions.FirstProduceDeadline, KafkaOptions.ProduceLimit, time);

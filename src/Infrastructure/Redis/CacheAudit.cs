@@ -14,10 +14,10 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
     /// <summary>Keys that one SCAN looks at.</summary>
     private const int ScanCount = 1_000;
 
-    private static readonly RedisKey Mark = "product-cache:store";
+    private static readonly RedisKey Marker = "product-cache:store";
 
     // What is not as it is written here is removed: nothing is remembered then.
-    private const string ReadMark =
+    private const string ReadMarker =
         """
         if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
           redis.call('DEL', KEYS[1])
@@ -26,7 +26,7 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         """;
 
     // Numbers of up to 2^52 are exact in Lua.
-    private const string WriteMark =
+    private const string WriteMarker =
         """
         if (tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0) < tonumber(ARGV[1]) then
           redis.call('HSET', KEYS[1], 'version', ARGV[1])
@@ -37,17 +37,17 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         end
         """;
 
-    public async Task<StoreMark> ReadMarkAsync(CancellationToken cancellationToken)
+    public async Task<StoreMarker> ReadMarkerAsync(CancellationToken cancellationToken)
     {
-        var fields = (RedisValue[])(await deadline.WithinAsync(redis.GetDatabase().ScriptEvaluateAsync(ReadMark, [Mark]), cancellationToken))!;
-        return new StoreMark(fields[0].TryParse(out long version) ? version : 0, fields[1], fields[2]);
+        var fields = (RedisValue[])(await deadline.WithinAsync(redis.GetDatabase().ScriptEvaluateAsync(ReadMarker, [Marker]), cancellationToken))!;
+        return new StoreMarker(fields[0].TryParse(out long version) ? version : 0, fields[1], fields[2]);
     }
 
     public Task RequireComparisonAsync(string name, CancellationToken cancellationToken) =>
-        deadline.WithinAsync(redis.GetDatabase().HashSetAsync(Mark, "comparison", name), cancellationToken);
+        deadline.WithinAsync(redis.GetDatabase().HashSetAsync(Marker, "comparison", name), cancellationToken);
 
-    public Task WriteMarkAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken) => deadline.WithinAsync(
-        redis.GetDatabase().ScriptEvaluateAsync(WriteMark, [Mark], [highestVersion, identity, comparison ?? string.Empty]), cancellationToken);
+    public Task WriteMarkerAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken) => deadline.WithinAsync(
+        redis.GetDatabase().ScriptEvaluateAsync(WriteMarker, [Marker], [highestVersion, identity, comparison ?? string.Empty]), cancellationToken);
 
     public async IAsyncEnumerable<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {

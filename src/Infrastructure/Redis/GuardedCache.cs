@@ -14,7 +14,7 @@ internal sealed class GuardedCache(
     IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
 {
     /// <summary>How the token of a Worker's claim begins; that of a reader's lease is hexadecimal.</summary>
-    private const string ClaimMark = "w";
+    private const string ClaimPrefix = "w";
 
     private static readonly RedisValue LeaseMilliseconds = (long)RedisOptions.LeaseLifetime.TotalMilliseconds;
 
@@ -28,22 +28,22 @@ internal sealed class GuardedCache(
         return LeaseOf(id, await RunForReaderAsync(id, scripts.Lease, NewLease(), cancellationToken));
     }
 
-    public async Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
+    public async Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
     {
         return LeaseOf(id, await RunForReaderAsync(id, scripts.Early, [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken));
     }
 
-    public async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
+    public async Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken)
     {
-        RedisValue times = mark switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
-        var parts = (RedisResult[])(await RunForReaderAsync(id, scripts.Renew, [.. NewLease(), times, mark?.History ?? string.Empty], cancellationToken))!;
+        RedisValue times = marker switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
+        var parts = (RedisResult[])(await RunForReaderAsync(id, scripts.Renew, [.. NewLease(), times, marker?.History ?? string.Empty], cancellationToken))!;
         CachedProduct.TryRead((byte[]?)parts[1], out var found);
-        return new Renewal(
+        return new Revalidation(
             (string?)parts[0] switch
             {
-                "renewed" => RenewalOutcome.Renewed,
-                "asked" => RenewalOutcome.Asked,
-                _ => RenewalOutcome.Busy,
+                "renewed" => RevalidationOutcome.Renewed,
+                "asked" => RevalidationOutcome.Asked,
+                _ => RevalidationOutcome.Busy,
             },
             found,
             LeaseOf(id, parts[2]),
@@ -53,7 +53,7 @@ internal sealed class GuardedCache(
     public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken)
     {
         var tokens = await RunAsync(
-            requests, scripts.Claim, request => request.Id, request => [.. NewLease(ClaimMark), BytesOf(request.Renews)], cancellationToken);
+            requests, scripts.Claim, request => request.Id, request => [.. NewLease(ClaimPrefix), BytesOf(request.Renews)], cancellationToken);
         return [.. requests.Zip(tokens, (request, token) => LeaseOf(request.Id, token))];
     }
 
@@ -83,7 +83,7 @@ internal sealed class GuardedCache(
     public Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken) =>
         RunAsync(leases, scripts.Release, lease => lease.Id, lease => [lease.Token], cancellationToken);
 
-    public async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
     {
         var results = await RunAsync(
             changes, scripts.Change, change => change.Id, change => [change.Rank], cancellationToken, whereRefused: RemovedByChange);
@@ -95,7 +95,7 @@ internal sealed class GuardedCache(
         })];
     }
 
-    public async Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
     {
         var outcomes = await RunAsync(
             refreshes,
@@ -126,7 +126,7 @@ internal sealed class GuardedCache(
 
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), CacheKeys.Lease(id)];
 
-    private static RedisValue[] NewLease(string mark = "") => [mark + Nonce(), LeaseMilliseconds];
+    private static RedisValue[] NewLease(string marker = "") => [marker + Nonce(), LeaseMilliseconds];
 
     internal static byte[] BytesOf(IReadOnlyList<EntryTimes> times)
     {

@@ -13,8 +13,8 @@ internal sealed class NotificationListener(
     IConnectionMultiplexer redis,
     CacheNotifications notifications,
     NearCache nearCache,
-    MissingProducts missing,
-    RenewedProducts renewed,
+    MissCoalescer misses,
+    Revalidator revalidator,
     TimeProvider time,
     ILogger<NotificationListener> logger) : BackgroundService
 {
@@ -81,9 +81,9 @@ internal sealed class NotificationListener(
         nearCache.Hear(notification);
         if (notification.Kind == NotificationKind.Filled)
         {
-            missing.Wake(notification.Ids);
+            misses.Wake(notification.Ids);
         }
 
-        renewed.Wake(notification.Ids);
+        revalidator.Wake(notification.Ids);
     }
 }

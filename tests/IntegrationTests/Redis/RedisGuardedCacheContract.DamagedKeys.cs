@@ -118,7 +118,7 @@ public abstract partial class RedisGuardedCacheContract
             await StoreAsync(id, 5);
         }
 
-        var results = await WithFaultAt(ids[1], whileKeysExist: true).ChangeAsync([.. ids.Select(id => Upsert(id, 6))], default);
+        var results = await WithFaultAt(ids[1], whileKeysExist: true).InvalidateAsync([.. ids.Select(id => Upsert(id, 6))], default);
 
         Assert.That(
             results.Select(result => result.Outcome),
@@ -136,7 +136,7 @@ public abstract partial class RedisGuardedCacheContract
         }
 
         Assert.ThrowsAsync<RedisServerException>(
-            () => WithFaultAt(ids[1], whileKeysExist: false).ChangeAsync([.. ids.Select(id => Deletion(id, 6))], default));
+            () => WithFaultAt(ids[1], whileKeysExist: false).InvalidateAsync([.. ids.Select(id => Deletion(id, 6))], default));
 
         Assert.That(await Task.WhenAll(ids.Select(id => Database.KeyExistsAsync(CacheKeys.Entry(id)))), Is.All.False);
     }
@@ -170,7 +170,7 @@ public abstract partial class RedisGuardedCacheContract
     /// <summary>As a Worker that renews the entry: a claim beside it.</summary>
     private async Task<Lease> ClaimOverAsync(ProductId id, CachedProduct entry)
     {
-        await cache.RenewAsync(id, null, default);
+        await cache.RevalidateAsync(id, null, default);
         return (await cache.ClaimAsync([id], default))[0]!.Value;
     }
 
@@ -183,11 +183,11 @@ public abstract partial class RedisGuardedCacheContract
                 Assert.That(await cache.TakeLeaseAsync(id, default), Is.Not.Null);
                 break;
             case "early":
-                Assert.That(await cache.TakeEarlyLeaseAsync(id, await SeenAsync(id, entry), default), hasEntry ? Is.Not.Null : Is.Null);
+                Assert.That(await cache.TakeEagerLeaseAsync(id, await SeenAsync(id, entry), default), hasEntry ? Is.Not.Null : Is.Null);
                 break;
             case "renew":
-                var renewal = await cache.RenewAsync(id, await MarkAsync(id, null), default);
-                Assert.That(renewal.Outcome, Is.EqualTo(RenewalOutcome.Asked));
+                var renewal = await cache.RevalidateAsync(id, await MarkerAsync(id, null), default);
+                Assert.That(renewal.Outcome, Is.EqualTo(RevalidationOutcome.Asked));
                 Assert.That(renewal.Entry, Is.Null);
                 Assert.That(renewal.Lease, Is.Not.Null);
                 break;
@@ -203,12 +203,12 @@ public abstract partial class RedisGuardedCacheContract
                 Assert.That(!hasLease || await Database.KeyTimeToLiveAsync(CacheKeys.Entry(id)) is not null);
                 break;
             case "change":
-                var results = await cache.ChangeAsync([Upsert(id, 6), Upsert(other, 6)], default);
+                var results = await cache.InvalidateAsync([Upsert(id, 6), Upsert(other, 6)], default);
                 Assert.That(results.Select(result => result.Outcome), Is.EqualTo(new[] { ChangeOutcome.Current, ChangeOutcome.Stale }));
                 break;
             case "refresh":
                 Assert.That(
-                    await cache.RefreshAsync([new Refresh(id, 10, Product(id, 6)), new Refresh(other, 10, Product(other, 6))], default),
+                    await cache.ReplaceStaleAsync([new Refresh(id, 10, Product(id, 6)), new Refresh(other, 10, Product(other, 6))], default),
                     Is.EqualTo(new[] { RefreshOutcome.Current, RefreshOutcome.Replaced }));
                 break;
             case "release":

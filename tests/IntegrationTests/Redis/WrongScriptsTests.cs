@@ -118,7 +118,7 @@ public sealed class WrongScriptsTests
             Right with { Renew = Without(Right.Renew, "if token then", "token = token or data and string.rep('r', 32)\nif token then") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AFillClaimedAfterTheMarkIsARenewal),
-            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25)", "mark") });
+            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25)", "marker") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AMarkOfBeforeAFailoverIsMadeAnew),
             Right with { Renew = Without(Right.Renew, "ARGV[4] == here and ARGV[3] or ''", "ARGV[3]") });
@@ -127,7 +127,7 @@ public sealed class WrongScriptsTests
             Right with { Renew = Without(Right.Renew, "string.sub(token, 1, 1) == 'w'", "false") });
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshIsNoRenewal),
-            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25) ~= mark", "string.sub(data, 2, 25) ~= mark") });
+            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25) ~= marker", "string.sub(data, 2, 25) ~= marker") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEntryOfAnotherFormatIsNoRenewal),
             Right with { Renew = Without(Right.Renew, "return data and is_readable(data) and data or false", "return data or false") });

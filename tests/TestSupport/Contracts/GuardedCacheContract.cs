@@ -210,7 +210,7 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         var claim = await ClaimAsync(id);
-        await ChangeAsync(Upsert(id, version: 5));
+        await InvalidateAsync(Upsert(id, version: 5));
 
         Assert.That(await FillAsync(claim, Entry(id, version: 4)), Is.EqualTo(FillOutcome.Outdated));
         Assert.That(await ReadAsync(id), Is.Null);
@@ -221,7 +221,7 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         var claim = await ClaimAsync(id);
-        await ChangeAsync(Upsert(id, version: 5));
+        await InvalidateAsync(Upsert(id, version: 5));
 
         Assert.That(await FillAsync(claim, Entry(id, version: 5)), Is.EqualTo(FillOutcome.Stored));
     }
@@ -231,8 +231,8 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         var claim = await ClaimAsync(id);
-        await ChangeAsync(Upsert(id, version: 5));
-        await ChangeAsync(Upsert(id, version: 3));
+        await InvalidateAsync(Upsert(id, version: 5));
+        await InvalidateAsync(Upsert(id, version: 3));
 
         Assert.That(await FillAsync(claim, Entry(id, version: 4)), Is.EqualTo(FillOutcome.Outdated));
     }
@@ -242,7 +242,7 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         var claim = await ClaimAsync(id);
-        await ChangeAsync(Deletion(id, version: 5));
+        await InvalidateAsync(Deletion(id, version: 5));
 
         Assert.That(await FillAsync(claim, Entry(id, version: 5)), Is.EqualTo(FillOutcome.Outdated));
     }
@@ -252,7 +252,7 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         var claim = await ClaimAsync(id);
-        await ChangeAsync(new Change(id, new ProductVersion(1), deleted));
+        await InvalidateAsync(new Change(id, new ProductVersion(1), deleted));
 
         Assert.That(await FillAsync(claim, Absence()), Is.EqualTo(FillOutcome.Outdated));
         Assert.That(await ReadAsync(id), Is.Null);
@@ -265,7 +265,7 @@ public abstract class GuardedCacheContract
 
         // 1. A Worker claims and reads: there is no row. 2. The row is inserted, and its change passes by.
         var claim = await ClaimAsync(id);
-        await ChangeAsync(Upsert(id, version: 9));
+        await InvalidateAsync(Upsert(id, version: 9));
 
         // 3. The absence is outdated: 4. the Worker claims and reads again, and finds the row.
         Assert.That(await FillAsync(claim, Absence()), Is.EqualTo(FillOutcome.Outdated));
@@ -277,7 +277,7 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         await ClaimAsync(id);
-        await ChangeAsync(Deletion(id, version: 5));
+        await InvalidateAsync(Deletion(id, version: 5));
 
         Assert.That(await FillAsync(await ClaimAsync(id), Absence()), Is.EqualTo(FillOutcome.Stored));
     }
@@ -298,7 +298,7 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         var claim = await ClaimAsync(id);
-        await ChangeAsync(Upsert(id, version: 5));
+        await InvalidateAsync(Upsert(id, version: 5));
         await FillAsync(claim, Entry(id, version: 4));
 
         await ReleaseAsync(claim);
@@ -311,7 +311,7 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
 
-        Assert.That(await ChangeAsync(Upsert(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await InvalidateAsync(Upsert(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
         Assert.That(await ReadAsync(id), Is.Null);
         Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
     }
@@ -322,7 +322,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await FillAsync(await ClaimAsync(id), Absence());
 
-        Assert.That(await ChangeAsync(Upsert(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Removed, 0)));
+        Assert.That(await InvalidateAsync(Upsert(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Removed, 0)));
         Assert.That(await ReadAsync(id), Is.Null);
     }
 
@@ -332,7 +332,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await FillAsync(await ClaimAsync(id), CachedProduct.Unreadable("The price is negative.", Entry(id).FilledAt, Entry(id).Lifetime));
 
-        Assert.That((await ChangeAsync(Deletion(id, version: 5))).Outcome, Is.EqualTo(ChangeOutcome.Removed));
+        Assert.That((await InvalidateAsync(Deletion(id, version: 5))).Outcome, Is.EqualTo(ChangeOutcome.Removed));
         Assert.That(await ReadAsync(id), Is.Null);
     }
 
@@ -342,7 +342,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await FillAsync(await ClaimAsync(id), Absence());
 
-        Assert.That(await ChangeAsync(Deletion(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await InvalidateAsync(Deletion(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
         Assert.That(await ReadAsync(id), Is.Not.Null);
     }
 
@@ -352,7 +352,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
 
-        Assert.That(await ChangeAsync(Deletion(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Removed, 0)));
+        Assert.That(await InvalidateAsync(Deletion(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Removed, 0)));
         Assert.That(await ReadAsync(id), Is.Null);
     }
 
@@ -363,7 +363,7 @@ public abstract class GuardedCacheContract
         var entry = Entry(id, version: 5);
         await FillAsync(await ClaimAsync(id), entry);
 
-        Assert.That(await ChangeAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Stale, entry.Rank)));
+        Assert.That(await InvalidateAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Stale, entry.Rank)));
     }
 
     [Test]
@@ -373,8 +373,8 @@ public abstract class GuardedCacheContract
         await FillAsync(await ClaimAsync(id), Entry(id, version: 5 + ProductVersion.MaxLead + 1));
         await FillAsync(await ClaimAsync(possible), Entry(possible, version: 5 + ProductVersion.MaxLead));
 
-        Assert.That(await ChangeAsync(Upsert(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Removed, 0)));
-        Assert.That(await ChangeAsync(Upsert(possible, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await InvalidateAsync(Upsert(id, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Removed, 0)));
+        Assert.That(await InvalidateAsync(Upsert(possible, version: 5)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
         Assert.That(await ReadAsync(id), Is.Null);
         Assert.That(await ReadAsync(possible), Is.Not.Null);
     }
@@ -385,7 +385,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
 
-        Assert.That(await ChangeAsync(Upsert(id, version)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await InvalidateAsync(Upsert(id, version)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
         Assert.That(await ReadAsync(id), Is.Not.Null);
     }
 
@@ -407,7 +407,7 @@ public abstract class GuardedCacheContract
         var (old, renewed) = (Entry(id, version: 5), Entry(id, version: 6));
         await FillAsync(await ClaimAsync(id), old);
 
-        Assert.That(await TakeEarlyLeaseAsync(id, old), Is.Not.Null);
+        Assert.That(await TakeEagerLeaseAsync(id, old), Is.Not.Null);
         Assert.That(await FillAsync(await ClaimAsync(id), renewed), Is.EqualTo(FillOutcome.Stored));
         Assert.That(await ReadAsync(id), Is.EqualTo(renewed.Payload));
     }
@@ -418,7 +418,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await FillAsync(await ClaimAsync(id), Entry(id, version: 6));
 
-        Assert.That(await TakeEarlyLeaseAsync(id, Entry(id, version: 5)), Is.Null);
+        Assert.That(await TakeEagerLeaseAsync(id, Entry(id, version: 5)), Is.Null);
     }
 
     [Test]
@@ -427,9 +427,9 @@ public abstract class GuardedCacheContract
         var id = NewId();
         var entry = Entry(id);
         await FillAsync(await ClaimAsync(id), entry);
-        await TakeEarlyLeaseAsync(id, entry);
+        await TakeEagerLeaseAsync(id, entry);
 
-        Assert.That(await TakeEarlyLeaseAsync(id, entry), Is.Null);
+        Assert.That(await TakeEagerLeaseAsync(id, entry), Is.Null);
     }
 
     [Test]
@@ -440,7 +440,7 @@ public abstract class GuardedCacheContract
         await FillAsync(await ClaimAsync(id), entry);
         await ExpireEntryAsync(id);
 
-        Assert.That(await TakeEarlyLeaseAsync(id, entry), Is.Null);
+        Assert.That(await TakeEagerLeaseAsync(id, entry), Is.Null);
         Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
     }
 
@@ -450,7 +450,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         var entry = Entry(id);
         await FillAsync(await ClaimAsync(id), entry);
-        await TakeEarlyLeaseAsync(id, entry);
+        await TakeEagerLeaseAsync(id, entry);
         await ExpireLeaseAsync(id);
 
         Assert.That(await Cache.ClaimAsync([id], default), Is.EqualTo(new Lease?[] { null }));
@@ -464,11 +464,11 @@ public abstract class GuardedCacheContract
         await FillAsync(await ClaimAsync(id), old);
         if (asked == "early")
         {
-            await TakeEarlyLeaseAsync(id, old);
+            await TakeEagerLeaseAsync(id, old);
         }
         else
         {
-            await RenewAsync(id, mark: null);
+            await RevalidateAsync(id, marker: null);
         }
 
         // The Workers are behind by more than a lease.
@@ -498,7 +498,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         var entry = Entry(id, version: 5);
         await FillAsync(await ClaimAsync(id), entry);
-        await RefreshAsync(id, entry.Rank, version: 6);
+        await ReplaceStaleAsync(id, entry.Rank, version: 6);
 
         Assert.That(await ClaimToRenewAsync(id, EntryTimes.Of(entry)), Is.Not.Null);
     }
@@ -516,11 +516,11 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
-        var stale = await ChangeAsync(Upsert(id, version: 6));
+        var stale = await InvalidateAsync(Upsert(id, version: 6));
 
-        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Replaced));
+        Assert.That(await ReplaceStaleAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Replaced));
         Assert.That(await ReadEntryAsync(id), Has.Property(nameof(CachedProduct.Version)).EqualTo(6));
-        Assert.That(await ChangeAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await InvalidateAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
         Assert.That(await ReadEntryAsync(id), Is.Not.Null);
     }
 
@@ -532,7 +532,7 @@ public abstract class GuardedCacheContract
         await LetEntryAgeAsync(id);
         var left = await EntryTimeLeftAsync(id);
 
-        await RefreshAsync(id, Entry(id, version: 5).Rank, version: 6);
+        await ReplaceStaleAsync(id, Entry(id, version: 5).Rank, version: 6);
 
         Assert.That(await EntryTimeLeftAsync(id), Is.GreaterThan(left - TimeSpan.FromSeconds(30)).And.LessThanOrEqualTo(left));
     }
@@ -544,7 +544,7 @@ public abstract class GuardedCacheContract
         var filledAt = DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_123);
         await FillAsync(await ClaimAsync(id), CachedProduct.Of(Product(id, version: 5), filledAt, Lifetime));
 
-        await RefreshAsync(id, Entry(id, version: 5).Rank, version: 6);
+        await ReplaceStaleAsync(id, Entry(id, version: 5).Rank, version: 6);
 
         Assert.That(await ReadAsync(id), Is.EqualTo(CachedProduct.Of(Product(id, version: 6), filledAt, Lifetime).Payload));
     }
@@ -554,14 +554,14 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
-        var stale = await ChangeAsync(Upsert(id, version: 6));
+        var stale = await InvalidateAsync(Upsert(id, version: 6));
 
         // The row is deleted after the Worker read it, and its absence is filled before the refresh.
-        await ChangeAsync(Deletion(id, version: 6));
+        await InvalidateAsync(Deletion(id, version: 6));
         var absence = Absence();
         await FillAsync(await ClaimAsync(id), absence);
 
-        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Current));
+        Assert.That(await ReplaceStaleAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Current));
         Assert.That(await ReadAsync(id), Is.EqualTo(absence.Payload));
     }
 
@@ -570,12 +570,12 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
-        var stale = await ChangeAsync(Upsert(id, version: 6));
+        var stale = await InvalidateAsync(Upsert(id, version: 6));
 
         // Another Worker brings row 6, and nobody can tell any more what was there in between.
-        await RefreshAsync(id, stale.StaleRank, version: 6);
+        await ReplaceStaleAsync(id, stale.StaleRank, version: 6);
 
-        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 7), Is.EqualTo(RefreshOutcome.Removed));
+        Assert.That(await ReplaceStaleAsync(id, stale.StaleRank, version: 7), Is.EqualTo(RefreshOutcome.Removed));
         Assert.That(await ReadAsync(id), Is.Null);
     }
 
@@ -584,10 +584,10 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
-        var stale = await ChangeAsync(Upsert(id, version: 6));
+        var stale = await InvalidateAsync(Upsert(id, version: 6));
         await ExpireEntryAsync(id);
 
-        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Current));
+        Assert.That(await ReplaceStaleAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Current));
         Assert.That(await ReadAsync(id), Is.Null);
     }
 
@@ -598,7 +598,7 @@ public abstract class GuardedCacheContract
         var entry = Entry(id, version: 6);
         await FillAsync(await ClaimAsync(id), entry);
 
-        Assert.That(await RefreshAsync(id, Entry(id, version: 4).Rank, version), Is.EqualTo(RefreshOutcome.Current));
+        Assert.That(await ReplaceStaleAsync(id, Entry(id, version: 4).Rank, version), Is.EqualTo(RefreshOutcome.Current));
         Assert.That(await ReadAsync(id), Is.EqualTo(entry.Payload));
     }
 
@@ -607,9 +607,9 @@ public abstract class GuardedCacheContract
     {
         var id = NewId();
         await PutEntryAsync(id, [CachedProduct.Format + 1, .. new byte[CachedProduct.HeaderLength]]);
-        var stale = await ChangeAsync(Upsert(id, version: 6));
+        var stale = await InvalidateAsync(Upsert(id, version: 6));
 
-        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Removed));
+        Assert.That(await ReplaceStaleAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Removed));
         Assert.That(await ReadAsync(id), Is.Null);
     }
 
@@ -619,13 +619,13 @@ public abstract class GuardedCacheContract
         var id = NewId();
         var entry = Entry(id, version: 5);
         await FillAsync(await ClaimAsync(id), entry);
-        var stale = await ChangeAsync(Upsert(id, version: 6));
+        var stale = await InvalidateAsync(Upsert(id, version: 6));
 
         // 1. A reader asks early. 2. A Worker claims and reads row 5 still; the row becomes 7, and the change to 6, which has
         // passed by already, is refreshed with what SQL says by now.
-        await TakeEarlyLeaseAsync(id, entry);
+        await TakeEagerLeaseAsync(id, entry);
         var claim = await ClaimAsync(id);
-        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 7), Is.EqualTo(RefreshOutcome.Replaced));
+        Assert.That(await ReplaceStaleAsync(id, stale.StaleRank, version: 7), Is.EqualTo(RefreshOutcome.Replaced));
 
         // 3. Readers have seen row 7: row 5 must not come back.
         Assert.That(await FillAsync(claim, entry), Is.EqualTo(FillOutcome.Outdated));
@@ -639,16 +639,16 @@ public abstract class GuardedCacheContract
         await FillAsync(await ClaimAsync(id), Absence());
 
         // 1. Number 10 is drawn. 2. Row 11 is inserted, committed and read.
-        await ChangeAsync(Upsert(id, version: 11));
+        await InvalidateAsync(Upsert(id, version: 11));
         var claim = await ClaimAsync(id);
 
         // 3. Row 11 is deleted: its fill is outdated, and absence is stored.
-        await ChangeAsync(Deletion(id, version: 11));
+        await InvalidateAsync(Deletion(id, version: 11));
         Assert.That(await FillAsync(claim, Entry(id, version: 11)), Is.EqualTo(FillOutcome.Outdated));
         Assert.That(await FillAsync(await ClaimAsync(id), Absence()), Is.EqualTo(FillOutcome.Stored));
 
         // 4. Row 10 is committed, although its number is lower than that of all the others.
-        Assert.That((await ChangeAsync(Upsert(id, version: 10))).Outcome, Is.EqualTo(ChangeOutcome.Removed));
+        Assert.That((await InvalidateAsync(Upsert(id, version: 10))).Outcome, Is.EqualTo(ChangeOutcome.Removed));
         Assert.That(await ReadAsync(id), Is.Null);
     }
 
@@ -659,19 +659,19 @@ public abstract class GuardedCacheContract
 
         // 1. Number 10 is drawn. 2. Row 11 is committed and cached. 3. Row 11 is deleted, row 10 is committed.
         await FillAsync(await ClaimAsync(id), Entry(id, version: 11));
-        await ChangeAsync(Deletion(id, version: 11));
+        await InvalidateAsync(Deletion(id, version: 11));
 
         // 4. Absence, read before that commit, finds a floor, however low; so does row 10 itself under the deletion.
         var claim = await ClaimAsync(id);
-        await ChangeAsync(Upsert(id, version: 10));
+        await InvalidateAsync(Upsert(id, version: 10));
         Assert.That(await FillAsync(claim, Absence()), Is.EqualTo(FillOutcome.Outdated));
-        await ChangeAsync(Deletion(id, version: 11));
+        await InvalidateAsync(Deletion(id, version: 11));
         Assert.That(await FillAsync(claim, Entry(id, version: 10)), Is.EqualTo(FillOutcome.Outdated));
 
         // 5. The next claim starts anew, and what is delivered again of row 11 does not bring it back.
         Assert.That(await FillAsync(await ClaimAsync(id), Entry(id, version: 10)), Is.EqualTo(FillOutcome.Stored));
-        var stale = await ChangeAsync(Upsert(id, version: 11));
-        Assert.That(await RefreshAsync(id, stale.StaleRank, version: 10), Is.EqualTo(RefreshOutcome.Current));
+        var stale = await InvalidateAsync(Upsert(id, version: 11));
+        Assert.That(await ReplaceStaleAsync(id, stale.StaleRank, version: 10), Is.EqualTo(RefreshOutcome.Current));
         Assert.That(await ReadEntryAsync(id), Has.Property(nameof(CachedProduct.Version)).EqualTo(10));
     }
 
@@ -682,12 +682,12 @@ public abstract class GuardedCacheContract
         var entry = Entry(id);
         await FillAsync(await ClaimAsync(id), entry);
 
-        var renewal = await RenewAsync(id, mark: null);
+        var renewal = await RevalidateAsync(id, marker: null);
 
-        Assert.That(renewal.Outcome, Is.EqualTo(RenewalOutcome.Asked));
+        Assert.That(renewal.Outcome, Is.EqualTo(RevalidationOutcome.Asked));
         Assert.That(renewal.Entry?.Payload, Is.EqualTo(entry.Payload));
         Assert.That(renewal.Lease, Is.Not.Null);
-        Assert.That((await RenewAsync(id, mark: null)).Lease, Is.Null);
+        Assert.That((await RevalidateAsync(id, marker: null)).Lease, Is.Null);
         await ClaimAsync(id);
     }
 
@@ -698,12 +698,12 @@ public abstract class GuardedCacheContract
         var old = Entry(id);
         var newer = EntryFilledLater(id);
         await FillAsync(await ClaimAsync(id), old);
-        await RenewAsync(id, mark: null);
+        await RevalidateAsync(id, marker: null);
 
         await FillAsync(await ClaimAsync(id), newer);
 
-        var renewal = await RenewAsync(id, await MarkAsync(id, old));
-        Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Renewed, renewal.Entry, null, renewal.History)));
+        var renewal = await RevalidateAsync(id, await MarkerAsync(id, old));
+        Assert.That(renewal, Is.EqualTo(new Revalidation(RevalidationOutcome.Renewed, renewal.Entry, null, renewal.History)));
         Assert.That(renewal.Entry?.Payload, Is.EqualTo(newer.Payload));
     }
 
@@ -711,12 +711,12 @@ public abstract class GuardedCacheContract
     public async Task AFirstFillIsARenewalOfNothing()
     {
         var id = NewId();
-        var renewal = await RenewAsync(id, mark: null);
+        var renewal = await RevalidateAsync(id, marker: null);
 
         await FillAsync(await ClaimAsync(id), Entry(id));
 
         Assert.That(renewal.Entry, Is.Null);
-        Assert.That((await RenewAsync(id, await MarkAsync(id, null))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
+        Assert.That((await RevalidateAsync(id, await MarkerAsync(id, null))).Outcome, Is.EqualTo(RevalidationOutcome.Renewed));
     }
 
     [Test]
@@ -725,8 +725,8 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await ClaimAsync(id);
 
-        var renewal = await RenewAsync(id, mark: null);
-        Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Busy, null, null, renewal.History)));
+        var renewal = await RevalidateAsync(id, marker: null);
+        Assert.That(renewal, Is.EqualTo(new Revalidation(RevalidationOutcome.Busy, null, null, renewal.History)));
     }
 
     [Test]
@@ -735,19 +735,19 @@ public abstract class GuardedCacheContract
         var id = NewId();
         var (older, entry) = (Entry(id, version: 1), Entry(id, version: 2));
         await FillAsync(await ClaimAsync(id), entry);
-        var before = await RenewAsync(id, mark: null);
-        var mark = new RenewalMark(entry, before.History);
+        var before = await RevalidateAsync(id, marker: null);
+        var marker = new RevalidationMarker(entry, before.History);
 
         // The server that takes over has missed the fill, so it has the entry of before, with other times.
         await FailOverAsync();
         await ExpireLeaseAsync(id);
         await PutEntryAsync(id, CachedProduct.Of(Product(id, version: 1), older.FilledAt.AddMinutes(-1), Lifetime).Payload);
 
-        var after = await RenewAsync(id, mark);
-        Assert.That(after.Outcome, Is.EqualTo(RenewalOutcome.Asked));
+        var after = await RevalidateAsync(id, marker);
+        Assert.That(after.Outcome, Is.EqualTo(RevalidationOutcome.Asked));
         Assert.That(after.History, Is.Not.EqualTo(before.History));
         await FillAsync(await ClaimAsync(id), entry);
-        Assert.That((await RenewAsync(id, new RenewalMark(after.Entry, after.History))).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
+        Assert.That((await RevalidateAsync(id, new RevalidationMarker(after.Entry, after.History))).Outcome, Is.EqualTo(RevalidationOutcome.Renewed));
     }
 
     [Test]
@@ -757,10 +757,10 @@ public abstract class GuardedCacheContract
         var entry = Entry(id, version: 5);
         await FillAsync(await ClaimAsync(id), entry);
 
-        await RefreshAsync(id, staleRank: 10, version: 6);
+        await ReplaceStaleAsync(id, staleRank: 10, version: 6);
 
-        var renewal = await RenewAsync(id, await MarkAsync(id, entry));
-        Assert.That(renewal.Outcome, Is.EqualTo(RenewalOutcome.Asked));
+        var renewal = await RevalidateAsync(id, await MarkerAsync(id, entry));
+        Assert.That(renewal.Outcome, Is.EqualTo(RevalidationOutcome.Asked));
         Assert.That(renewal.Entry?.Version, Is.EqualTo(6));
     }
 
@@ -770,7 +770,7 @@ public abstract class GuardedCacheContract
         var id = NewId();
         await PutEntryAsync(id, [CachedProduct.Format + 1, .. Entry(id).Payload[1..]]);
 
-        Assert.That(await RenewAsync(id, await MarkAsync(id, null)), Has.Property("Outcome").EqualTo(RenewalOutcome.Asked).And.Property("Entry").Null);
+        Assert.That(await RevalidateAsync(id, await MarkerAsync(id, null)), Has.Property("Outcome").EqualTo(RevalidationOutcome.Asked).And.Property("Entry").Null);
     }
 
     [Test]
@@ -811,21 +811,21 @@ public abstract class GuardedCacheContract
                 Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
                 break;
             case "early":
-                Assert.That(await TakeEarlyLeaseAsync(id, entry), Is.Null);
+                Assert.That(await TakeEagerLeaseAsync(id, entry), Is.Null);
                 break;
             case "renew":
-                var renewal = await RenewAsync(id, await MarkAsync(id, null));
-                Assert.That(renewal, Is.EqualTo(new Renewal(RenewalOutcome.Asked, null, renewal.Lease, renewal.History)));
+                var renewal = await RevalidateAsync(id, await MarkerAsync(id, null));
+                Assert.That(renewal, Is.EqualTo(new Revalidation(RevalidationOutcome.Asked, null, renewal.Lease, renewal.History)));
                 Assert.That(renewal.Lease, Is.Not.Null);
                 break;
             case "claim":
                 await ClaimAsync(id);
                 break;
             case "change":
-                Assert.That(await ChangeAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+                Assert.That(await InvalidateAsync(Upsert(id, version: 6)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
                 break;
             case "refresh":
-                Assert.That(await RefreshAsync(id, entry.Rank, version: 6), Is.EqualTo(RefreshOutcome.Current));
+                Assert.That(await ReplaceStaleAsync(id, entry.Rank, version: 6), Is.EqualTo(RefreshOutcome.Current));
                 break;
         }
 
@@ -842,8 +842,8 @@ public abstract class GuardedCacheContract
         await TakeLeaseAsync(id);
         await ClaimAsync(id);
 
-        Assert.That(await ChangeAsync(Upsert(id, version: 1)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
-        Assert.That(await ChangeAsync(Upsert(id, version: 2)), Is.EqualTo(new ChangeResult(ChangeOutcome.Stale, 2)));
+        Assert.That(await InvalidateAsync(Upsert(id, version: 1)), Is.EqualTo(new ChangeResult(ChangeOutcome.Current, 0)));
+        Assert.That(await InvalidateAsync(Upsert(id, version: 2)), Is.EqualTo(new ChangeResult(ChangeOutcome.Stale, 2)));
         Assert.That(await ReadAsync(id), Is.EqualTo(payload));
     }
 
@@ -856,7 +856,7 @@ public abstract class GuardedCacheContract
         var claims = await Cache.ClaimAsync(ids, default);
         Assert.That(claims.Select(claim => claim?.Id), Is.EqualTo(new ProductId?[] { ids[0], null, ids[2] }));
 
-        await ChangeAsync(Upsert(ids[2], version: 2));
+        await InvalidateAsync(Upsert(ids[2], version: 2));
         var outcomes = await Cache.FillAsync([new Fill(claims[0]!.Value, Entry(ids[0])), new Fill(claims[2]!.Value, Entry(ids[2]))], default);
         Assert.That(outcomes, Is.EqualTo(new[] { FillOutcome.Stored, FillOutcome.Outdated }));
     }
@@ -866,8 +866,8 @@ public abstract class GuardedCacheContract
     {
         Assert.That(await Cache.ClaimAsync([], default), Is.Empty);
         Assert.That(await Cache.FillAsync([], default), Is.Empty);
-        Assert.That(await Cache.ChangeAsync([], default), Is.Empty);
-        Assert.That(await Cache.RefreshAsync([], default), Is.Empty);
+        Assert.That(await Cache.InvalidateAsync([], default), Is.Empty);
+        Assert.That(await Cache.ReplaceStaleAsync([], default), Is.Empty);
     }
 
     protected abstract Task<byte[]?> ReadAsync(ProductId id);
@@ -901,9 +901,9 @@ public abstract class GuardedCacheContract
 
     private Task<Lease?> TakeLeaseAsync(ProductId id) => Cache.TakeLeaseAsync(id, default);
 
-    private Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen) => Cache.TakeEarlyLeaseAsync(id, seen, default);
+    private Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen) => Cache.TakeEagerLeaseAsync(id, seen, default);
 
-    private Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark) => Cache.RenewAsync(id, mark, default);
+    private Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker) => Cache.RevalidateAsync(id, marker, default);
 
     /// <summary>How a payload can be damaged so that readers miss.</summary>
     public enum DamagedPayload
@@ -947,8 +947,8 @@ public abstract class GuardedCacheContract
     }
 
     /// <summary>As a renewal would have made it just now.</summary>
-    protected async Task<RenewalMark> MarkAsync(ProductId id, CachedProduct? entry) =>
-        new(entry, (await RenewAsync(await NewIdBesideAsync(id), mark: null)).History);
+    protected async Task<RevalidationMarker> MarkerAsync(ProductId id, CachedProduct? entry) =>
+        new(entry, (await RevalidateAsync(await NewIdBesideAsync(id), marker: null)).History);
 
     /// <summary>An id that the same server holds: each server of a cluster has a history of its own.</summary>
     protected virtual Task<ProductId> NewIdBesideAsync(ProductId id) => Task.FromResult(NewId());
@@ -959,8 +959,8 @@ public abstract class GuardedCacheContract
         return CachedProduct.Of(Product(id, version: 1), entry.FilledAt.AddMilliseconds(1), entry.Lifetime);
     }
 
-    private async Task<RefreshOutcome> RefreshAsync(ProductId id, long staleRank, long version) =>
-        (await Cache.RefreshAsync([new Refresh(id, staleRank, Product(id, version))], default))[0];
+    private async Task<RefreshOutcome> ReplaceStaleAsync(ProductId id, long staleRank, long version) =>
+        (await Cache.ReplaceStaleAsync([new Refresh(id, staleRank, Product(id, version))], default))[0];
 
     private async Task<CachedProduct?> ReadEntryAsync(ProductId id) => CachedProduct.TryRead(await ReadAsync(id), out var entry) ? entry : null;
 
@@ -978,5 +978,5 @@ public abstract class GuardedCacheContract
 
     private Task ReleaseAsync(Lease lease) => Cache.ReleaseAsync([lease], default);
 
-    private async Task<ChangeResult> ChangeAsync(Change change) => (await Cache.ChangeAsync([change], default))[0];
+    private async Task<ChangeResult> InvalidateAsync(Change change) => (await Cache.InvalidateAsync([change], default))[0];
 }

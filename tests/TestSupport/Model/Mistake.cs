@@ -33,7 +33,7 @@ internal sealed record Mistake(string Name)
         IGuardedCache cache, IProductStore store, ICacheNotifications notifications, IReadOnlyCollection<Change> requested, bool forEntriesOnly)
     {
         List<Change> changes = [.. requested.Distinct()];
-        var results = await cache.ChangeAsync(changes, default);
+        var results = await cache.InvalidateAsync(changes, default);
         var found = changes.Zip(results).ToList();
         var stale = found.Where(one => one.Second.Outcome == ChangeOutcome.Stale).DistinctBy(one => one.First.Id)
             .ToDictionary(one => one.First.Id, one => one.Second.StaleRank);
@@ -45,7 +45,7 @@ internal sealed record Mistake(string Name)
         if (stale.Count > 0)
         {
             var rows = (await store.ReadAsync(stale.Keys, default)).Products;
-            await cache.RefreshAsync([.. rows.Values.Select(row => new Refresh(row.Id, stale[row.Id], row))], default);
+            await cache.ReplaceStaleAsync([.. rows.Values.Select(row => new Refresh(row.Id, stale[row.Id], row))], default);
         }
 
         ProductId[] had = [.. found.Where(one => one.Second.Outcome != ChangeOutcome.Current).Select(one => one.First.Id).Distinct()];

@@ -390,5 +390,5 @@ public sealed class FillCacheTests
     private Task<FillCacheResult> Fill(params int[] ids) => Handler(Lifetimes).Handle(new FillCache([.. Ids(ids).Select(id => new FillRequest(id))]), CancellationToken.None);
 
     private FillCacheHandler Handler(CacheLifetimes lifetimes) => new(
-        cache, store, notifications, lifetimes, new NegativeEntries(lifetimes, time, new Random(1)), time, new Random(1));
+        cache, store, notifications, lifetimes, new NegativeCachingPolicy(lifetimes, time, new Random(1)), time, new Random(1));
 }

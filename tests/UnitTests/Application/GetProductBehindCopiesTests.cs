@@ -18,7 +18,7 @@ public sealed class GetProductBehindCopiesTests
     private FakeTimeProvider time = null!;
     private InMemoryCache cache = null!;
     private NearCache near = null!;
-    private IProductRequests requests = null!;
+    private IFillRequestPublisher requests = null!;
     private GetProductHandler handler = null!;
 
     [SetUp]
@@ -28,13 +28,13 @@ public sealed class GetProductBehindCopiesTests
         time = new FakeTimeProvider(Some.Time);
         cache = new InMemoryCache(time);
         near = new NearCache(cache, new NearCacheOptions(1_000_000, TimeSpan.FromSeconds(5)), time, services.GetRequiredService<IMeterFactory>());
-        requests = Substitute.For<IProductRequests>();
+        requests = Substitute.For<IFillRequestPublisher>();
         handler = new GetProductHandler(
             near,
             near,
-            new MissingProducts(near, cache, requests),
-            new RenewedProducts(cache, near, requests, time),
-            new EarlyRefresh(cache, requests, time),
+            new MissCoalescer(near, cache, requests),
+            new Revalidator(cache, near, requests, time),
+            new EagerRefresh(cache, requests, time),
             time);
 
         // A copy of an entry that is half as old as it may get; then the cache is filled anew, of which no notification has come yet.
@@ -78,7 +78,7 @@ public sealed class GetProductBehindCopiesTests
             Assert.That((result as GetProductResult.Found)?.Entry.Version, Is.EqualTo(2));
             Assert.That((result as GetProductResult.Found)?.Source, Is.EqualTo(EntrySource.Cache));
             Assert.That(requests.ReceivedCalls(), Is.Empty);
-            Assert.That(await cache.TakeEarlyLeaseAsync(Some.Id, EntryOf(2, Some.Time), CancellationToken.None), Is.Not.Null, "a lease was taken");
+            Assert.That(await cache.TakeEagerLeaseAsync(Some.Id, EntryOf(2, Some.Time), CancellationToken.None), Is.Not.Null, "a lease was taken");
             Assert.That(near.TryGet(Some.Id, out var copy) ? copy.Version : 0, Is.EqualTo(2));
         }
     }

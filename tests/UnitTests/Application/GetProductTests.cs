@@ -15,8 +15,8 @@ public sealed class GetProductTests
     private FakeTimeProvider time = null!;
     private IDistributedCache cache = null!;
     private IGuardedCache guardedCache = null!;
-    private IProductRequests requests = null!;
-    private MissingProducts missing = null!;
+    private IFillRequestPublisher requests = null!;
+    private MissCoalescer missing = null!;
     private volatile byte[]? payload;
     private GetProductHandler handler = null!;
 
@@ -25,12 +25,12 @@ public sealed class GetProductTests
     {
         cache = Substitute.For<IDistributedCache>();
         guardedCache = Substitute.For<IGuardedCache>();
-        requests = Substitute.For<IProductRequests>();
-        missing = new MissingProducts(cache, guardedCache, requests);
+        requests = Substitute.For<IFillRequestPublisher>();
+        missing = new MissCoalescer(cache, guardedCache, requests);
         nearCache = Substitute.For<INearCache>();
         time = new FakeTimeProvider(Some.Time);
         handler = new GetProductHandler(
-            nearCache, cache, missing, new RenewedProducts(guardedCache, nearCache, requests, time), new EarlyRefresh(guardedCache, requests, time), time);
+            nearCache, cache, missing, new Revalidator(guardedCache, nearCache, requests, time), new EagerRefresh(guardedCache, requests, time), time);
         payload = null;
         cache.GetAsync(default!, default).ReturnsForAnyArgs(_ => payload);
         LeaseIs(Lease);

@@ -109,7 +109,7 @@ internal sealed class HeldLeases : IGuardedCache
         return ReleaseFault is null ? Task.CompletedTask : Task.FromException(ReleaseFault);
     }
 
-    public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => throw new NotSupportedException();
 
@@ -119,16 +119,16 @@ internal sealed class HeldLeases : IGuardedCache
     public Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
-    public Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) => takes.Enter(id);
+    public Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) => takes.Enter(id);
 
-    public Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
-    public Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 }
 
-internal sealed class HeldRequests : IProductRequests
+internal sealed class HeldRequests : IFillRequestPublisher
 {
     private readonly Held<ProductId, bool> publishes = new();
 

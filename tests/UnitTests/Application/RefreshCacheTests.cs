@@ -47,7 +47,7 @@ public sealed class RefreshCacheTests
         cache = Substitute.For<IGuardedCache>();
         store = Substitute.For<IProductStore>();
         notifications = Substitute.For<ICacheNotifications>();
-        cache.ChangeAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyList<ChangeResult>>(Step.Change, () =>
+        cache.InvalidateAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyList<ChangeResult>>(Step.Change, () =>
         {
             passed.AddRange(call.Arg<IReadOnlyList<Change>>());
             return [.. call.Arg<IReadOnlyList<Change>>().Select(findingOf)];
@@ -60,7 +60,7 @@ public sealed class RefreshCacheTests
                 ids.Where(id => rows.ContainsKey(id) && !unreadable.ContainsKey(id)).ToDictionary(id => id, id => rows[id]),
                 ids.Where(unreadable.ContainsKey).ToDictionary(id => id, id => unreadable[id]));
         }));
-        cache.RefreshAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyList<RefreshOutcome>>(Step.Refresh, () =>
+        cache.ReplaceStaleAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyList<RefreshOutcome>>(Step.Refresh, () =>
         {
             refreshes.AddRange(call.Arg<IReadOnlyList<Refresh>>());
             return [.. call.Arg<IReadOnlyList<Refresh>>().Select(refresh => outcomeOf(refresh.Id))];
@@ -154,9 +154,9 @@ public sealed class RefreshCacheTests
 
         Received.InOrder(() =>
         {
-            cache.ChangeAsync(Arg.Any<IReadOnlyList<Change>>(), Arg.Any<CancellationToken>());
+            cache.InvalidateAsync(Arg.Any<IReadOnlyList<Change>>(), Arg.Any<CancellationToken>());
             store.ReadAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
-            cache.RefreshAsync(Arg.Any<IReadOnlyList<Refresh>>(), Arg.Any<CancellationToken>());
+            cache.ReplaceStaleAsync(Arg.Any<IReadOnlyList<Refresh>>(), Arg.Any<CancellationToken>());
             notifications.ChangedAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
         });
     }

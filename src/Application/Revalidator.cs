@@ -7,7 +7,7 @@ namespace ProductCache.Application;
 /// For readers whom what is cached will not do: asks for the product anew and waits for an entry that was read after they
 /// came. The old entry stays for everybody else meanwhile. A singleton.
 /// </summary>
-public sealed class RenewedProducts(IGuardedCache cache, INearCache nearCache, IProductRequests requests, TimeProvider time)
+public sealed class Revalidator(IGuardedCache cache, INearCache nearCache, IFillRequestPublisher requests, TimeProvider time)
 {
     /// <summary>How long a reader waits who did not say: it is answered within a second.</summary>
     public static readonly TimeSpan DefaultWait = TimeSpan.FromMilliseconds(750);
@@ -53,30 +53,30 @@ public sealed class RenewedProducts(IGuardedCache cache, INearCache nearCache, I
     {
         var began = time.GetTimestamp();
         var collapsed = true;
-        RenewalMark? mark = null;
+        RevalidationMarker? marker = null;
         while (true)
         {
             // The order loses no news: 1. listen, 2. look (and ask, where nobody has), 3. wait.
             var listening = news.GetOrAdd(id, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
             try
             {
-                var renewal = await cache.RenewAsync(id, mark, cancellationToken);
+                var renewal = await cache.RevalidateAsync(id, marker, cancellationToken);
                 if (renewal.Lease is { } lease)
                 {
                     collapsed = false;
-                    await LeasedRequest.PublishAsync(cache, requests, lease, renewal.Entry, CancellationToken.None);
+                    await LeasedFillRequest.PublishAsync(cache, requests, lease, renewal.Entry, CancellationToken.None);
                 }
 
-                if (renewal.Outcome == RenewalOutcome.Renewed || (renewal.Entry is { } entry && suffices(entry)))
+                if (renewal.Outcome == RevalidationOutcome.Renewed || (renewal.Entry is { } entry && suffices(entry)))
                 {
                     // A near copy may be older than what this reader is shown: it must not see that one afterwards.
                     nearCache.Forget(id);
                     return (renewal.Entry, collapsed);
                 }
 
-                if (mark?.History != renewal.History)
+                if (marker?.History != renewal.History)
                 {
-                    mark = renewal.Outcome == RenewalOutcome.Asked ? new RenewalMark(renewal.Entry, renewal.History) : null;
+                    marker = renewal.Outcome == RevalidationOutcome.Asked ? new RevalidationMarker(renewal.Entry, renewal.History) : null;
                 }
 
                 var left = wait - time.GetElapsedTime(began);
@@ -85,7 +85,7 @@ public sealed class RenewedProducts(IGuardedCache cache, INearCache nearCache, I
                     return (null, collapsed);
                 }
 
-                await listening.Task.WaitAsync(left < MissingProducts.LookAgainInterval ? left : MissingProducts.LookAgainInterval, time, cancellationToken);
+                await listening.Task.WaitAsync(left < MissCoalescer.LookAgainInterval ? left : MissCoalescer.LookAgainInterval, time, cancellationToken);
             }
             catch (TimeoutException)
             {

@@ -6,15 +6,15 @@ using ProductCache.TestSupport;
 namespace ProductCache.UnitTests.Application;
 
 /// <summary>The cache is the in-memory one, which passes the same contract as Redis; what a Worker does is done by the test.</summary>
-public sealed class RenewedProductsTests
+public sealed class RevalidatorTests
 {
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
 
     private FakeTimeProvider time = null!;
     private InMemoryCache cache = null!;
     private INearCache nearCache = null!;
-    private IProductRequests requests = null!;
-    private RenewedProducts renewed = null!;
+    private IFillRequestPublisher requests = null!;
+    private Revalidator revalidator = null!;
     private Func<Task> worker = null!;
 
     [SetUp]
@@ -23,10 +23,10 @@ public sealed class RenewedProductsTests
         time = new FakeTimeProvider(Some.Time);
         cache = new InMemoryCache(time);
         nearCache = Substitute.For<INearCache>();
-        requests = Substitute.For<IProductRequests>();
+        requests = Substitute.For<IFillRequestPublisher>();
         worker = () => Task.CompletedTask;
         requests.PublishAsync(default, default, default).ReturnsForAnyArgs(_ => worker());
-        renewed = new RenewedProducts(cache, nearCache, requests, time);
+        revalidator = new Revalidator(cache, nearCache, requests, time);
     }
 
     [Test]
@@ -36,7 +36,7 @@ public sealed class RenewedProductsTests
         worker = () => FillAsync(version: 2);
 
         var read = WaitAsync();
-        renewed.Wake([Some.Id]);
+        revalidator.Wake([Some.Id]);
         var (entry, collapsed) = await read.WaitAsync(Held.Patience);
 
         using (Assert.EnterMultipleScope())
@@ -56,7 +56,7 @@ public sealed class RenewedProductsTests
         worker = () => FillAsync(version: 2);
 
         await cache.FillAsync([new Fill(claim, Some.Entry(version: 1))], default);
-        renewed.Wake([Some.Id]);
+        revalidator.Wake([Some.Id]);
         await LookAgainUntilAnsweredAsync(read);
 
         Assert.That((await read).Entry?.Version, Is.EqualTo(2));
@@ -70,8 +70,8 @@ public sealed class RenewedProductsTests
         var read = WaitAsync(suffices: entry => entry.Version >= 3);
 
         // A refresh, which is no renewal.
-        await cache.RefreshAsync([new Refresh(Some.Id, 2, Some.Product(Some.Id, version: 3))], default);
-        renewed.Wake([Some.Id]);
+        await cache.ReplaceStaleAsync([new Refresh(Some.Id, 2, Some.Product(Some.Id, version: 3))], default);
+        revalidator.Wake([Some.Id]);
 
         Assert.That((await read.WaitAsync(Held.Patience)).Entry?.Version, Is.EqualTo(3));
     }
@@ -82,7 +82,7 @@ public sealed class RenewedProductsTests
         var reads = Enumerable.Range(0, 10).Select(_ => WaitAsync()).ToList();
         time.Advance(TimeSpan.FromMilliseconds(1));
         await FillAsync(version: 2);
-        renewed.Wake([Some.Id]);
+        revalidator.Wake([Some.Id]);
         var answers = await Task.WhenAll(reads).WaitAsync(Held.Patience);
 
         using (Assert.EnterMultipleScope())
@@ -137,7 +137,7 @@ public sealed class RenewedProductsTests
         cache.ExpireLease(Some.Id);
         var claim = (await cache.ClaimAsync([new ClaimRequest(Some.Id, [renews!.Value])], default))[0]!.Value;
         await cache.FillAsync([new Fill(claim, CachedProduct.Of(Some.Product(Some.Id, version: 2), time.GetUtcNow(), TimeSpan.FromMinutes(9)))], default);
-        renewed.Wake([Some.Id]);
+        revalidator.Wake([Some.Id]);
         await LookAgainUntilAnsweredAsync(read);
 
         Assert.That((await read).Entry?.Version, Is.EqualTo(2));
@@ -149,14 +149,14 @@ public sealed class RenewedProductsTests
         await FillAsync(version: 2);
         var read = WaitAsync();
 
-        // It has missed the last fill, so its entry has other times than the mark.
+        // It has missed the last fill, so its entry has other times than the marker.
         cache.FailOver();
         cache.ExpireLease(Some.Id);
         cache.PutEntry(Some.Id, CachedProduct.Of(Some.Product(Some.Id, version: 1), Some.Time, TimeSpan.FromMinutes(5)).Payload, 2);
-        renewed.Wake([Some.Id]);
+        revalidator.Wake([Some.Id]);
         await Eventually.TrueAsync(() => requests.ReceivedCalls().Count() > 1);
         await FillAsync(version: 3);
-        renewed.Wake([Some.Id]);
+        revalidator.Wake([Some.Id]);
         await LookAgainUntilAnsweredAsync(read);
 
         Assert.That((await read).Entry?.Version, Is.EqualTo(3));
@@ -172,12 +172,12 @@ public sealed class RenewedProductsTests
     }
 
     private Task<(CachedProduct? Entry, bool Collapsed)> WaitAsync(Func<CachedProduct, bool>? suffices = null) =>
-        renewed.WaitAsync(Some.Id, suffices ?? (_ => false), Wait, CancellationToken.None);
+        revalidator.WaitAsync(Some.Id, suffices ?? (_ => false), Wait, CancellationToken.None);
 
     // Each look is made on another thread, some time after the one before has come to its wait.
     private Task LookAgainUntilAnsweredAsync(Task read) => Eventually.TrueAsync(() =>
     {
-        time.Advance(MissingProducts.LookAgainInterval);
+        time.Advance(MissCoalescer.LookAgainInterval);
         return read.IsCompleted;
     });
 

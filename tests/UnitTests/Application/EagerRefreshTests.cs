@@ -5,7 +5,7 @@ using ProductCache.TestSupport;
 
 namespace ProductCache.UnitTests.Application;
 
-public sealed class EarlyRefreshTests
+public sealed class EagerRefreshTests
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
     private static readonly CachedProduct Due = EntryOf(Lifetime, Lifetime);
@@ -13,7 +13,7 @@ public sealed class EarlyRefreshTests
     private FakeTimeProvider time = null!;
     private HeldLeases leases = null!;
     private HeldRequests requests = null!;
-    private EarlyRefresh early = null!;
+    private EagerRefresh early = null!;
 
     [SetUp]
     public void SetUp()
@@ -21,7 +21,7 @@ public sealed class EarlyRefreshTests
         time = new FakeTimeProvider(Some.Time);
         leases = new HeldLeases();
         requests = new HeldRequests();
-        early = new EarlyRefresh(leases, requests, time);
+        early = new EagerRefresh(leases, requests, time);
     }
 
     [TestCase(100, 90)]
@@ -33,7 +33,7 @@ public sealed class EarlyRefreshTests
     [TestCase(86_400, 86_340)]
     public async Task InTheLastTenthOfALifetimeOrItsLastMinuteAReadAsks(double lifetime, double age)
     {
-        early.Consider(Some.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
+        early.RefreshIfDue(Some.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
 
         Assert.That((await leases.NextAsync()).Argument, Is.EqualTo(Some.Id));
     }
@@ -45,7 +45,7 @@ public sealed class EarlyRefreshTests
     [TestCase(86_400, 80_000)]
     public async Task BeforeThatAReadDoesNotAsk(double lifetime, double age)
     {
-        early.Consider(Some.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
+        early.RefreshIfDue(Some.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
 
         Assert.That(await AskedBeforeAsync(1, 2, 3), Is.Empty);
     }
@@ -55,7 +55,7 @@ public sealed class EarlyRefreshTests
     [TestCase(3_600)]
     public async Task ANegativeEntryIsNeverAskedFor(double age)
     {
-        early.Consider(Some.Id, CachedProduct.Absent(Some.Time - TimeSpan.FromSeconds(age), TimeSpan.FromSeconds(30)));
+        early.RefreshIfDue(Some.Id, CachedProduct.Absent(Some.Time - TimeSpan.FromSeconds(age), TimeSpan.FromSeconds(30)));
 
         Assert.That(await AskedBeforeAsync(1, 2, 3), Is.Empty);
     }
@@ -63,7 +63,7 @@ public sealed class EarlyRefreshTests
     [Test]
     public async Task WhoTakesTheLeaseAsksForTheProduct()
     {
-        early.Consider(Some.Id, Due);
+        early.RefreshIfDue(Some.Id, Due);
         (await leases.NextAsync()).Answer(new Lease(Some.Id, "token"));
 
         var request = await requests.NextAsync();
@@ -78,7 +78,7 @@ public sealed class EarlyRefreshTests
     [Test]
     public async Task WhoseLeaseIsTakenAsksForNothing()
     {
-        early.Consider(Some.Id, Due);
+        early.RefreshIfDue(Some.Id, Due);
         (await leases.NextAsync()).Answer(null);
         await PublishAsync(new ProductId(1));
 
@@ -88,14 +88,14 @@ public sealed class EarlyRefreshTests
     [Test]
     public async Task ReadersOfOneProductAskOnceAtATime()
     {
-        Parallel.For(0, 100, _ => early.Consider(Some.Id, Due));
+        Parallel.For(0, 100, _ => early.RefreshIfDue(Some.Id, Due));
         var take = await leases.NextAsync();
         Assert.That(await AskedBeforeAsync(1, 2, 3), Is.Empty);
 
         // Not for a while after it was asked for, either.
         take.Answer(null);
         Assert.That(await AskedBeforeAsync(4, 5, 6), Is.Empty);
-        early.Consider(Some.Id, Due);
+        early.RefreshIfDue(Some.Id, Due);
         Assert.That(await AskedBeforeAsync(7, 8, 9), Is.Empty);
 
         await AsksAgainAsync(Some.Id);
@@ -105,7 +105,7 @@ public sealed class EarlyRefreshTests
     public async Task ALeaseIsGivenBackWhenNothingCouldBePublishedAndALaterReadAsksAgain()
     {
         var lease = new Lease(Some.Id, "token");
-        early.Consider(Some.Id, Due);
+        early.RefreshIfDue(Some.Id, Due);
         (await leases.NextAsync()).Answer(lease);
 
         (await requests.NextAsync()).Fail(new UnavailableException(Dependency.Broker));
@@ -118,7 +118,7 @@ public sealed class EarlyRefreshTests
     [Test]
     public async Task ACacheThatDoesNotAnswerIsAskedAgainByALaterRead()
     {
-        early.Consider(Some.Id, Due);
+        early.RefreshIfDue(Some.Id, Due);
         (await leases.NextAsync()).Fail(new UnavailableException(Dependency.Cache));
 
         await AsksAgainAsync(Some.Id);
@@ -129,26 +129,26 @@ public sealed class EarlyRefreshTests
     public async Task OnlySoManyProductsAreAskedForAtOneTime()
     {
         List<Held<ProductId, Lease?>.Call> takes = [];
-        for (var id = 1; id <= EarlyRefresh.MaxAsking; id++)
+        for (var id = 1; id <= EagerRefresh.MaxAsking; id++)
         {
-            early.Consider(new ProductId(id), Due);
+            early.RefreshIfDue(new ProductId(id), Due);
             takes.Add(await leases.NextAsync());
         }
 
-        var oneMore = new ProductId(EarlyRefresh.MaxAsking + 1);
-        early.Consider(oneMore, Due);
+        var oneMore = new ProductId(EagerRefresh.MaxAsking + 1);
+        early.RefreshIfDue(oneMore, Due);
         takes[0].Answer(null);
 
         // There is room again once the first one has let its interval pass; nothing asked before that.
         await AsksAgainAsync(takes[0].Argument);
-        Assert.That(leases.Calls, Is.EqualTo(EarlyRefresh.MaxAsking + 1));
+        Assert.That(leases.Calls, Is.EqualTo(EagerRefresh.MaxAsking + 1));
     }
 
     private static CachedProduct EntryOf(TimeSpan lifetime, TimeSpan age) => CachedProduct.Of(Some.Product(Some.Id), Some.Time - age, lifetime);
 
     private async Task PublishAsync(ProductId id)
     {
-        early.Consider(id, Due);
+        early.RefreshIfDue(id, Due);
         (await leases.NextAsync()).Answer(new Lease(id, "token"));
         (await requests.NextAsync()).Answer();
     }
@@ -159,7 +159,7 @@ public sealed class EarlyRefreshTests
         List<ProductId> asked = [];
         foreach (var other in others.Select(id => new ProductId(id)))
         {
-            early.Consider(other, Due);
+            early.RefreshIfDue(other, Due);
             Held<ProductId, Lease?>.Call take;
             while ((take = await leases.NextAsync()).Argument != other)
             {
@@ -178,8 +178,8 @@ public sealed class EarlyRefreshTests
         var before = leases.Calls;
         await Eventually.TrueAsync(() =>
         {
-            time.Advance(EarlyRefresh.AskInterval);
-            early.Consider(id, Due);
+            time.Advance(EagerRefresh.AskInterval);
+            early.RefreshIfDue(id, Due);
             return leases.Calls > before;
         });
         Assert.That((await leases.NextAsync()).Argument, Is.EqualTo(id));

@@ -3,7 +3,7 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>Asks the Workers for a product.</summary>
-public interface IProductRequests
+public interface IFillRequestPublisher
 {
     /// <summary>
     /// Returns when the broker has acknowledged the request. Throws <see cref="UnavailableException"/> when it has not

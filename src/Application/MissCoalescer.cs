@@ -10,7 +10,7 @@ namespace ProductCache.Application;
 /// and publishes, and one looks again on behalf of all that wait. A singleton.
 /// </summary>
 /// <param name="lookAgain"><see cref="LookAgainInterval"/> unless told otherwise.</param>
-public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guardedCache, IProductRequests requests, TimeSpan? lookAgain = null)
+public sealed class MissCoalescer(IDistributedCache cache, IGuardedCache guardedCache, IFillRequestPublisher requests, TimeSpan? lookAgain = null)
 {
     /// <summary>Readers that may wait at one time; one more gets its answer at once.</summary>
     public const int MaxWaitingReaders = 20_000;
@@ -84,7 +84,7 @@ public sealed class MissingProducts(IDistributedCache cache, IGuardedCache guard
                 return false;
             }
 
-            await LeasedRequest.PublishAsync(guardedCache, requests, lease, renews: null, CancellationToken.None);
+            await LeasedFillRequest.PublishAsync(guardedCache, requests, lease, renews: null, CancellationToken.None);
             return true;
         }
         finally

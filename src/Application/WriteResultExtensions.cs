@@ -1,9 +1,9 @@
 namespace ProductCache.Application;
 
-/// <summary>A store that does not answer is one of a write's outcomes.</summary>
-internal static class StoreOutage
+internal static class WriteResultExtensions
 {
-    public static async Task<WriteResult> ToldAsync(Task<WriteResult> write)
+    /// <summary>Turns an unavailable store into a result of the write.</summary>
+    public static async Task<WriteResult> UnavailableAsResult(this Task<WriteResult> write)
     {
         try
         {

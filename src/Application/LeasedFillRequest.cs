@@ -1,11 +1,11 @@
 namespace ProductCache.Application;
 
 /// <summary>Publishes a request under a lease that was just taken; a request that could not be published gives the lease back.</summary>
-internal static class LeasedRequest
+internal static class LeasedFillRequest
 {
     /// <param name="renews">The entry that the lease was taken over. A Worker that is late finds it without the lease.</param>
     public static async Task PublishAsync(
-        IGuardedCache cache, IProductRequests requests, Lease lease, CachedProduct? renews, CancellationToken cancellationToken)
+        IGuardedCache cache, IFillRequestPublisher requests, Lease lease, CachedProduct? renews, CancellationToken cancellationToken)
     {
         try
         {

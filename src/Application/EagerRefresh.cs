@@ -7,7 +7,7 @@ namespace ProductCache.Application;
 /// Asks for a product anew while its entry is still there: one that is read when its lifetime is nearly over never misses,
 /// and one whose lifetime is over is served as stale meanwhile. Readers never wait for it. A singleton.
 /// </summary>
-public sealed class EarlyRefresh(IGuardedCache cache, IProductRequests requests, TimeProvider time)
+public sealed class EagerRefresh(IGuardedCache cache, IFillRequestPublisher requests, TimeProvider time)
 {
     /// <summary>The last part of a lifetime in which a read asks anew: a tenth, a minute at most.</summary>
     public const int PartOfLifetime = 10;
@@ -25,7 +25,7 @@ public sealed class EarlyRefresh(IGuardedCache cache, IProductRequests requests,
     private int count;
 
     /// <summary>Asks in the background if the entry is close to its end, or past it, and nobody here has just asked.</summary>
-    public void Consider(ProductId id, CachedProduct entry)
+    public void RefreshIfDue(ProductId id, CachedProduct entry)
     {
         if (entry.Version > 0 && IsDue(entry, time.GetUtcNow()) && !asking.ContainsKey(id))
         {
@@ -52,9 +52,9 @@ public sealed class EarlyRefresh(IGuardedCache cache, IProductRequests requests,
         {
             try
             {
-                if (await cache.TakeEarlyLeaseAsync(id, entry, CancellationToken.None) is { } lease)
+                if (await cache.TakeEagerLeaseAsync(id, entry, CancellationToken.None) is { } lease)
                 {
-                    await LeasedRequest.PublishAsync(cache, requests, lease, entry, CancellationToken.None);
+                    await LeasedFillRequest.PublishAsync(cache, requests, lease, entry, CancellationToken.None);
                 }
             }
             catch (UnavailableException)

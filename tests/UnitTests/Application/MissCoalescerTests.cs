@@ -4,7 +4,7 @@ using ProductCache.Domain;
 namespace ProductCache.UnitTests.Application;
 
 /// <summary>The ports answer when the test lets them, so every interleaving is the one that the test names.</summary>
-public sealed class MissingProductsTests
+public sealed class MissCoalescerTests
 {
     private const int Readers = 5_000;
 
@@ -12,14 +12,14 @@ public sealed class MissingProductsTests
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
 
     /// <summary>So many that looking again by oneself each time would outlast <see cref="Wait"/>.</summary>
-    private static readonly int Rounds = (int)(2 * (Wait / MissingProducts.LookAgainInterval));
+    private static readonly int Rounds = (int)(2 * (Wait / MissCoalescer.LookAgainInterval));
 
     private static readonly ProductId Id = Some.Id;
 
     private HeldCache cache = null!;
     private HeldLeases leases = null!;
     private HeldRequests requests = null!;
-    private MissingProducts missing = null!;
+    private MissCoalescer missing = null!;
 
     [SetUp]
     public void SetUp()
@@ -27,7 +27,7 @@ public sealed class MissingProductsTests
         cache = new HeldCache();
         leases = new HeldLeases();
         requests = new HeldRequests();
-        missing = new MissingProducts(cache, leases, requests);
+        missing = new MissCoalescer(cache, leases, requests);
     }
 
     [Test]
@@ -348,7 +348,7 @@ public sealed class MissingProductsTests
     public async Task OneReaderTooManyAsksButDoesNotWait()
     {
         using var leaving = new CancellationTokenSource();
-        var waiting = new Task[MissingProducts.MaxWaitingReaders];
+        var waiting = new Task[MissCoalescer.MaxWaitingReaders];
         Parallel.For(0, waiting.Length, i => waiting[i] = WaitAsync(Id, Wait, leaving.Token));
         var look = await cache.NextAsync();
 

@@ -4,7 +4,7 @@ namespace ProductCache.Application;
 /// How long the next negative entry lives. Whoever asks for one unknown id after the other makes one of each: beyond
 /// <see cref="MaxLongOnes"/> within one lifetime they end almost at once, so that they cannot push products out. A singleton.
 /// </summary>
-public sealed class NegativeEntries(CacheLifetimes lifetimes, TimeProvider time, Random random)
+public sealed class NegativeCachingPolicy(CacheLifetimes lifetimes, TimeProvider time, Random random)
 {
     /// <summary>Of one Worker, within one <see cref="CacheLifetimes.Absent"/>. Each takes about 200 bytes in Redis.</summary>
     public const int MaxLongOnes = 50_000;
