@@ -95,9 +95,9 @@ internal static class PlantedFaults
         }
     }
 
-    private static ReadCache Redis(IServiceProvider provider) => new(
+    private static ReadOnlyRedisCache Redis(IServiceProvider provider) => new(
         new RedisCache(new RedisCacheOptions { ConnectionMultiplexerFactory = () => Task.FromResult(provider.GetRequiredService<IConnectionMultiplexer>()) }),
-        provider.GetRequiredService<RedisDeadline>());
+        provider.GetRequiredService<RedisTimeout>());
 
     private static NearCache LateNearCache(IServiceProvider provider) => new(
         new LateReads.Handed(),
@@ -197,7 +197,7 @@ internal static class PlantedFaults
             {
                 if (CacheNotification.TryParse(message.Message, out var notification))
                 {
-                    Hear(notification.Kind, notification.Ids);
+                    Notify(notification.Kind, notification.Ids);
                     if (notification.Kind == NotificationKind.Filled)
                     {
                         missing.Wake(notification.Ids);
@@ -207,21 +207,21 @@ internal static class PlantedFaults
             using var timer = new PeriodicTimer(Interval);
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                Hear(NotificationKind.Heartbeat, []);
+                Notify(NotificationKind.Heartbeat, []);
             }
         }
 
-        private void Hear(NotificationKind kind, IReadOnlyList<ProductId> ids)
+        private void Notify(NotificationKind kind, IReadOnlyList<ProductId> ids)
         {
             lock (gate)
             {
-                nearCache.Hear(new CacheNotification("epoch", ++number, kind, ids));
+                nearCache.OnNotification(new CacheNotification("epoch", ++number, kind, ids));
             }
         }
     }
 
     /// <summary>Registers a read when it is over, and takes its time before that.</summary>
-    private sealed class LateReads(NearCache nearCache, ReadCache redis) : IDistributedCache
+    private sealed class LateReads(NearCache nearCache, ReadOnlyRedisCache redis) : IDistributedCache
     {
         private const int MaxDelayMilliseconds = 200;
 

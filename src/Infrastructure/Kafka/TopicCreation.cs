@@ -66,7 +66,7 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
                     Configs = ConfigurationOf(name),
                 }),
                 new CreateTopicsOptions { RequestTimeout = RequestTimeout, OperationTimeout = RequestTimeout });
-            missing.ForEach(name => KafkaLog.TopicCreated(logger, name));
+            missing.ForEach(name => MessagingLog.TopicCreated(logger, name));
             missing.Clear();
         }
         catch (CreateTopicsException exception)
@@ -78,7 +78,7 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
         }
         catch (KafkaException exception)
         {
-            KafkaLog.BrokerNotReached(logger, exception.Error.Reason);
+            MessagingLog.BrokerNotReached(logger, exception.Error.Reason);
         }
     }
 
@@ -87,16 +87,16 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
         switch (report.Error.Code)
         {
             case ErrorCode.NoError:
-                KafkaLog.TopicCreated(logger, report.Topic);
+                MessagingLog.TopicCreated(logger, report.Topic);
                 break;
             case ErrorCode.TopicAlreadyExists:
                 break;
             case ErrorCode.TopicAuthorizationFailed or ErrorCode.ClusterAuthorizationFailed or ErrorCode.InvalidReplicationFactor
                 or ErrorCode.PolicyViolation or ErrorCode.InvalidPartitions:
-                KafkaLog.TopicNotCreated(logger, report.Topic, report.Error.Reason);
+                MessagingLog.TopicNotCreated(logger, report.Topic, report.Error.Reason);
                 break;
             default:
-                KafkaLog.BrokerNotReached(logger, report.Error.Reason);
+                MessagingLog.BrokerNotReached(logger, report.Error.Reason);
                 return;
         }
 

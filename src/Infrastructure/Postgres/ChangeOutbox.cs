@@ -60,7 +60,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                 await CloseAsync(connection);
             }
 
-            throw PostgresOutage.Is(exception, cancellationToken) ? new UnavailableException(Dependency.Store, exception) : exception;
+            throw PostgresErrors.IsUnavailable(exception, cancellationToken) ? new UnavailableException(Dependency.Store, exception) : exception;
         }
     }
 
@@ -75,7 +75,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
             await reader.ReadAsync(cancellationToken);
             return (reader.GetInt64(0), TimeSpan.FromSeconds(reader.GetDouble(1)));
         }
-        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
+        catch (Exception exception) when (PostgresErrors.IsUnavailable(exception, cancellationToken))
         {
             throw new UnavailableException(Dependency.Store, exception);
         }
@@ -88,7 +88,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         {
             await connection.DisposeAsync();
         }
-        catch (Exception exception) when (PostgresOutage.Is(exception, CancellationToken.None))
+        catch (Exception exception) when (PostgresErrors.IsUnavailable(exception, CancellationToken.None))
         {
         }
     }
@@ -130,7 +130,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                 await commands.ExecuteNonQueryAsync(cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
             }
-            catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
+            catch (Exception exception) when (PostgresErrors.IsUnavailable(exception, cancellationToken))
             {
                 throw new UnavailableException(Dependency.Store, exception);
             }

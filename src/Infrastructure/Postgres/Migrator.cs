@@ -17,7 +17,7 @@ internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, Np
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>For waiting on another instance, and for one migration.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
 
     private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? fault;
@@ -34,12 +34,12 @@ internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, Np
         // is that of a transaction, which also holds behind a pooler that gives each transaction another session.
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await using var takeLock = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", connection, transaction) { CommandTimeout = (int)Deadline.TotalSeconds };
+        await using var takeLock = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", connection, transaction) { CommandTimeout = (int)Timeout.TotalSeconds };
         takeLock.Parameters.AddWithValue(LockKey);
         await takeLock.ExecuteNonQueryAsync(cancellationToken);
 
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        context.Database.SetCommandTimeout(Deadline);
+        context.Database.SetCommandTimeout(Timeout);
         await RefuseForeignTableAsync(context, connection, cancellationToken);
         await context.Database.MigrateAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);

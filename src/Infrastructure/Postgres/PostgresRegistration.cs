@@ -20,7 +20,7 @@ public static class PostgresRegistration
         services.AddSingleton<IProductStore, ProductStore>();
         services.AddSingleton<ChangeOutbox>();
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
-        services.AddHostedService<Relay>();
+        services.AddHostedService<OutboxRelay>();
         services.AddSingleton<Migrator>();
         services.AddHostedService(provider => provider.GetRequiredService<Migrator>());
         services.AddSingleton<AuditLoop>();
@@ -37,7 +37,7 @@ public static class PostgresRegistration
         services.AddKeyedSingleton(Lists, (_, _) => SourceOf(Lists, new NpgsqlConnectionStringBuilder(options.ConnectionString)
         {
             MaxPoolSize = options.ListPoolSize,
-            CommandTimeout = (int)PostgresOptions.ListDeadline.TotalSeconds,
+            CommandTimeout = (int)PostgresOptions.ListTimeout.TotalSeconds,
         }));
         services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists)));
         return services;

@@ -27,7 +27,7 @@ internal sealed class ProductStore(NpgsqlDataSource dataSource, VersionRepair ve
 
             return rows.ToRead();
         }
-        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
+        catch (Exception exception) when (PostgresErrors.IsUnavailable(exception, cancellationToken))
         {
             throw new UnavailableException(Dependency.Store, exception);
         }
@@ -40,7 +40,7 @@ internal sealed class ProductStore(NpgsqlDataSource dataSource, VersionRepair ve
         {
             await versions.DrawAsync(rows.WithoutVersion, cancellationToken);
         }
-        catch (PostgresException refused) when (PostgresOutage.IsRefusal(refused))
+        catch (PostgresException refused) when (PostgresErrors.IsRefusal(refused))
         {
             rows.Refuse(rows.WithoutVersion, $"The row has no version, and none can be given to it: {PostgresText.Of(refused)}");
             return;

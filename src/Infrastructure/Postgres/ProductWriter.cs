@@ -62,7 +62,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
 
     private const string FindVersion = "SELECT version FROM public.products WHERE id = $1";
 
-    public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinDeadlineAsync(
+    public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
             for (var attempt = 1; attempt <= MaxAttempts; attempt++)
@@ -91,7 +91,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         cancellationToken);
 
     public Task<WriteResult> UpdateAsync(
-        ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
+        ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
             await using var update = dataSource.CreateCommand(Update);
@@ -103,7 +103,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         },
         cancellationToken);
 
-    public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
+    public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
             await using var delete = dataSource.CreateCommand(Delete);
@@ -114,16 +114,16 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         },
         cancellationToken);
 
-    private static async Task<WriteResult> WithinDeadlineAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
+    private static async Task<WriteResult> WithinTimeoutAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
     {
-        return await PostgresDeadline.WithinAsync(
+        return await PostgresTimeout.WithinAsync(
             async token =>
             {
                 try
                 {
                     return await writeAsync(token);
                 }
-                catch (PostgresException refused) when (PostgresOutage.IsRefusal(refused))
+                catch (PostgresException refused) when (PostgresErrors.IsRefusal(refused))
                 {
                     return new WriteResult.Refused(PostgresText.Of(refused));
                 }

@@ -145,7 +145,7 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
         {
             return await askAsync();
         }
-        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
+        catch (Exception exception) when (PostgresErrors.IsUnavailable(exception, cancellationToken))
         {
             throw new UnavailableException(Dependency.Store, exception);
         }

@@ -9,7 +9,7 @@ namespace ProductCache.Infrastructure.Redis;
 /// <summary>
 /// What Redis remembers of the database, in the hash product-cache:store (version, identity, comparison), and all of its entries.
 /// </summary>
-internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisDeadline deadline) : ICacheAudit
+internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisTimeout timeout) : ICacheAudit
 {
     /// <summary>Keys that one SCAN looks at.</summary>
     private const int ScanCount = 1_000;
@@ -39,21 +39,21 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
 
     public async Task<StoreMarker> ReadMarkerAsync(CancellationToken cancellationToken)
     {
-        var fields = (RedisValue[])(await deadline.WithinAsync(redis.GetDatabase().ScriptEvaluateAsync(ReadMarker, [Marker]), cancellationToken))!;
+        var fields = (RedisValue[])(await timeout.WithinAsync(redis.GetDatabase().ScriptEvaluateAsync(ReadMarker, [Marker]), cancellationToken))!;
         return new StoreMarker(fields[0].TryParse(out long version) ? version : 0, fields[1], fields[2]);
     }
 
     public Task RequireComparisonAsync(string name, CancellationToken cancellationToken) =>
-        deadline.WithinAsync(redis.GetDatabase().HashSetAsync(Marker, "comparison", name), cancellationToken);
+        timeout.WithinAsync(redis.GetDatabase().HashSetAsync(Marker, "comparison", name), cancellationToken);
 
-    public Task WriteMarkerAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken) => deadline.WithinAsync(
+    public Task WriteMarkerAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken) => timeout.WithinAsync(
         redis.GetDatabase().ScriptEvaluateAsync(WriteMarker, [Marker], [highestVersion, identity, comparison ?? string.Empty]), cancellationToken);
 
     public async IAsyncEnumerable<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var keys in ScanAsync("product:{*}", cancellationToken))
         {
-            var payloads = await deadline.WithinAsync(
+            var payloads = await timeout.WithinAsync(
                 Task.WhenAll(keys.Select(key => redis.GetDatabase().HashGetAsync(key, "data"))), cancellationToken);
             Dictionary<ProductId, CachedProduct> entries = [];
             for (var i = 0; i < keys.Count; i++)
@@ -78,12 +78,12 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         {
             await foreach (var keys in ScanAsync(pattern, cancellationToken))
             {
-                await deadline.WithinAsync(Task.WhenAll(keys.Select(key => database.KeyDeleteAsync(key))), cancellationToken);
+                await timeout.WithinAsync(Task.WhenAll(keys.Select(key => database.KeyDeleteAsync(key))), cancellationToken);
             }
         }
 
         // A lost counter begins another epoch, at which all near caches drop their copies.
-        await deadline.WithinAsync(database.KeyDeleteAsync(CacheNotification.Counter), cancellationToken);
+        await timeout.WithinAsync(database.KeyDeleteAsync(CacheNotification.Counter), cancellationToken);
         await notifications.HeartbeatAsync(cancellationToken);
     }
 
@@ -95,7 +95,7 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
             var cursor = "0";
             do
             {
-                var answer = (RedisResult[])(await deadline.WithinAsync(
+                var answer = (RedisResult[])(await timeout.WithinAsync(
                     server.ExecuteAsync("SCAN", cursor, "MATCH", pattern, "COUNT", ScanCount.ToString(CultureInfo.InvariantCulture)), cancellationToken))!;
                 cursor = (string)answer[0]!;
                 var keys = (RedisKey[])answer[1]!;

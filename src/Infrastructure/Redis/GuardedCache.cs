@@ -11,7 +11,7 @@ namespace ProductCache.Infrastructure.Redis;
 /// </summary>
 /// <param name="readableFormats">Null: <see cref="CachedProduct.ReadableFormats"/>.</param>
 internal sealed class GuardedCache(
-    IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
+    IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
 {
     /// <summary>How the token of a Worker's claim begins; that of a reader's lease is hexadecimal.</summary>
     private const string ClaimPrefix = "w";
@@ -121,7 +121,7 @@ internal sealed class GuardedCache(
         // Both keys in one command: between two, a fill could store an old row under a lease that is about to go.
         var database = redis.GetDatabase();
         var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(BothKeys(id))));
-        return deadline.WithinAsync(round, cancellationToken);
+        return timeout.WithinAsync(round, cancellationToken);
     }
 
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), CacheKeys.Lease(id)];
@@ -148,7 +148,7 @@ internal sealed class GuardedCache(
             return null;
         }
 
-        deadline.Written();
+        timeout.Written();
         return new Lease(id, (string)token!);
     }
 
@@ -181,7 +181,7 @@ internal sealed class GuardedCache(
             // An error reply is about its own item. 1. A refusal of the server ends the round, unless a removal does as well.
             foreach (var i in failed)
             {
-                if (deadline.RefusalOf(replies[i].Error!) is { } refusal)
+                if (timeout.RefusalOf(replies[i].Error!) is { } refusal)
                 {
                     replies[i] = new Reply(whereRefused ?? throw refusal, null);
                 }
@@ -194,7 +194,7 @@ internal sealed class GuardedCache(
             var again = await SendAsync([.. faulty.Select(i => items[i])]);
             for (var i = 0; i < faulty.Count; i++)
             {
-                replies[faulty[i]] = again[i].Error is { } error ? throw deadline.RefusalOf(error) ?? (Exception)error : again[i];
+                replies[faulty[i]] = again[i].Error is { } error ? throw timeout.RefusalOf(error) ?? (Exception)error : again[i];
             }
         }
 
@@ -203,7 +203,7 @@ internal sealed class GuardedCache(
         Task<Reply[]> SendAsync(IReadOnlyList<T> some)
         {
             var database = redis.GetDatabase();
-            return deadline.WithinAsync(
+            return timeout.WithinAsync(
                 Task.WhenAll(some.Select(item => ReplyAsync(database, script, BothKeys(idOf(item)), [.. arguments(item), formats]))), cancellationToken);
         }
     }

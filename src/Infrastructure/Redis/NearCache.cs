@@ -36,7 +36,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
     private readonly long maxBytes;
     private readonly ConcurrentLru<long, Copy>? copies;
     private readonly Counter<long> clearings;
-    private readonly NotificationGaps gaps;
+    private readonly NotificationSequence sequence;
 
     // For everything below, and for every change of the copies; looking one up needs no lock.
     private readonly Lock gate = new();
@@ -49,7 +49,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
         this.time = time;
         timeToLive = options.TimeToLive;
         maxBytes = options.MaxBytes;
-        gaps = new NotificationGaps(time);
+        sequence = new NotificationSequence(time);
         var meter = meters.Create("ProductCache.NearCache");
         clearings = meter.CreateCounter<long>("productcache.near.clearings", "{clearing}", "Times that all copies were dropped, since a notification may have been missed.");
         if (maxBytes > 0)
@@ -69,7 +69,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
         if (copies is not null && copies.TryGet(id.Value, out var copy))
         {
             var now = time.GetTimestamp();
-            if (!gaps.IsSilent(now) && time.GetElapsedTime(copy.MadeAt, now) < timeToLive)
+            if (!sequence.IsSilent(now) && time.GetElapsedTime(copy.MadeAt, now) < timeToLive)
             {
                 entry = copy.Entry;
             }
@@ -111,11 +111,11 @@ internal sealed class NearCache : INearCache, IDistributedCache
         }
     }
 
-    public void Hear(CacheNotification notification)
+    public void OnNotification(CacheNotification notification)
     {
         lock (gate)
         {
-            if (!gaps.Follows(notification))
+            if (!sequence.IsNext(notification))
             {
                 DropAll_NeedsGate();
             }
@@ -130,11 +130,11 @@ internal sealed class NearCache : INearCache, IDistributedCache
     }
 
     /// <summary>A message that cannot be read, of a later version perhaps.</summary>
-    public void HearUnknown()
+    public void OnUnreadableNotification()
     {
         lock (gate)
         {
-            gaps.Forget();
+            sequence.Reset();
             DropAll_NeedsGate();
         }
     }
@@ -193,7 +193,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
 
             pending.Found = entry;
             var now = time.GetTimestamp();
-            if (pending.Voided || gaps.IsSilent(now))
+            if (pending.Voided || sequence.IsSilent(now))
             {
                 return;
             }

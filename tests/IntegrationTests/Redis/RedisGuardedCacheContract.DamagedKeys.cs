@@ -106,7 +106,7 @@ public abstract partial class RedisGuardedCacheContract
         await StoreAsync(id, 5);
         await DamageAsync(CacheKeys.Entry(id), damage, EntryDamages);
 
-        Assert.That(await new ReadCache(redisCache, Deadline).GetAsync(CacheKeys.Entry(id)), Is.Null);
+        Assert.That(await new ReadOnlyRedisCache(redisCache, Timeout).GetAsync(CacheKeys.Entry(id)), Is.Null);
     }
 
     [Test]
@@ -146,7 +146,7 @@ public abstract partial class RedisGuardedCacheContract
     {
         var condition = whileKeysExist ? " and redis.call('EXISTS', KEYS[1]) == 1" : string.Empty;
         var fault = $"if KEYS[1] == '{CacheKeys.Entry(id)}'{condition} then return redis.error_reply('ERR a fault of this key') end\n";
-        return new GuardedCache(connection, Scripts with { Change = fault + Scripts.Change }, Deadline);
+        return new GuardedCache(connection, Scripts with { Change = fault + Scripts.Change }, Timeout);
     }
 
     private async Task DamageAsync(string key, string damage, Dictionary<string, Func<IDatabase, RedisKey, Task>> damages)

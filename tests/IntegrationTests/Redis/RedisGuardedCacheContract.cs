@@ -12,7 +12,7 @@ namespace ProductCache.IntegrationTests.Redis;
 /// <summary>The contract on a real Redis. Entries are read through RedisCache of Microsoft.Extensions.Caching.</summary>
 public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
 {
-    internal static readonly RedisDeadline Deadline = new(TimeSpan.FromSeconds(10), TimeProvider.System);
+    internal static readonly RedisTimeout Timeout = new(TimeSpan.FromSeconds(10), TimeProvider.System);
 
     private ConnectionMultiplexer connection = null!;
     private RedisCache redisCache = null!;
@@ -30,7 +30,7 @@ public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
     {
         connection = await ConnectionMultiplexer.ConnectAsync($"{await AddressAsync()},allowAdmin=true");
         redisCache = new RedisCache(new RedisCacheOptions { ConnectionMultiplexerFactory = () => Task.FromResult<IConnectionMultiplexer>(connection) });
-        cache = new GuardedCache(connection, Scripts, Deadline);
+        cache = new GuardedCache(connection, Scripts, Timeout);
     }
 
     [OneTimeTearDown]
@@ -55,7 +55,7 @@ public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
 
     protected abstract Task<string> AddressAsync();
 
-    protected override IGuardedCache CacheReading(params byte[] formats) => new GuardedCache(connection, Scripts, Deadline, formats);
+    protected override IGuardedCache CacheReading(params byte[] formats) => new GuardedCache(connection, Scripts, Timeout, formats);
 
     protected override async Task<ProductId> NewIdBesideAsync(ProductId id)
     {

@@ -75,8 +75,8 @@ public sealed class RedisRefusalTests
             new NearCacheOptions(0, TimeSpan.FromHours(1)));
 
         // A loaded machine is not what is tested.
-        collection.AddSingleton(_ => new RedisDeadline(
-            TimeSpan.FromSeconds(10), TimeProvider.System, services.GetRequiredService<ILogger<RedisDeadline>>()));
+        collection.AddSingleton(_ => new RedisTimeout(
+            TimeSpan.FromSeconds(10), TimeProvider.System, services.GetRequiredService<ILogger<RedisTimeout>>()));
         services = collection.BuildServiceProvider();
     }
 

@@ -127,7 +127,7 @@ internal sealed class NearCacheState
         public void Hear(HeardMessage message)
         {
             number += message.Follows || mistake == Mistake.NearCacheIgnoresGaps ? 1 : 2;
-            near.Hear(new CacheNotification("epoch", number, message.Kind, message.Kind == NotificationKind.Heartbeat ? [] : [Programs.Id]));
+            near.OnNotification(new CacheNotification("epoch", number, message.Kind, message.Kind == NotificationKind.Heartbeat ? [] : [Programs.Id]));
         }
 
         public void Dispose() => meters.ForEach(meter => meter.Dispose());

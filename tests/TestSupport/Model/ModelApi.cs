@@ -73,7 +73,7 @@ internal sealed class ModelApi : IDisposable
     {
         var message = messages[0];
         messages.RemoveAt(0);
-        near.Hear(run.Mistake == Mistake.NearCacheIgnoresGaps ? message with { Epoch = "1", Number = ++heard } : message);
+        near.OnNotification(run.Mistake == Mistake.NearCacheIgnoresGaps ? message with { Epoch = "1", Number = ++heard } : message);
         return $"{Name} hears {Describe(message)}";
     }
 

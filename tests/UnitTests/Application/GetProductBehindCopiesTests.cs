@@ -38,7 +38,7 @@ public sealed class GetProductBehindCopiesTests
             time);
 
         // A copy of an entry that is half as old as it may get; then the cache is filled anew, of which no notification has come yet.
-        near.Hear(new CacheNotification("epoch", 1, NotificationKind.Heartbeat, []));
+        near.OnNotification(new CacheNotification("epoch", 1, NotificationKind.Heartbeat, []));
         await FillAsync(EntryOf(version: 1, Some.Time - (Lifetime / 2)));
         Assert.That(await GetAsync(), Is.InstanceOf<GetProductResult.Found>());
         cache.ExpireEntry(Some.Id);

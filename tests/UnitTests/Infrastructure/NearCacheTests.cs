@@ -140,7 +140,7 @@ public sealed class NearCacheTests
         await ReadAsync(First);
 
         HearNext();
-        near.Hear(new CacheNotification("epoch", number++, NotificationKind.Filled, [Some.Id]));
+        near.OnNotification(new CacheNotification("epoch", number++, NotificationKind.Filled, [Some.Id]));
 
         Assert.That(Copy(), Is.EqualTo(First.Payload));
     }
@@ -193,7 +193,7 @@ public sealed class NearCacheTests
         HearNext();
         await ReadAsync(First);
 
-        near.Hear(new CacheNotification("another epoch", number, NotificationKind.Heartbeat, []));
+        near.OnNotification(new CacheNotification("another epoch", number, NotificationKind.Heartbeat, []));
 
         Assert.That(Copy(), Is.Null);
     }
@@ -204,7 +204,7 @@ public sealed class NearCacheTests
         HearNext();
         await ReadAsync(First);
 
-        time.Advance(NotificationGaps.MaxSilence);
+        time.Advance(NotificationSequence.MaxSilence);
         Assert.That(Copy(), Is.Not.Null);
 
         time.Advance(TimeSpan.FromMilliseconds(1));
@@ -218,7 +218,7 @@ public sealed class NearCacheTests
     {
         HearNext();
         await ReadAsync(First);
-        time.Advance(NotificationGaps.MaxSilence + TimeSpan.FromMilliseconds(1));
+        time.Advance(NotificationSequence.MaxSilence + TimeSpan.FromMilliseconds(1));
 
         HearNext();
 
@@ -232,7 +232,7 @@ public sealed class NearCacheTests
     {
         HearNext();
         var read = await BeginReadAsync();
-        time.Advance(NotificationGaps.MaxSilence + TimeSpan.FromMilliseconds(1));
+        time.Advance(NotificationSequence.MaxSilence + TimeSpan.FromMilliseconds(1));
         HearNext();
 
         await read.EndAsync(First);
@@ -247,7 +247,7 @@ public sealed class NearCacheTests
         await ReadAsync(First);
         var read = await BeginReadAsync(new ProductId(7));
 
-        near.HearUnknown();
+        near.OnUnreadableNotification();
 
         Assert.That(Copy(), Is.Null);
         await read.EndAsync(First);
@@ -466,9 +466,9 @@ public sealed class NearCacheTests
     private NearCache NewNearCache(NearCacheOptions options) => new(cache, options, time, services.GetRequiredService<IMeterFactory>());
 
     /// <summary>A heartbeat with the number that is due.</summary>
-    private void HearNext() => near.Hear(new CacheNotification("epoch", number++, NotificationKind.Heartbeat, []));
+    private void HearNext() => near.OnNotification(new CacheNotification("epoch", number++, NotificationKind.Heartbeat, []));
 
-    private void HearChange(ProductId id) => near.Hear(new CacheNotification("epoch", number++, NotificationKind.Changed, [id]));
+    private void HearChange(ProductId id) => near.OnNotification(new CacheNotification("epoch", number++, NotificationKind.Changed, [id]));
 
     /// <summary>Time goes by, with heartbeats.</summary>
     private void PassTime(TimeSpan span)

@@ -13,7 +13,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.IntegrationTests.Kafka;
 
 /// <summary>The way of changes to a broker, on topics of their own.</summary>
-public sealed class ProductChangesTests
+public sealed class ProductChangeProducerTests
 {
     /// <summary>Less than any change takes.</summary>
     private const int TooSmall = 100;
@@ -114,10 +114,10 @@ public sealed class ProductChangesTests
         private Publisher(ServiceProvider services)
         {
             this.services = services;
-            Changes = new ProductChanges(services.GetRequiredService<IServiceScopeFactory>());
+            Changes = new ProductChangeProducer(services.GetRequiredService<IServiceScopeFactory>());
         }
 
-        public ProductChanges Changes { get; }
+        public ProductChangeProducer Changes { get; }
 
         public static async Task<Publisher> StartAsync(string bootstrap, string topic)
         {

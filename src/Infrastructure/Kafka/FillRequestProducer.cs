@@ -8,17 +8,17 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Publishes on the topic product-requests. The producer is resolved at a miss, so that hits never depend on Kafka.</summary>
-internal sealed class ProductRequests(IServiceScopeFactory scopes, TimeProvider time) : IFillRequestPublisher
+internal sealed class FillRequestProducer(IServiceScopeFactory scopes, TimeProvider time) : IFillRequestPublisher
 {
-    private readonly ProgressDeadline deadline = new(
-        KafkaOptions.ProduceDeadline, KafkaOptions.FirstProduceDeadline, KafkaOptions.ProduceLimit, time);
+    private readonly SilenceTimeout timeout = new(
+        KafkaOptions.ProduceTimeout, KafkaOptions.FirstProduceTimeout, KafkaOptions.ProduceLimit, time);
 
     public async Task PublishAsync(ProductId id, EntryTimes? renews, CancellationToken cancellationToken)
     {
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            await deadline.WithinAsync(ProduceAsync(id, renews, abandoned.Token), cancellationToken);
+            await timeout.WithinAsync(ProduceAsync(id, renews, abandoned.Token), cancellationToken);
         }
         catch (Exception exception) when (exception is KafkaException or TimeoutException)
         {

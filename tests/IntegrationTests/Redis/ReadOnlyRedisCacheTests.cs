@@ -9,12 +9,12 @@ using static ProductCache.TestSupport.TestProducts;
 
 namespace ProductCache.IntegrationTests.Redis;
 
-public sealed class ReadCacheTests
+public sealed class ReadOnlyRedisCacheTests
 {
     private RedisServer server = null!;
     private ConnectionMultiplexer connection = null!;
     private RedisCache redisCache = null!;
-    private ReadCache cache = null!;
+    private ReadOnlyRedisCache cache = null!;
 
     [OneTimeSetUp]
     public async Task ConnectAsync()
@@ -23,7 +23,7 @@ public sealed class ReadCacheTests
         var options = RedisOptions.Read(TestSettings.Of(("REDIS_HOST", server.Host), ("REDIS_PORT", $"{server.Port}")));
         connection = await ConnectionMultiplexer.ConnectAsync(options.Connection);
         redisCache = new RedisCache(new RedisCacheOptions { ConnectionMultiplexerFactory = () => Task.FromResult<IConnectionMultiplexer>(connection) });
-        cache = new ReadCache(redisCache, new RedisDeadline(RedisOptions.ReadDeadline, TimeProvider.System));
+        cache = new ReadOnlyRedisCache(redisCache, new RedisTimeout(RedisOptions.ReadTimeout, TimeProvider.System));
     }
 
     [OneTimeTearDown]
@@ -38,7 +38,7 @@ public sealed class ReadCacheTests
     {
         var id = NewId();
         var entry = Entry(id);
-        var guarded = new GuardedCache(connection, RedisScripts.Default, RedisGuardedCacheContract.Deadline);
+        var guarded = new GuardedCache(connection, RedisScripts.Default, RedisGuardedCacheContract.Timeout);
         await guarded.FillAsync([new Fill((await guarded.ClaimAsync([id], default))[0]!.Value, entry)], default);
 
         Assert.That(await cache.GetAsync(CacheKeys.Entry(id)), Is.EqualTo(entry.Payload));
@@ -84,5 +84,5 @@ public sealed class ReadCacheTests
     [Test]
     public void ACommandWithoutAnswerEndsAtItsDeadline() =>
         Assert.ThrowsAsync<UnavailableException>(() =>
-            new RedisDeadline(TimeSpan.FromMilliseconds(1), TimeProvider.System).WithinAsync(new TaskCompletionSource<int>().Task, default));
+            new RedisTimeout(TimeSpan.FromMilliseconds(1), TimeProvider.System).WithinAsync(new TaskCompletionSource<int>().Task, default));
 }

@@ -4,7 +4,7 @@ using Npgsql;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Tells apart what PostgreSQL did not answer, what it refused, and what its caller gave up.</summary>
-internal static class PostgresOutage
+internal static class PostgresErrors
 {
     // By the classes of SQLSTATE. The statements are always the same, so a syntax error or a missing right (42) is a server that
     // is not set up yet, and not a fault of the request. A read-only server (25) is one that another has taken over from.
@@ -16,20 +16,20 @@ internal static class PostgresOutage
     private static readonly HashSet<string> DamagedRow = [PostgresErrorCodes.DataCorrupted, PostgresErrorCodes.IndexCorrupted];
 
     /// <summary>Silence, or an answer that says that the server as a whole cannot serve now: trying again later helps.</summary>
-    public static bool Is(Exception exception, CancellationToken cancellationToken) => exception switch
+    public static bool IsUnavailable(Exception exception, CancellationToken cancellationToken) => exception switch
     {
         PostgresException answer => OutageClasses.Contains(answer.SqlState[..2]) && !DamagedRow.Contains(answer.SqlState),
         NpgsqlException or SocketException or TimeoutException => true,
         OperationCanceledException => !cancellationToken.IsCancellationRequested,
 
         // As EF tells it.
-        InvalidOperationException { InnerException: { } inner } => Is(inner, cancellationToken),
+        InvalidOperationException { InnerException: { } inner } => IsUnavailable(inner, cancellationToken),
         _ => false,
     };
 
     /// <summary>A refusal of what was to be written: by a constraint, a trigger of another owner, a missing right or the encoding.</summary>
     public static bool IsRefusal(PostgresException answer) =>
-        !Is(answer, CancellationToken.None)
+        !IsUnavailable(answer, CancellationToken.None)
         || answer.SqlState == PostgresErrorCodes.InsufficientPrivilege
         || IsRaised(answer)
 

@@ -4,16 +4,16 @@ using StackExchange.Redis;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// The cache as its readers see it: RedisCache with a deadline, and without its writes. Entries are born under a claim
+/// The cache as its readers see it: RedisCache with a timeout, and without its writes. Entries are born under a claim
 /// only (<see cref="GuardedCache"/>); a plain write would let an old row overtake a newer one.
 /// </summary>
-internal sealed class ReadCache(IDistributedCache redis, RedisDeadline deadline) : IDistributedCache
+internal sealed class ReadOnlyRedisCache(IDistributedCache redis, RedisTimeout timeout) : IDistributedCache
 {
     public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
     {
         try
         {
-            return await deadline.WithinAsync(redis.GetAsync(key, token), token);
+            return await timeout.WithinAsync(redis.GetAsync(key, token), token);
         }
         catch (Exception exception) when (exception is RedisServerException or InvalidCastException or FormatException or OverflowException
             or ArgumentOutOfRangeException)

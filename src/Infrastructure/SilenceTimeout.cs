@@ -1,17 +1,17 @@
 namespace ProductCache.Infrastructure;
 
 /// <summary>
-/// A deadline for a dependency rather than for a call. A call fails when the dependency has been silent for that long:
+/// A timeout for a dependency rather than for a call. A call fails when the dependency has been silent for that long:
 /// it answered neither this call nor any other. While it does answer, the call is on its way through a queue of our own
 /// making (thousands of readers at once on a few cores), and to fail it would turn load into errors. The same while the
 /// timer itself comes late: then this process had no time to look for the answer.
 /// </summary>
-/// <param name="deadline">How long a call waits for a dependency that answers nobody.</param>
-/// <param name="firstDeadline">The same before the first answer in the life of the process, while the code on the way there is still being compiled.</param>
+/// <param name="timeout">How long a call waits for a dependency that answers nobody.</param>
+/// <param name="firstTimeout">The same before the first answer in the life of the process, while the code on the way there is still being compiled.</param>
 /// <param name="limit">How long a call waits at most, whatever is answered to others.</param>
-internal sealed class ProgressDeadline(TimeSpan deadline, TimeSpan firstDeadline, TimeSpan limit, TimeProvider time)
+internal sealed class SilenceTimeout(TimeSpan timeout, TimeSpan firstTimeout, TimeSpan limit, TimeProvider time)
 {
-    /// <summary>The deadline is waited for in so many slices, so that one pause of this process cannot be taken for all of it.</summary>
+    /// <summary>The timeout is waited for in so many slices, so that one pause of this process cannot be taken for all of it.</summary>
     private const int Slices = 3;
 
     /// <summary>By how much a timer of a process that is not overloaded may be late.</summary>
@@ -27,7 +27,7 @@ internal sealed class ProgressDeadline(TimeSpan deadline, TimeSpan firstDeadline
         while (true)
         {
             var waiting = time.GetTimestamp();
-            var slice = (Volatile.Read(ref lastAnswer) == 0 ? firstDeadline : deadline) / Slices;
+            var slice = (Volatile.Read(ref lastAnswer) == 0 ? firstTimeout : timeout) / Slices;
             try
             {
                 var result = await call.WaitAsync(slice, time, cancellationToken);

@@ -3,7 +3,7 @@ using ProductCache.Infrastructure;
 
 namespace ProductCache.UnitTests.Infrastructure;
 
-public sealed class ProgressDeadlineTests
+public sealed class SilenceTimeoutTests
 {
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(900);
     private static readonly TimeSpan Then = TimeSpan.FromMilliseconds(150);
@@ -12,21 +12,21 @@ public sealed class ProgressDeadlineTests
 
     private readonly TaskCompletionSource<int> call = new();
     private FakeTimeProvider time = null!;
-    private ProgressDeadline deadline = null!;
+    private SilenceTimeout timeout = null!;
 
     [SetUp]
     public async Task CreateAfterAFirstAnswerAsync()
     {
         time = new FakeTimeProvider();
         time.Advance(TimeSpan.FromSeconds(1));
-        deadline = new ProgressDeadline(Then, First, Limit, time);
-        await deadline.WithinAsync(Task.FromResult(1), default);
+        timeout = new SilenceTimeout(Then, First, Limit, time);
+        await timeout.WithinAsync(Task.FromResult(1), default);
     }
 
     [Test]
     public async Task AnAnswerInTimeIsTheResult()
     {
-        var within = deadline.WithinAsync(call.Task, default);
+        var within = timeout.WithinAsync(call.Task, default);
         call.SetResult(7);
 
         Assert.That(await within, Is.EqualTo(7));
@@ -35,7 +35,7 @@ public sealed class ProgressDeadlineTests
     [Test]
     public void ASilentDependencyEndsTheCallAtTheDeadline()
     {
-        var within = deadline.WithinAsync(new TaskCompletionSource<int>().Task, default);
+        var within = timeout.WithinAsync(new TaskCompletionSource<int>().Task, default);
 
         Pass(Slice, Slice);
         Assert.That(within.IsCompleted, Is.False);
@@ -47,7 +47,7 @@ public sealed class ProgressDeadlineTests
     [Test]
     public void BeforeTheFirstAnswerThereIsMoreTime()
     {
-        var cold = new ProgressDeadline(Then, First, Limit, time);
+        var cold = new SilenceTimeout(Then, First, Limit, time);
         var within = cold.WithinAsync(new TaskCompletionSource<int>().Task, default);
 
         Pass(First / 3, First / 3);
@@ -60,11 +60,11 @@ public sealed class ProgressDeadlineTests
     [Test]
     public async Task WhileOthersAreAnsweredTheCallWaitsOn()
     {
-        var within = deadline.WithinAsync(new TaskCompletionSource<int>().Task, default);
+        var within = timeout.WithinAsync(new TaskCompletionSource<int>().Task, default);
         for (var n = 0; n < 10; n++)
         {
             time.Advance(Slice / 2);
-            await deadline.WithinAsync(Task.FromResult(1), default);
+            await timeout.WithinAsync(Task.FromResult(1), default);
             time.Advance(Slice / 2);
         }
 
@@ -76,7 +76,7 @@ public sealed class ProgressDeadlineTests
     [Test]
     public void ATimerThatComesLateDoesNotCount()
     {
-        var within = deadline.WithinAsync(new TaskCompletionSource<int>().Task, default);
+        var within = timeout.WithinAsync(new TaskCompletionSource<int>().Task, default);
 
         Pass(Slice, Slice, Slice * 4, Slice, Slice);
         Assert.That(within.IsCompleted, Is.False);
@@ -88,7 +88,7 @@ public sealed class ProgressDeadlineTests
     [Test]
     public void NoCallWaitsBeyondTheLimit()
     {
-        var within = deadline.WithinAsync(new TaskCompletionSource<int>().Task, default);
+        var within = timeout.WithinAsync(new TaskCompletionSource<int>().Task, default);
         for (var late = TimeSpan.Zero; late <= Limit; late += Slice * 4)
         {
             Pass(Slice * 4);
@@ -100,7 +100,7 @@ public sealed class ProgressDeadlineTests
     [Test]
     public void AFailureOfTheCallIsItsOwn()
     {
-        var within = deadline.WithinAsync(Task.FromException<int>(new TimeoutException("of the client library")), default);
+        var within = timeout.WithinAsync(Task.FromException<int>(new TimeoutException("of the client library")), default);
 
         Assert.That(Assert.ThrowsAsync<TimeoutException>(() => within)!.Message, Is.EqualTo("of the client library"));
     }

@@ -6,20 +6,20 @@ using StackExchange.Redis;
 
 namespace ProductCache.UnitTests.Infrastructure;
 
-public sealed class RedisDeadlineTests
+public sealed class RedisTimeoutTests
 {
     private const string FullMemory = "OOM command not allowed when used memory > 'maxmemory'.";
 
     private FakeTimeProvider time = null!;
     private List<string> lines = null!;
-    private RedisDeadline deadline = null!;
+    private RedisTimeout timeout = null!;
 
     [SetUp]
     public void SetUp()
     {
         time = new FakeTimeProvider();
         lines = [];
-        deadline = new RedisDeadline(TimeSpan.FromSeconds(1), time, new Lines(lines));
+        timeout = new RedisTimeout(TimeSpan.FromSeconds(1), time, new Lines(lines));
     }
 
     [TestCase(FullMemory, "OOM")]
@@ -43,7 +43,7 @@ public sealed class RedisDeadlineTests
     [TestCase("ERR unknown command 'EVALSHA', with args beginning with: ", "COMMAND")]
     public void AStateOfTheServerIsARefusalWithItsCode(string message, string code)
     {
-        var refusal = Assert.ThrowsAsync<UnavailableException>(() => deadline.WithinAsync(Fails(message), default));
+        var refusal = Assert.ThrowsAsync<UnavailableException>(() => timeout.WithinAsync(Fails(message), default));
 
         Assert.That(refusal!.Dependency, Is.EqualTo(Dependency.Cache));
         Assert.That(refusal.Reason, Does.EndWith($"({code})"));
@@ -58,7 +58,7 @@ public sealed class RedisDeadlineTests
     [TestCase("")]
     public void AnErrorAboutTheKeysStaysWhatItIs(string message)
     {
-        Assert.ThrowsAsync<RedisServerException>(() => deadline.WithinAsync(Fails(message), default));
+        Assert.ThrowsAsync<RedisServerException>(() => timeout.WithinAsync(Fails(message), default));
         Assert.That(lines, Is.Empty);
     }
 
@@ -68,7 +68,7 @@ public sealed class RedisDeadlineTests
     [TestCase(RedisErrorKind.NoScript)]
     public void AServerThatWasNotReachedIsUnavailableWithoutAReason(RedisErrorKind kind)
     {
-        var silence = Assert.ThrowsAsync<UnavailableException>(() => deadline.WithinAsync(Fails("Endpoint 127.0.0.1:1 is not reachable.", kind), default));
+        var silence = Assert.ThrowsAsync<UnavailableException>(() => timeout.WithinAsync(Fails("Endpoint 127.0.0.1:1 is not reachable.", kind), default));
 
         Assert.That(silence!.Reason, Is.Null);
     }
@@ -78,26 +78,26 @@ public sealed class RedisDeadlineTests
     {
         for (var i = 0; i < 10; i++)
         {
-            deadline.Refused(FullMemory);
-            deadline.Refused("BUSY");
+            timeout.Refused(FullMemory);
+            timeout.Refused("BUSY");
         }
 
         Assert.That(lines, Has.Count.EqualTo(2));
-        time.Advance(RedisDeadline.WarningInterval);
-        deadline.Refused(FullMemory);
-        deadline.Refused(FullMemory);
+        time.Advance(RedisTimeout.WarningInterval);
+        timeout.Refused(FullMemory);
+        timeout.Refused(FullMemory);
         Assert.That(lines, Has.Count.EqualTo(3));
     }
 
     [Test]
     public void TheEndOfARefusalIsLoggedOnce()
     {
-        deadline.Written();
+        timeout.Written();
         Assert.That(lines, Is.Empty);
 
-        deadline.Refused(FullMemory);
-        deadline.Written();
-        deadline.Written();
+        timeout.Refused(FullMemory);
+        timeout.Written();
+        timeout.Written();
 
         Assert.That(lines, Has.Count.EqualTo(2));
         Assert.That(lines[^1], Is.EqualTo("Redis accepts writes again"));
@@ -105,7 +105,7 @@ public sealed class RedisDeadlineTests
 
     private static Task<int> Fails(string message, RedisErrorKind kind = RedisErrorKind.Unknown) => Task.FromException<int>(new RedisServerException(kind, CommandFlags.None, message));
 
-    private sealed class Lines(List<string> lines) : ILogger<RedisDeadline>
+    private sealed class Lines(List<string> lines) : ILogger<RedisTimeout>
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;

@@ -4,14 +4,15 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using ProductCache.Application;
+using ProductCache.Infrastructure.Postgres;
 
-namespace ProductCache.Infrastructure.Postgres;
+namespace ProductCache.Infrastructure;
 
 /// <summary>
 /// Empties the outbox, batch after batch: woken by PostgreSQL's notification of a commit, and looking by itself now and
 /// then, since notifications do not survive a lost connection. Any number of relays may run.
 /// </summary>
-internal sealed class Relay : BackgroundService
+internal sealed class OutboxRelay : BackgroundService
 {
     /// <summary>How often a lane looks without being woken.</summary>
     public static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
@@ -31,13 +32,13 @@ internal sealed class Relay : BackgroundService
     private readonly NpgsqlDataSource dataSource;
     private readonly PostgresOptions options;
     private readonly TimeProvider time;
-    private readonly ILogger<Relay> logger;
+    private readonly ILogger<OutboxRelay> logger;
     private readonly Counter<long> published;
     private readonly Counter<long> parked;
     private readonly Dictionary<ChangeLane, SemaphoreSlim> wakeUps = Enum.GetValues<ChangeLane>().ToDictionary(lane => lane, _ => new SemaphoreSlim(0, 1));
     private (long Depth, TimeSpan Age) measured;
 
-    public Relay(IMediator mediator, ChangeOutbox outbox, Migrator migrator, NpgsqlDataSource dataSource, PostgresOptions options, TimeProvider time, IMeterFactory meters, ILogger<Relay> logger)
+    public OutboxRelay(IMediator mediator, ChangeOutbox outbox, Migrator migrator, NpgsqlDataSource dataSource, PostgresOptions options, TimeProvider time, IMeterFactory meters, ILogger<OutboxRelay> logger)
     {
         this.mediator = mediator;
         this.outbox = outbox;

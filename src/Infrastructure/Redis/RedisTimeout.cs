@@ -9,14 +9,14 @@ namespace ProductCache.Infrastructure.Redis;
 /// Turns every way in which Redis can be silent, or refuse everything, into one exception, in bounded time. An error reply that is
 /// about the keys of a command stays the <see cref="RedisServerException"/> that it is. One per process.
 /// </summary>
-internal sealed class RedisDeadline(TimeSpan deadline, TimeProvider time, ILogger<RedisDeadline>? logger = null)
+internal sealed class RedisTimeout(TimeSpan timeout, TimeProvider time, ILogger<RedisTimeout>? logger = null)
 {
     /// <summary>At most one warning of a refusal for the same reason in this time.</summary>
     public static readonly TimeSpan WarningInterval = TimeSpan.FromSeconds(30);
 
-    private readonly ILogger logger = logger ?? NullLogger<RedisDeadline>.Instance;
-    private readonly ProgressDeadline progress = new(
-        deadline, deadline > RedisOptions.FirstDeadline ? deadline : RedisOptions.FirstDeadline, RedisOptions.Limit, time);
+    private readonly ILogger logger = logger ?? NullLogger<RedisTimeout>.Instance;
+    private readonly SilenceTimeout progress = new(
+        timeout, timeout > RedisOptions.FirstTimeout ? timeout : RedisOptions.FirstTimeout, RedisOptions.Limit, time);
 
     private readonly Lock gate = new();
 

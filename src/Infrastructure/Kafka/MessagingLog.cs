@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ProductCache.Infrastructure.Kafka;
 
-internal static partial class KafkaLog
+internal static partial class MessagingLog
 {
     [LoggerMessage(300, LogLevel.Debug, "{Requests} requests: {Stored} stored, {AlreadyThere} already there, {Refused} refused, {GivenUp} given up")]
     public static partial void Filled(ILogger logger, int requests, int stored, int alreadyThere, int refused, int givenUp);

@@ -1,7 +1,7 @@
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>Knows whether notifications may have been missed. Not thread-safe, but for <see cref="IsSilent"/>.</summary>
-internal sealed class NotificationGaps(TimeProvider time)
+internal sealed class NotificationSequence(TimeProvider time)
 {
     /// <summary>How long nothing may be heard: one heartbeat, and half of the next.</summary>
     public static readonly TimeSpan MaxSilence = TimeSpan.FromMilliseconds(1_500);
@@ -20,7 +20,7 @@ internal sealed class NotificationGaps(TimeProvider time)
     }
 
     /// <summary>False: this is the first message, or one before it was missed, or it comes after a silence.</summary>
-    public bool Follows(CacheNotification notification)
+    public bool IsNext(CacheNotification notification)
     {
         var now = time.GetTimestamp();
         var follows = !IsSilent(now) && notification.Epoch == epoch && notification.Number == number + 1;
@@ -30,5 +30,5 @@ internal sealed class NotificationGaps(TimeProvider time)
     }
 
     /// <summary>The next message counts as the first.</summary>
-    public void Forget() => Volatile.Write(ref lastHeard, 0);
+    public void Reset() => Volatile.Write(ref lastHeard, 0);
 }
