@@ -10,14 +10,14 @@ internal sealed class Catalogue
     private const int Hot = 20;
     private const int Unknown = 300;
     private const long FirstUnknown = 1_000_000_000;
-    private const long FirstTrial = 500_000_000;
+    private const long FirstScenarioId = 500_000_000;
 
     /// <summary>Ids that will be inserted soon, or have been a moment ago: where negative entries have to die.</summary>
     private const int Frontier = 20;
 
     private readonly ConcurrentDictionary<long, bool> free = new();
     private long last = InitialProducts;
-    private long nextTrial = FirstTrial;
+    private long nextScenarioId = FirstScenarioId;
 
     /// <summary>All that anybody may have asked for.</summary>
     public IEnumerable<long> Ids
@@ -29,7 +29,7 @@ internal sealed class Catalogue
                 yield return id;
             }
 
-            for (var id = FirstTrial; id < Volatile.Read(ref nextTrial); id++)
+            for (var id = FirstScenarioId; id < Volatile.Read(ref nextScenarioId); id++)
             {
                 yield return id;
             }
@@ -44,7 +44,7 @@ internal sealed class Catalogue
     public long NewId() => Interlocked.Increment(ref last);
 
     /// <summary>An id that nobody else reads or writes.</summary>
-    public long TrialId() => Interlocked.Increment(ref nextTrial) - 1;
+    public long NewScenarioId() => Interlocked.Increment(ref nextScenarioId) - 1;
 
     /// <summary>The id of a product that was deleted, or a new one.</summary>
     public long FreeId(Random random)
@@ -63,7 +63,7 @@ internal sealed class Catalogue
     /// <summary>A hint only: others may have taken it meanwhile.</summary>
     public void Freed(IEnumerable<long> ids)
     {
-        foreach (var id in ids.Where(id => id < FirstTrial))
+        foreach (var id in ids.Where(id => id < FirstScenarioId))
         {
             free[id] = true;
         }

@@ -25,22 +25,22 @@ internal static class ChaosRun
             Console.WriteLine("Nothing goes wrong with Kafka in this run: no broker that may be stopped is there.");
         }
 
-        await using var deployment = await Deployment.StartAsync(kafka, arguments.Fault);
+        await using var testBed = await TestBed.StartAsync(kafka, arguments.Fault);
         try
         {
-            return await JudgeAsync(deployment, schedule, arguments, limit.Token);
+            return await JudgeAsync(testBed, schedule, arguments, limit.Token);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            deployment.KeepLogs();
-            await Console.Error.WriteLineAsync($"The logs of the services are in {deployment.LogFolder}");
+            testBed.KeepLogs();
+            await Console.Error.WriteLineAsync($"The logs of the services are in {testBed.LogFolder}");
             throw;
         }
     }
 
-    private static async Task<int> JudgeAsync(Deployment deployment, Schedule schedule, Arguments arguments, CancellationToken cancellationToken)
+    private static async Task<int> JudgeAsync(TestBed testBed, Schedule schedule, Arguments arguments, CancellationToken cancellationToken)
     {
-        var (history, state) = await RecordAsync(deployment, schedule, arguments.Seed, cancellationToken);
+        var (history, state) = await RecordAsync(testBed, schedule, arguments.Seed, cancellationToken);
         var violations = Checks.All(history, state).ToList();
         Console.Write(Report.Of(history, state, violations));
         Console.WriteLine();
@@ -50,35 +50,35 @@ internal static class ChaosRun
             return Clean;
         }
 
-        deployment.KeepLogs();
-        await File.WriteAllTextAsync(Path.Combine(deployment.LogFolder, "evidence.txt"), Report.Evidence(history, violations), cancellationToken);
-        Console.WriteLine($"{violations.Count} violations. The logs of the services, and what happened to these products, are in {deployment.LogFolder}");
+        testBed.KeepLogs();
+        await File.WriteAllTextAsync(Path.Combine(testBed.LogFolder, "evidence.txt"), Report.Evidence(history, violations), cancellationToken);
+        Console.WriteLine($"{violations.Count} violations. The logs of the services, and what happened to these products, are in {testBed.LogFolder}");
         return violations.Count == 0 ? Clean : Violated;
     }
 
     private static async Task<(History History, FinalState State)> RecordAsync(
-        Deployment deployment, Schedule schedule, int seed, CancellationToken cancellationToken)
+        TestBed testBed, Schedule schedule, int seed, CancellationToken cancellationToken)
     {
         var clock = new RunClock();
         var catalogue = new Catalogue();
-        await using var postgres = deployment.OpenPostgres();
+        await using var postgres = testBed.OpenPostgres();
         var writers = new Writers(postgres, catalogue, clock, seed);
         await writers.PrepareAsync(cancellationToken);
         clock.Start();
-        await using var events = EventLog.Start(deployment.Kafka.Bootstrap, clock);
+        await using var events = EventLog.Start(testBed.Kafka.Bootstrap, clock);
         Console.WriteLine($"Times are in seconds since {clock.StartedAt:yyyy-MM-ddTHH:mm:ss.fffZ}.");
 
-        var readers = new Readers([.. deployment.Apis], catalogue, clock, seed);
-        var faults = new Faults(deployment, clock, fault => Console.WriteLine(
+        var readers = new Readers([.. testBed.Apis], catalogue, clock, seed);
+        var faults = new Faults(testBed, clock, fault => Console.WriteLine(
             FormattableString.Invariant($"{fault.Start.TotalSeconds,9:0.000} s  {fault.Plan.Name}, healed at {fault.Healed.TotalSeconds:0.000} s")));
-        var meter = new HiccupMeter(clock);
-        var trials = new Trials(deployment, writers, catalogue, clock, seed);
-        var evictions = new Evictions(deployment, catalogue, seed);
+        var meter = new StallMeter(clock);
+        var scenarios = new RaceScenarios(testBed, writers, catalogue, clock, seed);
+        var evictions = new Evictions(testBed, catalogue, seed);
         using var stopWriting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var stopReading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var reading = Task.WhenAll(readers.RunAsync(stopReading.Token), meter.RunAsync(stopReading.Token), faults.WatchAsync(stopReading.Token));
         var writing = Task.WhenAll(
-            writers.RunAsync(schedule.TruncateAt, stopWriting.Token), evictions.RunAsync(stopWriting.Token), trials.RunAsync(stopWriting.Token));
+            writers.RunAsync(schedule.TruncateAt, stopWriting.Token), evictions.RunAsync(stopWriting.Token), scenarios.RunAsync(stopWriting.Token));
         try
         {
             await faults.RunAsync(schedule, cancellationToken);
@@ -94,9 +94,9 @@ internal static class ChaosRun
             await Task.WhenAll(reading, writing);
         }
 
-        var state = await new Inspection(deployment, postgres, readers, events, clock).LookAsync(cancellationToken);
+        var state = await new Inspection(testBed, postgres, readers, events, clock).LookAsync(cancellationToken);
         var transactions = await writers.ResolveAsync(cancellationToken);
-        Read[] reads = [.. readers.Reads, .. trials.Reads];
-        return (new History(transactions, reads, faults.Happened, meter.Measured, faults.Deaths, [.. trials.Forsaken], [.. trials.Settled], evictions.Count, trials.Counts), state);
+        Read[] reads = [.. readers.Reads, .. scenarios.Reads];
+        return (new History(transactions, reads, faults.Happened, meter.Measured, faults.Deaths, [.. scenarios.Abandoned], [.. scenarios.Settled], evictions.Count, scenarios.Counts), state);
     }
 }

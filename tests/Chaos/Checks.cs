@@ -183,13 +183,13 @@ internal static class Checks
     public static IEnumerable<Violation> LeftBehind(History history, FinalState state)
     {
         var entries = state.Redis.ToDictionary(entry => entry.Id);
-        return history.Forsaken
-            .Where(forsaken => entries.ContainsKey(forsaken.Id) && !IsTroubled(history, forsaken.Start, forsaken.End + Repeats.Commit))
-            .Select(forsaken => new Violation(
+        return history.Abandoned
+            .Where(abandoned => entries.ContainsKey(abandoned.Id) && !IsTroubled(history, abandoned.Start, abandoned.End + Repeats.Commit))
+            .Select(abandoned => new Violation(
                 ViolationKind.LeftBehind,
                 state.At,
-                forsaken.Id,
-                FormattableString.Invariant($"product {forsaken.Id}: Redis has {Name(entries[forsaken.Id].Version)}, last asked for at {forsaken.Start.TotalSeconds:0.000} s")));
+                abandoned.Id,
+                FormattableString.Invariant($"product {abandoned.Id}: Redis has {Name(entries[abandoned.Id].Version)}, last asked for at {abandoned.Start.TotalSeconds:0.000} s")));
     }
 
     /// <summary>A message of the service itself that it could not process.</summary>
@@ -229,7 +229,7 @@ internal static class Checks
         }
 
         var outages = history.Faults.Where(fault => fault.Plan.Target is Target.Api1 or Target.Api2).ToList();
-        var hiccups = new Hiccups(history.Hiccups);
+        var stalls = new Stalls(history.Stalls);
         foreach (var read in history.Reads)
         {
             var fault = read switch
@@ -250,7 +250,7 @@ internal static class Checks
                 }
 
                 var late = read.End - read.Start - read.Wait - ReadDeadline;
-                if (fault is null && late > TimeSpan.Zero && hiccups.Within(read.Start, read.End) is var excuse && late > excuse)
+                if (fault is null && late > TimeSpan.Zero && stalls.Within(read.Start, read.End) is var excuse && late > excuse)
                 {
                     fault = FormattableString.Invariant($"late by {late.TotalMilliseconds:0} ms, {excuse.TotalMilliseconds:0} ms of it for want of a processor");
                 }

@@ -4,7 +4,7 @@ using Npgsql;
 namespace ProductCache.Chaos;
 
 /// <summary>A PostgreSQL whose owner has more in mind than this service: triggers of a shop, imports with disabled triggers.</summary>
-internal sealed class DatabaseTrouble(Deployment deployment)
+internal sealed class DatabaseTrouble(TestBed testBed)
 {
     /// <summary>Of these products one in so many is refused by the shop.</summary>
     private const int RefusedOneIn = 5;
@@ -18,7 +18,7 @@ internal sealed class DatabaseTrouble(Deployment deployment)
 
     public async Task HappenAsync(PlannedFault plan, CancellationToken cancellationToken)
     {
-        await using var postgres = deployment.OpenPostgres();
+        await using var postgres = testBed.OpenPostgres();
         if (plan.Kind == FaultKind.RowsWithoutVersion)
         {
             await ImportAsync(postgres, cancellationToken);
@@ -67,7 +67,7 @@ internal sealed class DatabaseTrouble(Deployment deployment)
         using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
         foreach (var id in Enumerable.Range(0, ImportedRows).Select(n => last - 1 - n))
         {
-            var uri = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{deployment.Apis.First().Port}/productapp/{id}/"));
+            var uri = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{testBed.Apis.First().Port}/productapp/{id}/"));
             using var answer = await client.GetAsync(uri, cancellationToken);
         }
     }

@@ -8,7 +8,7 @@ namespace ProductCache.Chaos;
 /// Takes entries out of Redis all the time, as a Redis does that is short of memory. The protocol says that this is always
 /// safe; near caches keep what they have.
 /// </summary>
-internal sealed class Evictions(Deployment deployment, Catalogue catalogue, int seed)
+internal sealed class Evictions(TestBed testBed, Catalogue catalogue, int seed)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
@@ -18,7 +18,7 @@ internal sealed class Evictions(Deployment deployment, Catalogue catalogue, int 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var random = new Random(HashCode.Combine(seed, nameof(Evictions).Length));
-        await using var redis = await deployment.OpenRedisAsync();
+        await using var redis = await testBed.OpenRedisAsync();
         while (!cancellationToken.IsCancellationRequested)
         {
             try

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>Makes things go wrong as planned, one after the other, and heals each.</summary>
-internal sealed class Faults(Deployment deployment, RunClock clock, Action<Fault> tell)
+internal sealed class Faults(TestBed testBed, RunClock clock, Action<Fault> tell)
 {
     /// <summary>Between what a fault may still be blamed for and the next one, however slow the healing was.</summary>
     private static readonly TimeSpan MinCalm = TimeSpan.FromSeconds(1);
@@ -43,7 +43,7 @@ internal sealed class Faults(Deployment deployment, RunClock clock, Action<Fault
     {
         while (!cancellationToken.IsCancellationRequested)
         {
-            foreach (var service in deployment.Services.Where(service => service.HasDied))
+            foreach (var service in testBed.Services.Where(service => service.HasDied))
             {
                 deaths.Add(new Death(clock.Now, service.Target));
                 await service.StopAsync();
@@ -56,28 +56,28 @@ internal sealed class Faults(Deployment deployment, RunClock clock, Action<Fault
 
     private async Task HappenAsync(PlannedFault plan, CancellationToken cancellationToken)
     {
-        var victim = deployment.VictimOf(plan.Target);
+        var target = testBed.FaultTargetOf(plan.Target);
         switch (plan.Kind)
         {
             case FaultKind.Kill:
-                await victim.KillAsync();
+                await target.KillAsync();
                 await Task.Delay(plan.Hold, cancellationToken);
-                await victim.StartAsync();
+                await target.StartAsync();
                 break;
             case FaultKind.Restart:
-                await victim.StopAsync();
+                await target.StopAsync();
                 await Task.Delay(plan.Hold, cancellationToken);
-                await victim.StartAsync();
+                await target.StartAsync();
                 break;
             case FaultKind.Pause:
-                await victim.PauseAsync();
+                await target.PauseAsync();
                 try
                 {
                     await Task.Delay(plan.Hold, cancellationToken);
                 }
                 finally
                 {
-                    await victim.ResumeAsync();
+                    await target.ResumeAsync();
                 }
 
                 break;
@@ -94,10 +94,10 @@ internal sealed class Faults(Deployment deployment, RunClock clock, Action<Fault
                 await DropPostgresConnectionsAsync(cancellationToken);
                 break;
             case FaultKind.DamageKeys or FaultKind.RefuseWrites or FaultKind.Demote or FaultKind.ForbidScripts:
-                await new RedisTrouble(deployment).HappenAsync(plan, cancellationToken);
+                await new RedisTrouble(testBed).HappenAsync(plan, cancellationToken);
                 break;
             case FaultKind.RaisingTrigger or FaultKind.SuppressingTrigger or FaultKind.RowsWithoutVersion:
-                await new DatabaseTrouble(deployment).HappenAsync(plan, cancellationToken);
+                await new DatabaseTrouble(testBed).HappenAsync(plan, cancellationToken);
                 break;
             default:
                 throw new InvalidOperationException($"No way to make happen: {plan}.");
@@ -106,7 +106,7 @@ internal sealed class Faults(Deployment deployment, RunClock clock, Action<Fault
 
     private async Task OnRedisAsync(string command, params object[] arguments)
     {
-        await using var redis = await deployment.OpenRedisAsync();
+        await using var redis = await testBed.OpenRedisAsync();
         try
         {
             await redis.GetDatabase().ExecuteAsync(command, arguments);
@@ -119,7 +119,7 @@ internal sealed class Faults(Deployment deployment, RunClock clock, Action<Fault
 
     private async Task DropPostgresConnectionsAsync(CancellationToken cancellationToken)
     {
-        await using var postgres = deployment.OpenPostgres();
+        await using var postgres = testBed.OpenPostgres();
         await using var command = postgres.CreateCommand(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
         await command.ExecuteNonQueryAsync(cancellationToken);

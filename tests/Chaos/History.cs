@@ -81,14 +81,14 @@ internal sealed record Fault(PlannedFault Plan, TimeSpan Start, TimeSpan Healed)
 
 /// <summary>The machine was busy, perhaps with something else: readers may be late because of it.</summary>
 /// <param name="Lateness">How much of this span processes stood in line for a processor.</param>
-internal readonly record struct Hiccup(TimeSpan At, TimeSpan Until, TimeSpan Lateness);
+internal readonly record struct Stall(TimeSpan At, TimeSpan Until, TimeSpan Lateness);
 
 /// <summary>A process of the service that nobody killed is gone.</summary>
 internal sealed record Death(TimeSpan At, Target Target);
 
 /// <summary>A product that was cached, changed, was evicted, and that nobody has asked for since: nothing may be cached of it.</summary>
 /// <param name="Start">Of its last read.</param>
-internal sealed record Forsaken(long Id, TimeSpan Start, TimeSpan End);
+internal sealed record Abandoned(long Id, TimeSpan Start, TimeSpan End);
 
 /// <summary>Redis had this version of a product: a moment later nobody may be told of an older one.</summary>
 internal sealed record Settled(long Id, long Version, TimeSpan At);
@@ -97,12 +97,12 @@ internal sealed record History(
     IReadOnlyList<WriteTransaction> Transactions,
     IReadOnlyList<Read> Reads,
     IReadOnlyList<Fault> Faults,
-    IReadOnlyList<Hiccup> Hiccups,
+    IReadOnlyList<Stall> Stalls,
     IReadOnlyList<Death> Deaths,
-    IReadOnlyList<Forsaken> Forsaken,
+    IReadOnlyList<Abandoned> Abandoned,
     IReadOnlyList<Settled> Settled,
     int Evictions = 0,
-    string Trials = "");
+    string RaceScenarios = "");
 
 internal readonly record struct Row(long Version, long Number);
 

@@ -9,7 +9,7 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>Looks at every place where a product is, once all is quiet.</summary>
-internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgres, Readers readers, EventLog events, RunClock clock)
+internal sealed class Inspection(TestBed testBed, NpgsqlDataSource postgres, Readers readers, EventLog events, RunClock clock)
 {
     private static readonly TimeSpan OutboxPatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan TopicPatience = TimeSpan.FromSeconds(60);
@@ -42,7 +42,7 @@ internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgre
 
     private async Task<List<CacheEntry>> ReadEntriesAsync(CancellationToken cancellationToken)
     {
-        await using var redis = await deployment.OpenRedisAsync();
+        await using var redis = await testBed.OpenRedisAsync();
         List<CacheEntry> entries = [];
         await foreach (var key in redis.GetServers()[0].KeysAsync(pattern: "product:*", pageSize: 1_000).WithCancellation(cancellationToken))
         {
@@ -85,7 +85,7 @@ internal sealed class Inspection(Deployment deployment, NpgsqlDataSource postgre
     {
         using var consumer = new ConsumerBuilder<Ignore, byte[]>(new ConsumerConfig
         {
-            BootstrapServers = deployment.Kafka.Bootstrap,
+            BootstrapServers = testBed.Kafka.Bootstrap,
             GroupId = "chaos-inspection",
             EnableAutoCommit = false,
             AutoOffsetReset = AutoOffsetReset.Earliest,

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>A Redis that answers, and not as it should: damaged keys, no memory, a replica, an ACL without scripts.</summary>
-internal sealed class RedisTrouble(Deployment deployment)
+internal sealed class RedisTrouble(TestBed testBed)
 {
     /// <summary>Products whose keys are damaged in one round: the hot ones and some others.</summary>
     private const int Products = 100;
@@ -25,7 +25,7 @@ internal sealed class RedisTrouble(Deployment deployment)
 
     public async Task HappenAsync(PlannedFault plan, CancellationToken cancellationToken)
     {
-        await using var redis = await deployment.OpenRedisAsync();
+        await using var redis = await testBed.OpenRedisAsync();
         var server = redis.GetServers()[0];
         try
         {

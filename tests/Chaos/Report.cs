@@ -71,7 +71,7 @@ internal static class Report
     private static void WriteFaults(StringWriter text, History history)
     {
         text.WriteLine($"{"faults",-10}{history.Faults.Count,9}   and {history.Evictions} entries taken out of Redis");
-        text.WriteLine($"{"trials",-19}   {history.Trials}");
+        text.WriteLine($"{"scenarios",-19}   {history.RaceScenarios}");
         foreach (var group in history.Faults.GroupBy(fault => fault.Plan.Name).OrderBy(group => group.Key, StringComparer.Ordinal))
         {
             text.WriteLine($"{string.Empty,-10}{group.Count(),9}   {group.Key}");
@@ -81,7 +81,7 @@ internal static class Report
     private static void WriteMachine(StringWriter text, History history)
     {
         var (measured, waiting) = (
-            history.Hiccups.Sum(hiccup => (hiccup.Until - hiccup.At).TotalSeconds), history.Hiccups.Sum(hiccup => hiccup.Lateness.TotalSeconds));
+            history.Stalls.Sum(stall => (stall.Until - stall.At).TotalSeconds), history.Stalls.Sum(stall => stall.Lateness.TotalSeconds));
         text.WriteLine($"{"machine",-10}{waiting / measured,9:0%}   of the time, something stood in line for a processor: late reads are excused by as much");
     }
 

@@ -5,7 +5,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.TestSupport;
 
-/// <summary>The protocol of entries and leases without Redis. Trusted because it passes <see cref="Contracts.GuardedCacheContract"/>.</summary>
+/// <summary>The protocol of entries and leases without Redis. Trusted because it passes <see cref="PortSpecifications.GuardedCacheSpecification"/>.</summary>
 public sealed class InMemoryCache : IGuardedCache, IDistributedCache
 {
     public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);

@@ -49,7 +49,7 @@ public sealed class NotificationsTests
     {
         server = await SharedServers.Redis;
         worker = await ConnectAsync(server);
-        guarded = new GuardedCache(worker, RedisScripts.Default, RedisGuardedCacheContract.Timeout);
+        guarded = new GuardedCache(worker, RedisScripts.Default, RedisGuardedCacheSpecification.Timeout);
         notifications = PublisherOn(worker);
     }
 
@@ -234,7 +234,7 @@ public sealed class NotificationsTests
         ConnectionMultiplexer.ConnectAsync($"{server.Host}:{server.Port},allowAdmin=true");
 
     private static CacheNotifications PublisherOn(ConnectionMultiplexer connection) =>
-        new(connection, RedisScripts.Default, RedisGuardedCacheContract.Timeout);
+        new(connection, RedisScripts.Default, RedisGuardedCacheSpecification.Timeout);
 
     /// <summary>What a plain subscriber hears.</summary>
     private static async Task<ConcurrentQueue<CacheNotification>> ListenAsync(ConnectionMultiplexer connection)
@@ -284,7 +284,7 @@ public sealed class NotificationsTests
             collection.AddRedisForReaders(options, new NearCacheOptions(1_000_000, Never));
 
             // A loaded machine is not what is tested.
-            collection.AddSingleton(RedisGuardedCacheContract.Timeout);
+            collection.AddSingleton(RedisGuardedCacheSpecification.Timeout);
             collection.AddSingleton(provider => new MissCoalescer(
                 provider.GetRequiredService<NearCache>(), provider.GetRequiredService<IGuardedCache>(), this, lookAgain: Never));
             services = collection.BuildServiceProvider();

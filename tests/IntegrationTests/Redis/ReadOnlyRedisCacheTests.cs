@@ -38,7 +38,7 @@ public sealed class ReadOnlyRedisCacheTests
     {
         var id = NewId();
         var entry = Entry(id);
-        var guarded = new GuardedCache(connection, RedisScripts.Default, RedisGuardedCacheContract.Timeout);
+        var guarded = new GuardedCache(connection, RedisScripts.Default, RedisGuardedCacheSpecification.Timeout);
         await guarded.FillAsync([new Fill((await guarded.ClaimAsync([id], default))[0]!.Value, entry)], default);
 
         Assert.That(await cache.GetAsync(CacheKeys.Entry(id)), Is.EqualTo(entry.Payload));

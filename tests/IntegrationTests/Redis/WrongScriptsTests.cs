@@ -1,7 +1,7 @@
 using System.Reflection;
 using NUnit.Framework.Internal;
 using ProductCache.Infrastructure.Redis;
-using ProductCache.TestSupport.Contracts;
+using ProductCache.TestSupport.PortSpecifications;
 using static ProductCache.IntegrationTests.Redis.WrongScripts;
 
 namespace ProductCache.IntegrationTests.Redis;
@@ -153,10 +153,10 @@ public sealed class WrongScriptsTests
         yield return DamagedLease("if left == -1 then", "if false then", "no expiry");
         yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "is_rank(fields[2])", "an empty token");
         yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "fields[2]", "a floor that is no number");
-        yield return DamagedPayload(" and (version == 0 or #data > 25)", "", GuardedCacheContract.DamagedPayload.WithoutBody);
-        yield return DamagedPayload("filled_at >= 0 and ", "", GuardedCacheContract.DamagedPayload.NegativeTime);
-        yield return DamagedPayload(" and filled_at <= MAX_MILLISECONDS", "", GuardedCacheContract.DamagedPayload.TimeBeyondTheYear9999);
-        yield return DamagedPayload(" and lifetime >= 0", "", GuardedCacheContract.DamagedPayload.NegativeLifetime);
+        yield return DamagedPayload(" and (version == 0 or #data > 25)", "", GuardedCacheSpecification.DamagedPayload.WithoutBody);
+        yield return DamagedPayload("filled_at >= 0 and ", "", GuardedCacheSpecification.DamagedPayload.NegativeTime);
+        yield return DamagedPayload(" and filled_at <= MAX_MILLISECONDS", "", GuardedCacheSpecification.DamagedPayload.TimeBeyondTheYear9999);
+        yield return DamagedPayload(" and lifetime >= 0", "", GuardedCacheSpecification.DamagedPayload.NegativeLifetime);
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -193,7 +193,7 @@ public sealed class WrongScriptsTests
         damage,
         "lease");
 
-    private static TestCaseData DamagedPayload(string rule, string instead, GuardedCacheContract.DamagedPayload damage) => Case(
+    private static TestCaseData DamagedPayload(string rule, string instead, GuardedCacheSpecification.DamagedPayload damage) => Case(
         nameof(RedisGuardedCacheTests.ADamagedEntryIsRemovedByAnyStepAndCountsAsMissing),
         Right with { Lease = Without(Right.Lease, rule, instead) },
         damage,

@@ -29,10 +29,10 @@ internal static class Mutants
         new("ANoCacheRequestDoesNotSayWhatItRenews", Scenarios.FreshBehind) { DropsWhatARequestRenews = true },
         new("AMarkIsKeptThoughTheHistoryIsAnother", Cached(Scenarios.Fresh)) { Cache = cache => new RenewalHidesTheHistory(cache) },
         new("AChangeLeavesAnUnreadableEntry", Scenarios.Unreadable) { Cache = cache => new NegativeEntrySurvives(cache) },
-        new("ChangedIsPublishedBeforeTheRefresh", Cached(Scenarios.Near)) { Mistake = Mistake.ChangedIsPublishedBeforeTheRefresh },
-        new("ChangedIsPublishedForEntriesOnly", Cached(Scenarios.Near)) { Mistake = Mistake.ChangedIsPublishedForEntriesOnly },
-        new("TheNearCacheDoesNotRegisterItsReads", Cached(Scenarios.Near)) { Mistake = Mistake.NearCacheIgnoresPendingReads },
-        new("TheNearCacheDoesNotNoticeALostMessage", Cached(Scenarios.Near)) { Mistake = Mistake.NearCacheIgnoresGaps },
+        new("ChangedIsPublishedBeforeTheRefresh", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.ChangedIsPublishedBeforeTheRefresh },
+        new("ChangedIsPublishedForEntriesOnly", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.ChangedIsPublishedForEntriesOnly },
+        new("TheNearCacheDoesNotRegisterItsReads", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.NearCacheIgnoresPendingReads },
+        new("TheNearCacheDoesNotNoticeALostMessage", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.NearCacheIgnoresGaps },
     ];
 
     // What needs an entry is found sooner among the states that come after a first fill.

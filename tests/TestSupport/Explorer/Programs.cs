@@ -77,7 +77,7 @@ internal sealed class Programs(Mutant mutant)
     /// <summary>A Worker that received changes.</summary>
     public HandlerState Refresh(Change[] changes) => Start(new HandlerProgram($"refresh after {World.Describe(changes)}", async (ports, _) =>
     {
-        await mutant.Mistake.RefreshAsync(ports, ports, ports, new RefreshCache(changes));
+        await mutant.PlantedBug.RefreshAsync(ports, ports, ports, new RefreshCache(changes));
         return null;
     }));
 
@@ -131,7 +131,7 @@ internal sealed class Programs(Mutant mutant)
 
     public HandlerState Purge() => Start(new HandlerProgram("purge", async (ports, _) => await new PurgeCacheHandler(ports, ports).Handle(new PurgeCache(Id), default)));
 
-    public NearCacheState NearCache() => nearCache ??= NearCacheState.Start(mutant.Mistake, counter);
+    public NearCacheState NearCache() => nearCache ??= NearCacheState.Start(mutant.PlantedBug, counter);
 
     private static Task<GetProductResult> ReadAsync(RecordedPorts ports, StepClock clock) => new GetProductHandler(
         NoNearCache.Instance,

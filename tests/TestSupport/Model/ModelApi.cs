@@ -47,7 +47,7 @@ internal sealed class ModelApi : IDisposable
         }
 
         var ask = new TaskCompletionSource<byte[]?>();
-        var registered = run.Mistake != Mistake.NearCacheIgnoresPendingReads;
+        var registered = run.PlantedBug != PlantedBug.NearCacheIgnoresPendingReads;
         var read = registered ? near.GetAsync(KeyOf(id, ask)) : null;
         var payload = await run.Cache.ReadAsync(id);
         reads.Add(new PendingRead(id, ask, read, payload, SeenOf(id)));
@@ -73,7 +73,7 @@ internal sealed class ModelApi : IDisposable
     {
         var message = messages[0];
         messages.RemoveAt(0);
-        near.OnNotification(run.Mistake == Mistake.NearCacheIgnoresGaps ? message with { Epoch = "1", Number = ++heard } : message);
+        near.OnNotification(run.PlantedBug == PlantedBug.NearCacheIgnoresGaps ? message with { Epoch = "1", Number = ++heard } : message);
         return $"{Name} hears {Describe(message)}";
     }
 

@@ -23,7 +23,7 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
     public ModelJob(ModelRun run, int worker, IReadOnlyList<Change> changes)
     {
         (this.run, Worker, Name, Changes) = (run, worker, $"Worker {worker + 1}, change", changes);
-        Finished = run.Mistake.RefreshAsync(this, this, this, new RefreshCache(changes));
+        Finished = run.PlantedBug.RefreshAsync(this, this, this, new RefreshCache(changes));
     }
 
     public int Worker { get; }

@@ -36,15 +36,15 @@ internal sealed class ModelRun : IDisposable
     private long epoch = 1;
     private long number;
 
-    private ModelRun(ModelCase plan, IModelledCache cache, Mistake mistake)
+    private ModelRun(ModelCase plan, IModelledCache cache, PlantedBug bug)
     {
-        (this.plan, Cache, Mistake) = (plan, cache, mistake);
+        (this.plan, Cache, PlantedBug) = (plan, cache, bug);
         products = [.. Enumerable.Range(0, plan.Products).Select(_ => TestProducts.NewId())];
         Table = new ModelTable(products);
         apis = [.. Enumerable.Range(0, Apis).Select(index => new ModelApi(this, index))];
     }
 
-    public Mistake Mistake { get; }
+    public PlantedBug PlantedBug { get; }
 
     public ModelTable Table { get; }
 
@@ -53,9 +53,9 @@ internal sealed class ModelRun : IDisposable
     public IGuardedCache Guarded => Cache.Guarded;
 
     /// <exception cref="ModelViolation">A promise was broken.</exception>
-    public static async Task ExecuteAsync(ModelCase plan, IModelledCache cache, Mistake mistake)
+    public static async Task ExecuteAsync(ModelCase plan, IModelledCache cache, PlantedBug bug)
     {
-        using var run = new ModelRun(plan, cache, mistake);
+        using var run = new ModelRun(plan, cache, bug);
         try
         {
             await run.StartAsync();

@@ -11,16 +11,16 @@ public sealed class EagerRefreshTests
     private static readonly CachedProduct Due = EntryOf(Lifetime, Lifetime);
 
     private FakeTimeProvider time = null!;
-    private HeldLeases leases = null!;
-    private HeldRequests requests = null!;
+    private GatedLeases leases = null!;
+    private GatedRequests requests = null!;
     private EagerRefresh early = null!;
 
     [SetUp]
     public void SetUp()
     {
-        time = new FakeTimeProvider(Some.Time);
-        leases = new HeldLeases();
-        requests = new HeldRequests();
+        time = new FakeTimeProvider(Sample.Time);
+        leases = new GatedLeases();
+        requests = new GatedRequests();
         early = new EagerRefresh(leases, requests, time);
     }
 
@@ -33,9 +33,9 @@ public sealed class EagerRefreshTests
     [TestCase(86_400, 86_340)]
     public async Task InTheLastTenthOfALifetimeOrItsLastMinuteAReadAsks(double lifetime, double age)
     {
-        early.RefreshIfDue(Some.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
+        early.RefreshIfDue(Sample.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
 
-        Assert.That((await leases.NextAsync()).Argument, Is.EqualTo(Some.Id));
+        Assert.That((await leases.NextAsync()).Argument, Is.EqualTo(Sample.Id));
     }
 
     [TestCase(100, 0)]
@@ -45,7 +45,7 @@ public sealed class EagerRefreshTests
     [TestCase(86_400, 80_000)]
     public async Task BeforeThatAReadDoesNotAsk(double lifetime, double age)
     {
-        early.RefreshIfDue(Some.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
+        early.RefreshIfDue(Sample.Id, EntryOf(TimeSpan.FromSeconds(lifetime), TimeSpan.FromSeconds(age)));
 
         Assert.That(await AskedBeforeAsync(1, 2, 3), Is.Empty);
     }
@@ -55,7 +55,7 @@ public sealed class EagerRefreshTests
     [TestCase(3_600)]
     public async Task ANegativeEntryIsNeverAskedFor(double age)
     {
-        early.RefreshIfDue(Some.Id, CachedProduct.Absent(Some.Time - TimeSpan.FromSeconds(age), TimeSpan.FromSeconds(30)));
+        early.RefreshIfDue(Sample.Id, CachedProduct.Absent(Sample.Time - TimeSpan.FromSeconds(age), TimeSpan.FromSeconds(30)));
 
         Assert.That(await AskedBeforeAsync(1, 2, 3), Is.Empty);
     }
@@ -63,13 +63,13 @@ public sealed class EagerRefreshTests
     [Test]
     public async Task WhoTakesTheLeaseAsksForTheProduct()
     {
-        early.RefreshIfDue(Some.Id, Due);
-        (await leases.NextAsync()).Answer(new Lease(Some.Id, "token"));
+        early.RefreshIfDue(Sample.Id, Due);
+        (await leases.NextAsync()).Answer(new Lease(Sample.Id, "token"));
 
         var request = await requests.NextAsync();
         request.Answer();
 
-        Assert.That(request.Argument, Is.EqualTo(Some.Id));
+        Assert.That(request.Argument, Is.EqualTo(Sample.Id));
         Assert.That(requests.Renews, Is.EqualTo(new EntryTimes?[] { EntryTimes.Of(Due) }));
         await Eventually.TrueAsync(() => request.Result.IsCompleted);
         Assert.That(leases.Released, Is.Empty);
@@ -78,7 +78,7 @@ public sealed class EagerRefreshTests
     [Test]
     public async Task WhoseLeaseIsTakenAsksForNothing()
     {
-        early.RefreshIfDue(Some.Id, Due);
+        early.RefreshIfDue(Sample.Id, Due);
         (await leases.NextAsync()).Answer(null);
         await PublishAsync(new ProductId(1));
 
@@ -88,47 +88,47 @@ public sealed class EagerRefreshTests
     [Test]
     public async Task ReadersOfOneProductAskOnceAtATime()
     {
-        Parallel.For(0, 100, _ => early.RefreshIfDue(Some.Id, Due));
+        Parallel.For(0, 100, _ => early.RefreshIfDue(Sample.Id, Due));
         var take = await leases.NextAsync();
         Assert.That(await AskedBeforeAsync(1, 2, 3), Is.Empty);
 
         // Not for a while after it was asked for, either.
         take.Answer(null);
         Assert.That(await AskedBeforeAsync(4, 5, 6), Is.Empty);
-        early.RefreshIfDue(Some.Id, Due);
+        early.RefreshIfDue(Sample.Id, Due);
         Assert.That(await AskedBeforeAsync(7, 8, 9), Is.Empty);
 
-        await AsksAgainAsync(Some.Id);
+        await AsksAgainAsync(Sample.Id);
     }
 
     [Test]
     public async Task ALeaseIsGivenBackWhenNothingCouldBePublishedAndALaterReadAsksAgain()
     {
-        var lease = new Lease(Some.Id, "token");
-        early.RefreshIfDue(Some.Id, Due);
+        var lease = new Lease(Sample.Id, "token");
+        early.RefreshIfDue(Sample.Id, Due);
         (await leases.NextAsync()).Answer(lease);
 
         (await requests.NextAsync()).Fail(new UnavailableException(Dependency.Broker));
 
         await Eventually.TrueAsync(() => leases.Released.Count > 0);
         Assert.That(leases.Released, Is.EqualTo(new[] { lease }));
-        await AsksAgainAsync(Some.Id);
+        await AsksAgainAsync(Sample.Id);
     }
 
     [Test]
     public async Task ACacheThatDoesNotAnswerIsAskedAgainByALaterRead()
     {
-        early.RefreshIfDue(Some.Id, Due);
+        early.RefreshIfDue(Sample.Id, Due);
         (await leases.NextAsync()).Fail(new UnavailableException(Dependency.Cache));
 
-        await AsksAgainAsync(Some.Id);
+        await AsksAgainAsync(Sample.Id);
         Assert.That(requests.Calls, Is.Zero);
     }
 
     [Test]
     public async Task OnlySoManyProductsAreAskedForAtOneTime()
     {
-        List<Held<ProductId, Lease?>.Call> takes = [];
+        List<Gated<ProductId, Lease?>.Call> takes = [];
         for (var id = 1; id <= EagerRefresh.MaxAsking; id++)
         {
             early.RefreshIfDue(new ProductId(id), Due);
@@ -144,7 +144,7 @@ public sealed class EagerRefreshTests
         Assert.That(leases.Calls, Is.EqualTo(EagerRefresh.MaxAsking + 1));
     }
 
-    private static CachedProduct EntryOf(TimeSpan lifetime, TimeSpan age) => CachedProduct.Of(Some.Product(Some.Id), Some.Time - age, lifetime);
+    private static CachedProduct EntryOf(TimeSpan lifetime, TimeSpan age) => CachedProduct.Of(Sample.Product(Sample.Id), Sample.Time - age, lifetime);
 
     private async Task PublishAsync(ProductId id)
     {
@@ -160,7 +160,7 @@ public sealed class EagerRefreshTests
         foreach (var other in others.Select(id => new ProductId(id)))
         {
             early.RefreshIfDue(other, Due);
-            Held<ProductId, Lease?>.Call take;
+            Gated<ProductId, Lease?>.Call take;
             while ((take = await leases.NextAsync()).Argument != other)
             {
                 asked.Add(take.Argument);

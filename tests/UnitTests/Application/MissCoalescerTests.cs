@@ -14,19 +14,19 @@ public sealed class MissCoalescerTests
     /// <summary>So many that looking again by oneself each time would outlast <see cref="Wait"/>.</summary>
     private static readonly int Rounds = (int)(2 * (Wait / MissCoalescer.LookAgainInterval));
 
-    private static readonly ProductId Id = Some.Id;
+    private static readonly ProductId Id = Sample.Id;
 
-    private HeldCache cache = null!;
-    private HeldLeases leases = null!;
-    private HeldRequests requests = null!;
+    private GatedCache cache = null!;
+    private GatedLeases leases = null!;
+    private GatedRequests requests = null!;
     private MissCoalescer missing = null!;
 
     [SetUp]
     public void SetUp()
     {
-        cache = new HeldCache();
-        leases = new HeldLeases();
-        requests = new HeldRequests();
+        cache = new GatedCache();
+        leases = new GatedLeases();
+        requests = new GatedRequests();
         missing = new MissCoalescer(cache, leases, requests);
     }
 
@@ -38,7 +38,7 @@ public sealed class MissCoalescerTests
 
         (await leases.NextAsync()).Answer(new Lease(Id, "token"));
         (await requests.NextAsync()).Answer();
-        await Task.WhenAll(asks).WaitAsync(Held.Patience);
+        await Task.WhenAll(asks).WaitAsync(Gated.Patience);
 
         using (Assert.EnterMultipleScope())
         {
@@ -59,8 +59,8 @@ public sealed class MissCoalescerTests
         (await leases.NextAsync()).Answer(new Lease(Id, "token"));
         (await requests.NextAsync()).Answer();
         missing.Wake([Id]);
-        (await cache.NextAsync()).Answer(Some.Entry(version: 7).Payload);
-        var entries = await Task.WhenAll(reads).WaitAsync(Held.Patience);
+        (await cache.NextAsync()).Answer(Sample.Entry(version: 7).Payload);
+        var entries = await Task.WhenAll(reads).WaitAsync(Gated.Patience);
 
         using (Assert.EnterMultipleScope())
         {
@@ -79,11 +79,11 @@ public sealed class MissCoalescerTests
         var second = missing.AskAsync(new ProductId(2), CancellationToken.None);
 
         (await leases.NextAsync()).Answer(null);
-        await second.WaitAsync(Held.Patience);
+        await second.WaitAsync(Gated.Patience);
 
         Assert.That(first.IsCompleted, Is.False);
         firstLease.Answer(null);
-        await first.WaitAsync(Held.Patience);
+        await first.WaitAsync(Gated.Patience);
     }
 
     [Test]
@@ -91,11 +91,11 @@ public sealed class MissCoalescerTests
     {
         var first = missing.AskAsync(Id, CancellationToken.None);
         (await leases.NextAsync()).Answer(null);
-        await first.WaitAsync(Held.Patience);
+        await first.WaitAsync(Gated.Patience);
 
         var second = missing.AskAsync(Id, CancellationToken.None);
         (await leases.NextAsync()).Answer(null);
-        await second.WaitAsync(Held.Patience);
+        await second.WaitAsync(Gated.Patience);
 
         Assert.That(leases.Calls, Is.EqualTo(2));
     }
@@ -111,7 +111,7 @@ public sealed class MissCoalescerTests
         foreach (var ask in asks)
         {
             Assert.That(
-                () => ask.WaitAsync(Held.Patience),
+                () => ask.WaitAsync(Gated.Patience),
                 Throws.TypeOf<UnavailableException>().With.Property("Dependency").EqualTo(Dependency.Broker));
         }
 
@@ -120,7 +120,7 @@ public sealed class MissCoalescerTests
         var next = missing.AskAsync(Id, CancellationToken.None);
         (await leases.NextAsync()).Answer(new Lease(Id, "another token"));
         (await requests.NextAsync()).Answer();
-        Assert.That(() => next.WaitAsync(Held.Patience), Throws.Nothing);
+        Assert.That(() => next.WaitAsync(Gated.Patience), Throws.Nothing);
     }
 
     [Test]
@@ -132,12 +132,12 @@ public sealed class MissCoalescerTests
         lease.Answer(new Lease(Id, "token"));
         (await requests.NextAsync()).Answer();
 
-        Assert.That(await publisher.WaitAsync(Held.Patience), Is.True);
-        Assert.That(await other.WaitAsync(Held.Patience), Is.False);
+        Assert.That(await publisher.WaitAsync(Gated.Patience), Is.True);
+        Assert.That(await other.WaitAsync(Gated.Patience), Is.False);
 
         var late = missing.AskAsync(Id, CancellationToken.None);
         (await leases.NextAsync()).Answer(null);
-        Assert.That(await late.WaitAsync(Held.Patience), Is.False);
+        Assert.That(await late.WaitAsync(Gated.Patience), Is.False);
     }
 
     [Test]
@@ -149,7 +149,7 @@ public sealed class MissCoalescerTests
         (await leases.NextAsync()).Answer(new Lease(Id, "token"));
         (await requests.NextAsync()).Fail(new UnavailableException(Dependency.Broker));
 
-        Assert.That(() => ask.WaitAsync(Held.Patience), Throws.TypeOf<UnavailableException>().With.Property("Dependency").EqualTo(Dependency.Broker));
+        Assert.That(() => ask.WaitAsync(Gated.Patience), Throws.TypeOf<UnavailableException>().With.Property("Dependency").EqualTo(Dependency.Broker));
     }
 
     [Test]
@@ -165,7 +165,7 @@ public sealed class MissCoalescerTests
         lease.Answer(new Lease(Id, "token"));
         (await requests.NextAsync()).Answer();
 
-        Assert.That(() => other.WaitAsync(Held.Patience), Throws.Nothing);
+        Assert.That(() => other.WaitAsync(Gated.Patience), Throws.Nothing);
     }
 
     [Test]
@@ -173,8 +173,8 @@ public sealed class MissCoalescerTests
     {
         var read = WaitAsync(Id, Wait, CancellationToken.None);
 
-        (await cache.NextAsync()).Answer(Some.Entry(version: 3).Payload);
-        var entry = await read.WaitAsync(Held.Patience);
+        (await cache.NextAsync()).Answer(Sample.Entry(version: 3).Payload);
+        var entry = await read.WaitAsync(Gated.Patience);
 
         using (Assert.EnterMultipleScope())
         {
@@ -198,8 +198,8 @@ public sealed class MissCoalescerTests
             look.Answer(null);
         }
 
-        (await cache.NextAsync()).Answer(Some.Entry().Payload);
-        Assert.That(await read.WaitAsync(Held.Patience), Is.Not.Null);
+        (await cache.NextAsync()).Answer(Sample.Entry().Payload);
+        Assert.That(await read.WaitAsync(Gated.Patience), Is.Not.Null);
     }
 
     [Test]
@@ -215,8 +215,8 @@ public sealed class MissCoalescerTests
             lease.Answer(null);
         }
 
-        (await cache.NextAsync()).Answer(Some.Entry().Payload);
-        Assert.That(await read.WaitAsync(Held.Patience), Is.Not.Null);
+        (await cache.NextAsync()).Answer(Sample.Entry().Payload);
+        Assert.That(await read.WaitAsync(Gated.Patience), Is.Not.Null);
     }
 
     [Test]
@@ -227,9 +227,9 @@ public sealed class MissCoalescerTests
         var look = await cache.NextAsync();
 
         missing.Wake([new ProductId(1), new ProductId(2)]);
-        look.Answer(Some.Entry().Payload);
+        look.Answer(Sample.Entry().Payload);
 
-        Assert.That(await read.WaitAsync(Held.Patience), Is.Not.Null);
+        Assert.That(await read.WaitAsync(Gated.Patience), Is.Not.Null);
     }
 
     [Test]
@@ -239,18 +239,18 @@ public sealed class MissCoalescerTests
         var look = await cache.NextAsync();
         var second = WaitAsync(Id, Wait, CancellationToken.None);
 
-        look.Answer(Some.Entry(version: 1).Payload);
+        look.Answer(Sample.Entry(version: 1).Payload);
         var lookAgain = await cache.NextAsync();
 
-        var firstEntry = await first.WaitAsync(Held.Patience);
+        var firstEntry = await first.WaitAsync(Gated.Patience);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(firstEntry?.Version, Is.EqualTo(1));
             Assert.That(second.IsCompleted, Is.False);
         }
 
-        lookAgain.Answer(Some.Entry(version: 2).Payload);
-        Assert.That((await second.WaitAsync(Held.Patience))?.Version, Is.EqualTo(2));
+        lookAgain.Answer(Sample.Entry(version: 2).Payload);
+        Assert.That((await second.WaitAsync(Gated.Patience))?.Version, Is.EqualTo(2));
     }
 
     [Test]
@@ -261,10 +261,10 @@ public sealed class MissCoalescerTests
         var second = WaitAsync(Id, Wait, CancellationToken.None);
 
         look.Fail(new UnavailableException(Dependency.Cache));
-        Assert.That(() => first.WaitAsync(Held.Patience), Throws.TypeOf<UnavailableException>());
+        Assert.That(() => first.WaitAsync(Gated.Patience), Throws.TypeOf<UnavailableException>());
 
-        (await cache.NextAsync()).Answer(Some.Entry().Payload);
-        Assert.That(await second.WaitAsync(Held.Patience), Is.Not.Null);
+        (await cache.NextAsync()).Answer(Sample.Entry().Payload);
+        Assert.That(await second.WaitAsync(Gated.Patience), Is.Not.Null);
     }
 
     [Test]
@@ -274,9 +274,9 @@ public sealed class MissCoalescerTests
         var read = WaitAsync(Id, Wait, CancellationToken.None);
 
         (await cache.NextAsync()).Answer(null);
-        (await cache.NextAsync()).Answer(Some.Entry().Payload);
+        (await cache.NextAsync()).Answer(Sample.Entry().Payload);
 
-        Assert.That(await read.WaitAsync(Held.Patience), Is.Not.Null);
+        Assert.That(await read.WaitAsync(Gated.Patience), Is.Not.Null);
     }
 
     [Test]
@@ -289,9 +289,9 @@ public sealed class MissCoalescerTests
         (await cache.NextAsync()).Answer(null);
         (await leases.NextAsync()).Answer(new Lease(Id, "token"));
         (await requests.NextAsync()).Answer();
-        (await cache.NextAsync()).Answer(Some.Entry().Payload);
+        (await cache.NextAsync()).Answer(Sample.Entry().Payload);
 
-        Assert.That(await read.WaitAsync(Held.Patience), Is.Not.Null);
+        Assert.That(await read.WaitAsync(Gated.Patience), Is.Not.Null);
     }
 
     [Test]
@@ -311,7 +311,7 @@ public sealed class MissCoalescerTests
         var cancelled = WaitAsync(Id, Wait, leaving.Token);
         var look = await cache.NextAsync();
         var timedOut = WaitAsync(Id, TimeSpan.FromMilliseconds(1), CancellationToken.None);
-        Assert.That(await timedOut.WaitAsync(Held.Patience), Is.Null);
+        Assert.That(await timedOut.WaitAsync(Gated.Patience), Is.Null);
         await leaving.CancelAsync();
         Assert.That(() => cancelled, Throws.InstanceOf<OperationCanceledException>());
         look.Answer(null);
@@ -322,10 +322,10 @@ public sealed class MissCoalescerTests
         {
             var next = await cache.NextAsync();
             Assert.That(next.Argument, Is.EqualTo("product:{7}"));
-            next.Answer(i < 3 ? null : Some.Entry().Payload);
+            next.Answer(i < 3 ? null : Sample.Entry().Payload);
         }
 
-        Assert.That(await other.WaitAsync(Held.Patience), Is.Not.Null);
+        Assert.That(await other.WaitAsync(Gated.Patience), Is.Not.Null);
     }
 
     [Test]
@@ -338,10 +338,10 @@ public sealed class MissCoalescerTests
         Assert.That(() => leaver, Throws.InstanceOf<OperationCanceledException>());
 
         var read = WaitAsync(Id, Wait, CancellationToken.None);
-        look.Answer(Some.Entry(version: 1).Payload);
-        (await cache.NextAsync()).Answer(Some.Entry(version: 2).Payload);
+        look.Answer(Sample.Entry(version: 1).Payload);
+        (await cache.NextAsync()).Answer(Sample.Entry(version: 2).Payload);
 
-        Assert.That((await read.WaitAsync(Held.Patience))?.Version, Is.EqualTo(2));
+        Assert.That((await read.WaitAsync(Gated.Patience))?.Version, Is.EqualTo(2));
     }
 
     [Test]
@@ -354,7 +354,7 @@ public sealed class MissCoalescerTests
 
         var tooMany = WaitAsync(Id, Wait, CancellationToken.None);
         (await leases.NextAsync()).Answer(null);
-        Assert.That(await tooMany.WaitAsync(Held.Patience), Is.Null);
+        Assert.That(await tooMany.WaitAsync(Gated.Patience), Is.Null);
         Assert.That(cache.Calls, Is.EqualTo(1));
 
         // Those who leave make room.
@@ -363,8 +363,8 @@ public sealed class MissCoalescerTests
         var read = WaitAsync(Id, Wait, CancellationToken.None);
         leases.AnswerAllWith(null);
         look.Answer(null);
-        (await cache.NextAsync()).Answer(Some.Entry().Payload);
-        Assert.That(await read.WaitAsync(Held.Patience), Is.Not.Null);
+        (await cache.NextAsync()).Answer(Sample.Entry().Payload);
+        Assert.That(await read.WaitAsync(Gated.Patience), Is.Not.Null);
     }
 
     private async Task<CachedProduct?> WaitAsync(ProductId id, TimeSpan wait, CancellationToken cancellationToken) =>

@@ -188,9 +188,9 @@ public sealed class RelayChangesTests
         Assert.ThrowsAsync<UnavailableException>(() => Relay(Upsert(1, 10)));
     }
 
-    private static RecordedChange Upsert(long id, long version) => new(id, version, Deleted: false, Some.Time);
+    private static RecordedChange Upsert(long id, long version) => new(id, version, Deleted: false, Sample.Time);
 
-    private static RecordedChange Deletion(long id, long version) => new(id, version, Deleted: true, Some.Time);
+    private static RecordedChange Deletion(long id, long version) => new(id, version, Deleted: true, Sample.Time);
 
     private Task<RelayChangesResult> Relay(params RecordedChange[] changes)
     {

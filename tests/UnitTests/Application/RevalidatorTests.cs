@@ -20,7 +20,7 @@ public sealed class RevalidatorTests
     [SetUp]
     public void SetUp()
     {
-        time = new FakeTimeProvider(Some.Time);
+        time = new FakeTimeProvider(Sample.Time);
         cache = new InMemoryCache(time);
         nearCache = Substitute.For<INearCache>();
         requests = Substitute.For<IFillRequestPublisher>();
@@ -36,8 +36,8 @@ public sealed class RevalidatorTests
         worker = () => FillAsync(version: 2);
 
         var read = WaitAsync();
-        revalidator.Wake([Some.Id]);
-        var (entry, collapsed) = await read.WaitAsync(Held.Patience);
+        revalidator.Wake([Sample.Id]);
+        var (entry, collapsed) = await read.WaitAsync(Gated.Patience);
 
         using (Assert.EnterMultipleScope())
         {
@@ -45,18 +45,18 @@ public sealed class RevalidatorTests
             Assert.That(collapsed, Is.False);
         }
 
-        nearCache.Received().Forget(Some.Id);
+        nearCache.Received().Forget(Sample.Id);
     }
 
     [Test]
     public async Task AFillThatWasClaimedBeforeItCameWillNotDo()
     {
-        var claim = (await cache.ClaimAsync([Some.Id], default))[0]!.Value;
+        var claim = (await cache.ClaimAsync([Sample.Id], default))[0]!.Value;
         var read = WaitAsync();
         worker = () => FillAsync(version: 2);
 
-        await cache.FillAsync([new Fill(claim, Some.Entry(version: 1))], default);
-        revalidator.Wake([Some.Id]);
+        await cache.FillAsync([new Fill(claim, Sample.Entry(version: 1))], default);
+        revalidator.Wake([Sample.Id]);
         await LookAgainUntilAnsweredAsync(read);
 
         Assert.That((await read).Entry?.Version, Is.EqualTo(2));
@@ -70,10 +70,10 @@ public sealed class RevalidatorTests
         var read = WaitAsync(suffices: entry => entry.Version >= 3);
 
         // A refresh, which is no renewal.
-        await cache.ReplaceStaleAsync([new Refresh(Some.Id, 2, Some.Product(Some.Id, version: 3))], default);
-        revalidator.Wake([Some.Id]);
+        await cache.ReplaceStaleAsync([new Refresh(Sample.Id, 2, Sample.Product(Sample.Id, version: 3))], default);
+        revalidator.Wake([Sample.Id]);
 
-        Assert.That((await read.WaitAsync(Held.Patience)).Entry?.Version, Is.EqualTo(3));
+        Assert.That((await read.WaitAsync(Gated.Patience)).Entry?.Version, Is.EqualTo(3));
     }
 
     [Test]
@@ -82,8 +82,8 @@ public sealed class RevalidatorTests
         var reads = Enumerable.Range(0, 10).Select(_ => WaitAsync()).ToList();
         time.Advance(TimeSpan.FromMilliseconds(1));
         await FillAsync(version: 2);
-        revalidator.Wake([Some.Id]);
-        var answers = await Task.WhenAll(reads).WaitAsync(Held.Patience);
+        revalidator.Wake([Sample.Id]);
+        var answers = await Task.WhenAll(reads).WaitAsync(Gated.Patience);
 
         using (Assert.EnterMultipleScope())
         {
@@ -114,7 +114,7 @@ public sealed class RevalidatorTests
             await FillAsync(version: 1);
         }
 
-        var times = CachedProduct.TryRead(await cache.GetAsync(CacheKeys.Entry(Some.Id)), out var entry) ? EntryTimes.Of(entry) : default(EntryTimes?);
+        var times = CachedProduct.TryRead(await cache.GetAsync(CacheKeys.Entry(Sample.Id)), out var entry) ? EntryTimes.Of(entry) : default(EntryTimes?);
         var read = WaitAsync(suffices: _ => true);
         if (!cached)
         {
@@ -122,7 +122,7 @@ public sealed class RevalidatorTests
         }
 
         await read;
-        await requests.Received().PublishAsync(Some.Id, times, CancellationToken.None);
+        await requests.Received().PublishAsync(Sample.Id, times, CancellationToken.None);
     }
 
     [Test]
@@ -134,10 +134,10 @@ public sealed class RevalidatorTests
         var read = WaitAsync();
 
         // The next look takes the lease anew and publishes once more; the Worker is behind by more than a lease all the time.
-        cache.ExpireLease(Some.Id);
-        var claim = (await cache.ClaimAsync([new ClaimRequest(Some.Id, [renews!.Value])], default))[0]!.Value;
-        await cache.FillAsync([new Fill(claim, CachedProduct.Of(Some.Product(Some.Id, version: 2), time.GetUtcNow(), TimeSpan.FromMinutes(9)))], default);
-        revalidator.Wake([Some.Id]);
+        cache.ExpireLease(Sample.Id);
+        var claim = (await cache.ClaimAsync([new ClaimRequest(Sample.Id, [renews!.Value])], default))[0]!.Value;
+        await cache.FillAsync([new Fill(claim, CachedProduct.Of(Sample.Product(Sample.Id, version: 2), time.GetUtcNow(), TimeSpan.FromMinutes(9)))], default);
+        revalidator.Wake([Sample.Id]);
         await LookAgainUntilAnsweredAsync(read);
 
         Assert.That((await read).Entry?.Version, Is.EqualTo(2));
@@ -151,12 +151,12 @@ public sealed class RevalidatorTests
 
         // It has missed the last fill, so its entry has other times than the marker.
         cache.FailOver();
-        cache.ExpireLease(Some.Id);
-        cache.PutEntry(Some.Id, CachedProduct.Of(Some.Product(Some.Id, version: 1), Some.Time, TimeSpan.FromMinutes(5)).Payload, 2);
-        revalidator.Wake([Some.Id]);
+        cache.ExpireLease(Sample.Id);
+        cache.PutEntry(Sample.Id, CachedProduct.Of(Sample.Product(Sample.Id, version: 1), Sample.Time, TimeSpan.FromMinutes(5)).Payload, 2);
+        revalidator.Wake([Sample.Id]);
         await Eventually.TrueAsync(() => requests.ReceivedCalls().Count() > 1);
         await FillAsync(version: 3);
-        revalidator.Wake([Some.Id]);
+        revalidator.Wake([Sample.Id]);
         await LookAgainUntilAnsweredAsync(read);
 
         Assert.That((await read).Entry?.Version, Is.EqualTo(3));
@@ -168,11 +168,11 @@ public sealed class RevalidatorTests
         worker = () => Task.FromException(new UnavailableException(Dependency.Broker));
 
         Assert.That(() => WaitAsync(), Throws.TypeOf<UnavailableException>());
-        Assert.That(await cache.TakeLeaseAsync(Some.Id, default), Is.Not.Null);
+        Assert.That(await cache.TakeLeaseAsync(Sample.Id, default), Is.Not.Null);
     }
 
     private Task<(CachedProduct? Entry, bool Collapsed)> WaitAsync(Func<CachedProduct, bool>? suffices = null) =>
-        revalidator.WaitAsync(Some.Id, suffices ?? (_ => false), Wait, CancellationToken.None);
+        revalidator.WaitAsync(Sample.Id, suffices ?? (_ => false), Wait, CancellationToken.None);
 
     // Each look is made on another thread, some time after the one before has come to its wait.
     private Task LookAgainUntilAnsweredAsync(Task read) => Eventually.TrueAsync(() =>
@@ -184,8 +184,8 @@ public sealed class RevalidatorTests
     private async Task FillAsync(long version)
     {
         time.Advance(TimeSpan.FromMilliseconds(1));
-        var claim = (await cache.ClaimAsync([Some.Id], default))[0]!.Value;
-        var entry = CachedProduct.Of(Some.Product(Some.Id, version), time.GetUtcNow(), TimeSpan.FromMinutes(10));
+        var claim = (await cache.ClaimAsync([Sample.Id], default))[0]!.Value;
+        var entry = CachedProduct.Of(Sample.Product(Sample.Id, version), time.GetUtcNow(), TimeSpan.FromMinutes(10));
         Assert.That(await cache.FillAsync([new Fill(claim, entry)], default), Is.EqualTo(new[] { FillOutcome.Stored }));
     }
 }

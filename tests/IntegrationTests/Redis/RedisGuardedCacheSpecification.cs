@@ -3,14 +3,14 @@ using ProductCache.Application;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Redis;
 using ProductCache.TestSupport;
-using ProductCache.TestSupport.Contracts;
+using ProductCache.TestSupport.PortSpecifications;
 using StackExchange.Redis;
 using static ProductCache.TestSupport.TestProducts;
 
 namespace ProductCache.IntegrationTests.Redis;
 
 /// <summary>The contract on a real Redis. Entries are read through RedisCache of Microsoft.Extensions.Caching.</summary>
-public abstract partial class RedisGuardedCacheContract : GuardedCacheContract
+public abstract partial class RedisGuardedCacheSpecification : GuardedCacheSpecification
 {
     internal static readonly RedisTimeout Timeout = new(TimeSpan.FromSeconds(10), TimeProvider.System);
 

@@ -6,7 +6,7 @@ using ProductCache.Domain;
 namespace ProductCache.UnitTests.Application;
 
 /// <summary>Calls of a port, each of which stays open until the test answers it.</summary>
-internal sealed class Held<TArgument, TResult>
+internal sealed class Gated<TArgument, TResult>
 {
     private readonly Channel<Call> calls = Channel.CreateUnbounded<Call>();
     private int count;
@@ -29,7 +29,7 @@ internal sealed class Held<TArgument, TResult>
 
     public async Task<Call> NextAsync()
     {
-        using var patience = new CancellationTokenSource(Held.Patience);
+        using var patience = new CancellationTokenSource(Gated.Patience);
         return await calls.Reader.ReadAsync(patience.Token);
     }
 
@@ -50,21 +50,21 @@ internal sealed class Held<TArgument, TResult>
     }
 }
 
-internal static class Held
+internal static class Gated
 {
     /// <summary>After it, a test that would hang fails.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public static void Answer<TArgument>(this Held<TArgument, bool>.Call call) => call.Answer(true);
+    public static void Answer<TArgument>(this Gated<TArgument, bool>.Call call) => call.Answer(true);
 }
 
-internal sealed class HeldCache : IDistributedCache
+internal sealed class GatedCache : IDistributedCache
 {
-    private readonly Held<string, byte[]?> gets = new();
+    private readonly Gated<string, byte[]?> gets = new();
 
     public int Calls => gets.Count;
 
-    public Task<Held<string, byte[]?>.Call> NextAsync() => gets.NextAsync();
+    public Task<Gated<string, byte[]?>.Call> NextAsync() => gets.NextAsync();
 
     public void AnswerAllWith(byte[]? payload) => gets.AnswerAllWith(payload);
 
@@ -87,9 +87,9 @@ internal sealed class HeldCache : IDistributedCache
 }
 
 /// <summary>Holds the taking of leases; other steps are not a reader's.</summary>
-internal sealed class HeldLeases : IGuardedCache
+internal sealed class GatedLeases : IGuardedCache
 {
-    private readonly Held<ProductId, Lease?> takes = new();
+    private readonly Gated<ProductId, Lease?> takes = new();
 
     public int Calls => takes.Count;
 
@@ -97,7 +97,7 @@ internal sealed class HeldLeases : IGuardedCache
 
     public Exception? ReleaseFault { get; set; }
 
-    public Task<Held<ProductId, Lease?>.Call> NextAsync() => takes.NextAsync();
+    public Task<Gated<ProductId, Lease?>.Call> NextAsync() => takes.NextAsync();
 
     public void AnswerAllWith(Lease? lease) => takes.AnswerAllWith(lease);
 
@@ -128,13 +128,13 @@ internal sealed class HeldLeases : IGuardedCache
         throw new NotSupportedException();
 }
 
-internal sealed class HeldRequests : IFillRequestPublisher
+internal sealed class GatedRequests : IFillRequestPublisher
 {
-    private readonly Held<ProductId, bool> publishes = new();
+    private readonly Gated<ProductId, bool> publishes = new();
 
     public int Calls => publishes.Count;
 
-    public Task<Held<ProductId, bool>.Call> NextAsync() => publishes.NextAsync();
+    public Task<Gated<ProductId, bool>.Call> NextAsync() => publishes.NextAsync();
 
     /// <summary>Of each call.</summary>
     public List<EntryTimes?> Renews { get; } = [];

@@ -7,15 +7,15 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>Servers of this run's own, two Api and two Worker processes.</summary>
-internal sealed class Deployment : IAsyncDisposable
+internal sealed class TestBed : IAsyncDisposable
 {
     private readonly string folder;
     private readonly PrivatePostgres postgres;
     private readonly PrivateRedis redis;
-    private readonly Dictionary<Target, Victim> victims;
+    private readonly Dictionary<Target, FaultTarget> faultTargets;
     private bool keepLogs;
 
-    private Deployment(string folder, PrivatePostgres postgres, PrivateRedis redis, KafkaServer kafka, Ports ports, string? plantedFault)
+    private TestBed(string folder, PrivatePostgres postgres, PrivateRedis redis, KafkaServer kafka, Ports ports, string? plantedFault)
     {
         this.folder = folder;
         this.postgres = postgres;
@@ -33,15 +33,15 @@ internal sealed class Deployment : IAsyncDisposable
             ServiceOf(Target.Api1, Roles.Api, "API_PORT", 28_011),
             ServiceOf(Target.Api2, Roles.Api, "API_PORT", 28_012),
         ];
-        victims = new Dictionary<Target, Victim>
+        faultTargets = new Dictionary<Target, FaultTarget>
         {
-            [Target.Redis] = new RedisVictim(redis),
-            [Target.Postgres] = new PostgresVictim(postgres),
-            [Target.Kafka] = new KafkaVictim(kafka),
+            [Target.Redis] = new RedisFaultTarget(redis),
+            [Target.Postgres] = new PostgresFaultTarget(postgres),
+            [Target.Kafka] = new KafkaFaultTarget(kafka),
         };
         foreach (var service in Services)
         {
-            victims[service.Target] = service;
+            faultTargets[service.Target] = service;
         }
 
         Service ServiceOf(Target target, string role, string portKey, int wanted)
@@ -62,7 +62,7 @@ internal sealed class Deployment : IAsyncDisposable
 
     public string RedisAddress => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{redis.Port}");
 
-    public static async Task<Deployment> StartAsync(KafkaServer kafka, string? plantedFault)
+    public static async Task<TestBed> StartAsync(KafkaServer kafka, string? plantedFault)
     {
         var folder = Directory.CreateTempSubdirectory("product-cache-chaos-").FullName;
 
@@ -84,22 +84,22 @@ internal sealed class Deployment : IAsyncDisposable
             throw;
         }
 
-        var deployment = new Deployment(folder, postgres, redis, kafka, ports, plantedFault);
+        var testBed = new TestBed(folder, postgres, redis, kafka, ports, plantedFault);
         try
         {
             // The first Worker makes the schema.
-            await deployment.Services[0].StartAsync();
-            await Task.WhenAll(deployment.Services.Skip(1).Select(service => service.StartAsync()));
-            return deployment;
+            await testBed.Services[0].StartAsync();
+            await Task.WhenAll(testBed.Services.Skip(1).Select(service => service.StartAsync()));
+            return testBed;
         }
         catch
         {
-            await deployment.DisposeAsync();
+            await testBed.DisposeAsync();
             throw;
         }
     }
 
-    public Victim VictimOf(Target target) => victims[target];
+    public FaultTarget FaultTargetOf(Target target) => faultTargets[target];
 
     /// <summary>For clients that are to live through outages: they may wait for a paused server.</summary>
     public NpgsqlDataSource OpenPostgres() => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres.ConnectionString)

@@ -8,7 +8,7 @@ using static ProductCache.TestSupport.TestProducts;
 namespace ProductCache.IntegrationTests.Redis;
 
 /// <summary>Keys of a product that are not as the scripts write them: removed by whatever step meets them, and no obstacle to other products.</summary>
-public abstract partial class RedisGuardedCacheContract
+public abstract partial class RedisGuardedCacheSpecification
 {
     private static readonly string[] Steps = ["lease", "early", "renew", "claim", "fill", "change", "refresh", "release", "remove"];
 

@@ -6,17 +6,17 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>
-/// Provokes, with random timing, the encounters that the protocol is made for. Each trial has a product of its own, which
+/// Provokes, with random timing, the encounters that the protocol is made for. Each scenario has a product of its own, which
 /// nobody touches afterwards: what went wrong with it is still wrong when all is compared, where later writes would have
 /// repaired it.
 /// </summary>
-internal sealed class Trials(Deployment deployment, Writers writers, Catalogue catalogue, RunClock clock, int seed)
+internal sealed class RaceScenarios(TestBed testBed, Writers writers, Catalogue catalogue, RunClock clock, int seed)
 {
     private const int AtOnce = 64;
     private const int ClientsPerApi = 2;
 
     /// <summary>
-    /// Everything of a trial happens within 20, 40 … or 640 ms: a read of Redis takes one or two, a fill some ten, on a busy
+    /// Everything of a scenario happens within 20, 40 … or 640 ms: a read of Redis takes one or two, a fill some ten, on a busy
     /// machine a hundred, and that of a slow Worker up to a thousand.
     /// </summary>
     private const int ShortestWindow = 20;
@@ -38,47 +38,47 @@ internal sealed class Trials(Deployment deployment, Writers writers, Catalogue c
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     private readonly List<Read>[] reads = [.. Enumerable.Range(0, AtOnce).Select(_ => new List<Read>())];
-    private readonly List<Forsaken>[] forsaken = [.. Enumerable.Range(0, AtOnce).Select(_ => new List<Forsaken>())];
+    private readonly List<Abandoned>[] abandoned = [.. Enumerable.Range(0, AtOnce).Select(_ => new List<Abandoned>())];
 
     private readonly ConcurrentBag<Settled> settled = [];
     private readonly int[] counts = new int[4];
 
     /// <summary>How many there were of each sort.</summary>
     public string Counts =>
-        FormattableString.Invariant($"fill beside changes: {counts[0]}, near read beside a change: {counts[1]}, change of near copies: {counts[2]}, refresh beside an eviction: {counts[3]}, of which {Forsaken.Count()} were forsaken");
+        FormattableString.Invariant($"fill beside changes: {counts[0]}, near read beside a change: {counts[1]}, change of near copies: {counts[2]}, refresh beside an eviction: {counts[3]}, of which {Abandoned.Count()} were abandoned");
 
     public IEnumerable<Read> Reads => reads.SelectMany(each => each);
 
     public IEnumerable<Settled> Settled => settled;
 
-    public IEnumerable<Forsaken> Forsaken => forsaken.SelectMany(each => each);
+    public IEnumerable<Abandoned> Abandoned => abandoned.SelectMany(each => each);
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await using var redis = await deployment.OpenRedisAsync();
+        await using var redis = await testBed.OpenRedisAsync();
         await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(lane => TryAllAsync(lane, redis.GetDatabase(), cancellationToken)));
     }
 
     private async Task TryAllAsync(int lane, IDatabase redis, CancellationToken cancellationToken)
     {
-        var random = new Random(HashCode.Combine(seed, nameof(Trials).Length, lane));
+        var random = new Random(HashCode.Combine(seed, nameof(RaceScenarios).Length, lane));
         ReadClient[] clients =
         [
-            .. Enumerable.Range(0, ClientsPerApi).SelectMany(_ => deployment.Apis.Select((api, i) => (Api: api, Number: i + 1)))
+            .. Enumerable.Range(0, ClientsPerApi).SelectMany(_ => testBed.Apis.Select((api, i) => (Api: api, Number: i + 1)))
                 .Select((api, i) => new ReadClient(Readers.MaxClients + (lane * ClientsPerApi * 2) + i, api.Number, api.Api, clock)),
         ];
         try
         {
             while (!cancellationToken.IsCancellationRequested)
             {
-                var trial = new Trial(catalogue.TrialId(), clients, reads[lane], settled, writers, redis, clock, random, cancellationToken);
+                var scenario = new RaceScenario(catalogue.NewScenarioId(), clients, reads[lane], settled, writers, redis, clock, random, cancellationToken);
                 var sort = random.Next(4);
                 await (sort switch
                 {
-                    0 => trial.FillBesideChangesAsync(),
-                    1 => trial.NearReadBesideChangeAsync(),
-                    2 => trial.ChangeOfNearCopiesAsync(),
-                    _ => ForsakeAsync(trial, forsaken[lane]),
+                    0 => scenario.FillBesideChangesAsync(),
+                    1 => scenario.NearReadBesideChangeAsync(),
+                    2 => scenario.ChangeOfNearCopiesAsync(),
+                    _ => AbandonAsync(scenario, abandoned[lane]),
                 });
                 Interlocked.Increment(ref counts[sort]);
                 await Task.Delay(Pause, cancellationToken);
@@ -86,7 +86,7 @@ internal sealed class Trials(Deployment deployment, Writers writers, Catalogue c
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // The run is over; what this trial has done counts all the same.
+            // The run is over; what this scenario has done counts all the same.
         }
         finally
         {
@@ -97,15 +97,15 @@ internal sealed class Trials(Deployment deployment, Writers writers, Catalogue c
         }
     }
 
-    private static async Task ForsakeAsync(Trial trial, List<Forsaken> forsaken)
+    private static async Task AbandonAsync(RaceScenario scenario, List<Abandoned> abandoned)
     {
-        if (await trial.RefreshBesideEvictionAsync() is { } found)
+        if (await scenario.RefreshBesideEvictionAsync() is { } found)
         {
-            forsaken.Add(new Forsaken(trial.Id, found.Start, found.End));
+            abandoned.Add(new Abandoned(scenario.Id, found.Start, found.End));
         }
     }
 
-    private sealed class Trial(
+    private sealed class RaceScenario(
         long id,
         ReadClient[] clients,
         List<Read> reads,

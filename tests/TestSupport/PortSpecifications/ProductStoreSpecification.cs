@@ -2,10 +2,10 @@ using ProductCache.Application;
 using ProductCache.Domain;
 using static ProductCache.TestSupport.TestProducts;
 
-namespace ProductCache.TestSupport.Contracts;
+namespace ProductCache.TestSupport.PortSpecifications;
 
 /// <summary>What every store of products must do.</summary>
-public abstract class ProductStoreContract
+public abstract class ProductStoreSpecification
 {
     protected abstract IProductStore Store { get; }
 
@@ -78,7 +78,7 @@ public abstract class ProductStoreContract
 }
 
 /// <summary>The fake must pass what the real one passes.</summary>
-public abstract class InMemoryProductStoreContract : ProductStoreContract
+public abstract class InMemoryProductStoreSpecification : ProductStoreSpecification
 {
     private readonly InMemoryStore store = new();
 

@@ -2,10 +2,10 @@ using Microsoft.Extensions.Time.Testing;
 using ProductCache.Application;
 using ProductCache.Domain;
 
-namespace ProductCache.TestSupport.Contracts;
+namespace ProductCache.TestSupport.PortSpecifications;
 
 /// <summary>The fake must pass what the real one passes.</summary>
-public abstract class InMemoryGuardedCacheContract : GuardedCacheContract
+public abstract class InMemoryGuardedCacheSpecification : GuardedCacheSpecification
 {
     private FakeTimeProvider time = null!;
     private InMemoryCache cache = null!;

@@ -2,10 +2,10 @@ using ProductCache.Application;
 using ProductCache.Domain;
 using static ProductCache.TestSupport.TestProducts;
 
-namespace ProductCache.TestSupport.Contracts;
+namespace ProductCache.TestSupport.PortSpecifications;
 
 /// <summary>What every cache that entries are filled through must do; the dangerous interleavings are among it.</summary>
-public abstract class GuardedCacheContract
+public abstract class GuardedCacheSpecification
 {
     /// <summary>One that comes after the present one.</summary>
     private const byte NewFormat = CachedProduct.Format + 1;

@@ -4,7 +4,7 @@ using ProductCache.Domain;
 namespace ProductCache.UnitTests.Application;
 
 /// <summary>Values where any will do.</summary>
-internal static class Some
+internal static class Sample
 {
     public static readonly DateTimeOffset Time = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 

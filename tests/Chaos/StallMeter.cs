@@ -4,29 +4,29 @@ using System.Globalization;
 namespace ProductCache.Chaos;
 
 /// <summary>How long processes had to wait for a processor, and when.</summary>
-internal sealed class Hiccups(IEnumerable<Hiccup> hiccups)
+internal sealed class Stalls(IEnumerable<Stall> stalls)
 {
-    private readonly Hiccup[] hiccups = [.. hiccups];
+    private readonly Stall[] stalls = [.. stalls];
 
     /// <summary>All the waiting in the samples that touch this span.</summary>
-    public TimeSpan Within(TimeSpan start, TimeSpan end) => hiccups
-        .Where(hiccup => hiccup.Until > start && hiccup.At < end)
-        .Aggregate(TimeSpan.Zero, (sum, hiccup) => sum + hiccup.Lateness);
+    public TimeSpan Within(TimeSpan start, TimeSpan end) => stalls
+        .Where(stall => stall.Until > start && stall.At < end)
+        .Aggregate(TimeSpan.Zero, (sum, stall) => sum + stall.Lateness);
 }
 
 /// <summary>
 /// Measures them, in two ways: how late a timer rings that is due again and again on the pool that the readers use, and,
 /// where the kernel tells (pressure stall information), for how long anything at all stood in line for a processor.
 /// </summary>
-internal sealed class HiccupMeter(RunClock clock)
+internal sealed class StallMeter(RunClock clock)
 {
     private const string Pressure = "/proc/pressure/cpu";
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
-    private readonly ConcurrentQueue<Hiccup> hiccups = new();
+    private readonly ConcurrentQueue<Stall> stalls = new();
 
-    public IReadOnlyList<Hiccup> Measured => [.. hiccups];
+    public IReadOnlyList<Stall> Measured => [.. stalls];
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -36,7 +36,7 @@ internal sealed class HiccupMeter(RunClock clock)
             await Task.Delay(Interval, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             var (end, stalledNow) = (clock.Now, ReadStalled());
             var (late, inLine) = (end - start - Interval, stalledNow - stalled);
-            hiccups.Enqueue(new Hiccup(start, end, late > inLine ? late : inLine));
+            stalls.Enqueue(new Stall(start, end, late > inLine ? late : inLine));
             (start, stalled) = (end, stalledNow);
         }
     }

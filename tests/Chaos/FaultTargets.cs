@@ -7,7 +7,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.Chaos;
 
 /// <summary>What faults happen to: a server, or a process of the service.</summary>
-internal abstract class Victim
+internal abstract class FaultTarget
 {
     /// <summary>SIGKILL; returns when it is gone.</summary>
     public abstract Task KillAsync();
@@ -25,7 +25,7 @@ internal abstract class Victim
 }
 
 /// <summary>An Api or a Worker process; its output goes to a file.</summary>
-internal sealed class Service(Target target, string role, int port, string logFile, IReadOnlyList<string> arguments) : Victim, IAsyncDisposable
+internal sealed class Service(Target target, string role, int port, string logFile, IReadOnlyList<string> arguments) : FaultTarget, IAsyncDisposable
 {
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
@@ -45,10 +45,10 @@ internal sealed class Service(Target target, string role, int port, string logFi
 
     public override async Task KillAsync()
     {
-        if (Interlocked.Exchange(ref process, null) is { } victim)
+        if (Interlocked.Exchange(ref process, null) is { } killed)
         {
-            victim.Signal(ChildProcess.SIGKILL);
-            await victim.DisposeAsync();
+            killed.Signal(ChildProcess.SIGKILL);
+            await killed.DisposeAsync();
         }
     }
 
@@ -109,7 +109,7 @@ internal sealed class Service(Target target, string role, int port, string logFi
     }
 }
 
-internal sealed class RedisVictim(PrivateRedis redis) : Victim
+internal sealed class RedisFaultTarget(PrivateRedis redis) : FaultTarget
 {
     public override Task KillAsync()
     {
@@ -126,7 +126,7 @@ internal sealed class RedisVictim(PrivateRedis redis) : Victim
     public override Task StartAsync() => redis.StartAsync();
 }
 
-internal sealed class PostgresVictim(PrivatePostgres postgres) : Victim
+internal sealed class PostgresFaultTarget(PrivatePostgres postgres) : FaultTarget
 {
     private static readonly TimeSpan RecoveryTimeout = TimeSpan.FromSeconds(60);
 
@@ -160,7 +160,7 @@ internal sealed class PostgresVictim(PrivatePostgres postgres) : Victim
     }
 }
 
-internal sealed class KafkaVictim(KafkaServer kafka) : Victim
+internal sealed class KafkaFaultTarget(KafkaServer kafka) : FaultTarget
 {
     public override Task KillAsync() => kafka.KillAsync();
 

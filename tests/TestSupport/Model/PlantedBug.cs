@@ -4,19 +4,19 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport.Model;
 
 /// <summary>What the model does wrong on purpose, to see that it is found; nothing, as a rule.</summary>
-internal sealed record Mistake(string Name)
+internal sealed record PlantedBug(string Name)
 {
-    public static readonly Mistake None = new("none");
+    public static readonly PlantedBug None = new("none");
 
-    public static readonly Mistake ChangedIsPublishedForEntriesOnly = new(nameof(ChangedIsPublishedForEntriesOnly));
+    public static readonly PlantedBug ChangedIsPublishedForEntriesOnly = new(nameof(ChangedIsPublishedForEntriesOnly));
 
-    public static readonly Mistake ChangedIsPublishedBeforeTheRefresh = new(nameof(ChangedIsPublishedBeforeTheRefresh));
+    public static readonly PlantedBug ChangedIsPublishedBeforeTheRefresh = new(nameof(ChangedIsPublishedBeforeTheRefresh));
 
-    public static readonly Mistake NearCacheIgnoresPendingReads = new(nameof(NearCacheIgnoresPendingReads));
+    public static readonly PlantedBug NearCacheIgnoresPendingReads = new(nameof(NearCacheIgnoresPendingReads));
 
-    public static readonly Mistake NearCacheIgnoresGaps = new(nameof(NearCacheIgnoresGaps));
+    public static readonly PlantedBug NearCacheIgnoresGaps = new(nameof(NearCacheIgnoresGaps));
 
-    public static IEnumerable<Mistake> All =>
+    public static IEnumerable<PlantedBug> All =>
         [ChangedIsPublishedForEntriesOnly, ChangedIsPublishedBeforeTheRefresh, NearCacheIgnoresPendingReads, NearCacheIgnoresGaps];
 
     public override string ToString() => Name;
