@@ -167,18 +167,20 @@ internal static class PlantedFaults
     /// <summary>Strikes changes off the list when they are taken, not when they are published.</summary>
     private sealed class HastyOutbox(IChangeOutbox outbox) : IChangeOutbox
     {
-        public async Task<IChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken)
+        public async Task<ChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken)
         {
             await using var batch = await outbox.TakeAsync(lane, cancellationToken);
             await batch.CompleteAsync([], cancellationToken);
             return new Taken(batch.Changes);
         }
 
-        private sealed record Taken(IReadOnlyList<RecordedChange> Changes) : IChangeBatch
+        private sealed class Taken(IReadOnlyList<RecordedChange> changes) : ChangeBatch
         {
-            public Task CompleteAsync(IReadOnlyList<RefusedChange> refused, CancellationToken cancellationToken) => Task.CompletedTask;
+            public override IReadOnlyList<RecordedChange> Changes => changes;
 
-            public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+            public override Task CompleteAsync(IReadOnlyList<RefusedChange> refused, CancellationToken cancellationToken) => Task.CompletedTask;
+
+            public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
 
     private readonly string limitIdle = $"SET LOCAL idle_in_transaction_session_timeout = {(int)(maxIdle ?? MaxIdle).TotalMilliseconds}";
 
-    public async Task<IChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken)
+    public async Task<ChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken)
     {
         NpgsqlConnection? connection = null;
         try
@@ -94,11 +94,11 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
     }
 
     private sealed class Batch(NpgsqlConnection connection, NpgsqlTransaction transaction, ChangeLane lane, List<long> rows, List<RecordedChange> changes)
-        : IChangeBatch
+        : ChangeBatch
     {
-        public IReadOnlyList<RecordedChange> Changes => changes;
+        public override IReadOnlyList<RecordedChange> Changes => changes;
 
-        public async Task CompleteAsync(IReadOnlyList<RefusedChange> refused, CancellationToken cancellationToken)
+        public override async Task CompleteAsync(IReadOnlyList<RefusedChange> refused, CancellationToken cancellationToken)
         {
             try
             {
@@ -137,6 +137,6 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         }
 
         // Where it was not completed, the connection is given back with an open transaction, which the pool rolls back.
-        public ValueTask DisposeAsync() => CloseAsync(connection);
+        public override ValueTask DisposeAsync() => CloseAsync(connection);
     }
 }

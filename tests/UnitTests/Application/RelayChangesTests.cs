@@ -10,7 +10,7 @@ public sealed class RelayChangesTests
     private readonly List<RefusedChange> parked = [];
 
     private IChangeOutbox outbox = null!;
-    private IChangeBatch batch = null!;
+    private ChangeBatch batch = null!;
     private IChangePublisher publisher = null!;
 
     // What the broker makes of a change (null: acknowledged) and how long it takes; unless a test says otherwise, all succeed.
@@ -27,7 +27,7 @@ public sealed class RelayChangesTests
         answer = Task.CompletedTask;
         completion = Task.CompletedTask;
         outbox = Substitute.For<IChangeOutbox>();
-        batch = Substitute.For<IChangeBatch>();
+        batch = Substitute.For<ChangeBatch>();
         publisher = Substitute.For<IChangePublisher>();
         outbox.TakeAsync(default, default).ReturnsForAnyArgs(batch);
         publisher.PublishAsync(default!, default).ReturnsForAnyArgs(async call =>
