@@ -1,12 +1,11 @@
 using System.Globalization;
-using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Application;
 using ProductCache.Domain;
 
 namespace ProductCache.TestSupport;
 
 /// <summary>The protocol of entries and leases without Redis. Trusted because it passes <see cref="PortSpecifications.GuardedCacheSpecification"/>.</summary>
-public sealed class InMemoryCache : IGuardedCache, IDistributedCache
+public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
 {
     public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
 
@@ -90,7 +89,7 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
     public Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<RefreshOutcome>>(() => [.. refreshes.Select(Renew)]);
 
-    public byte[]? Get(string key)
+    private byte[]? Read(string key)
     {
         lock (gate)
         {
@@ -98,7 +97,7 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
         }
     }
 
-    public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Task.FromResult(Get(key));
+    public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Task.FromResult(Read(key));
 
     public void ExpireLease(ProductId id) => Step(() => leases.Remove(id));
 
@@ -143,19 +142,6 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
     public TimeSpan EntryTimeLeft(ProductId id) => entries[id].Ends - time.GetUtcNow();
 
     public TimeSpan LeaseTimeLeft(ProductId id) => leases[id].Ends - time.GetUtcNow();
-
-    public void Refresh(string key) => throw new NotSupportedException();
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-    public void Remove(string key) => throw new NotSupportedException();
-
-    public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-        throw new NotSupportedException();
 
     private static string Nonce() => Interlocked.Increment(ref nonces).ToString(CultureInfo.InvariantCulture);
 

@@ -29,7 +29,7 @@ public sealed class ArchitectureTests
         new("Application")
         {
             Projects = ["Domain", "Contracts"],
-            Packages = ["FluentValidation", "MediatR", "Microsoft.Extensions.Caching.Abstractions"],
+            Packages = ["FluentValidation", "MediatR", "Microsoft.Extensions.Caching.Abstractions", "Microsoft.Extensions.DependencyInjection.Abstractions"],
             MustNot = ["ProductCache.Infrastructure", "KafkaRider", .. Technologies],
         },
         new("KafkaRider", Assembly: "KafkaRider")

@@ -223,51 +223,23 @@ internal static class PlantedFaults
     }
 
     /// <summary>Registers a read when it is over, and takes its time before that.</summary>
-    private sealed class LateReads(NearCache nearCache, ReadOnlyRedisCache redis) : IDistributedCache
+    private sealed class LateReads(NearCache nearCache, ReadOnlyRedisCache redis) : ReadOnlyDistributedCache
     {
         private const int MaxDelayMilliseconds = 200;
 
         private static readonly AsyncLocal<byte[]?> Read = new();
 
-        public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
+        public override async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
         {
             Read.Value = await redis.GetAsync(key, token);
             await Task.Delay(Random.Shared.Next(MaxDelayMilliseconds), token);
             return await nearCache.GetAsync(key, token);
         }
 
-        public byte[]? Get(string key) => throw new NotSupportedException();
-
-        public void Refresh(string key) => throw new NotSupportedException();
-
-        public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-        public void Remove(string key) => throw new NotSupportedException();
-
-        public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-        public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-        public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) => throw new NotSupportedException();
-
         /// <summary>What the near cache takes for Redis.</summary>
-        public sealed class Handed : IDistributedCache
+        public sealed class Handed : ReadOnlyDistributedCache
         {
-            public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Task.FromResult(Read.Value);
-
-            public byte[]? Get(string key) => throw new NotSupportedException();
-
-            public void Refresh(string key) => throw new NotSupportedException();
-
-            public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-            public void Remove(string key) => throw new NotSupportedException();
-
-            public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-            public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-            public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) => throw new NotSupportedException();
+            public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Task.FromResult(Read.Value);
         }
     }
 }

@@ -15,7 +15,6 @@ public static class PostgresRegistration
     {
         services.AddPostgres(options);
         services.AddSingleton<VersionRepair>();
-        services.AddSingleton<VersionHighWater>();
         services.AddSingleton<IStoreAudit, StoreAudit>();
         services.AddSingleton<IProductStore, ProductStore>();
         services.AddSingleton<ChangeOutbox>();

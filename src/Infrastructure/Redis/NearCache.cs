@@ -22,7 +22,7 @@ public sealed record NearCacheOptions(long MaxBytes, TimeSpan TimeToLive)
 /// Copies of entries in this process, beside the cache. A copy is dropped when its product changes; when any
 /// notification may have been missed, all are. A copy is only made by a read that no change passed by.
 /// </summary>
-internal sealed class NearCache : INearCache, IDistributedCache
+internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
 {
     /// <summary>What a copy takes beside its payload: objects, list nodes, the dictionary's slot.</summary>
     public const int Overhead = 256;
@@ -90,7 +90,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
     /// Always asks the cache, and makes a copy of what it finds. Copies are read by <see cref="TryGet"/> alone: a caller that refused
     /// a copy must not get it back from here.
     /// </summary>
-    public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
+    public override async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
     {
         if (copies is null || !CacheKeys.TryReadEntry(key, out var id))
         {
@@ -138,21 +138,6 @@ internal sealed class NearCache : INearCache, IDistributedCache
             DropAll_NeedsGate();
         }
     }
-
-    public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
-
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => cache.Set(key, value, options);
-
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-        cache.SetAsync(key, value, options, token);
-
-    public void Refresh(string key) => cache.Refresh(key);
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => cache.RefreshAsync(key, token);
-
-    public void Remove(string key) => cache.Remove(key);
-
-    public Task RemoveAsync(string key, CancellationToken token = default) => cache.RemoveAsync(key, token);
 
     private static long SizeOf(Copy copy) => Overhead + copy.Entry.Payload.Length;
 

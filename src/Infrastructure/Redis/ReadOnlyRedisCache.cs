@@ -1,15 +1,13 @@
 using Microsoft.Extensions.Caching.Distributed;
+using ProductCache.Application;
 using StackExchange.Redis;
 
 namespace ProductCache.Infrastructure.Redis;
 
-/// <summary>
-/// The cache as its readers see it: RedisCache with a timeout, and without its writes. Entries are born under a claim
-/// only (<see cref="GuardedCache"/>); a plain write would let an old row overtake a newer one.
-/// </summary>
-internal sealed class ReadOnlyRedisCache(IDistributedCache redis, RedisTimeout timeout) : IDistributedCache
+/// <summary>Reads entries with RedisCache, within the timeout of readers. A value that RedisCache cannot read is a miss.</summary>
+internal sealed class ReadOnlyRedisCache(IDistributedCache redis, RedisTimeout timeout) : ReadOnlyDistributedCache
 {
-    public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
+    public override async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
     {
         try
         {
@@ -22,20 +20,4 @@ internal sealed class ReadOnlyRedisCache(IDistributedCache redis, RedisTimeout t
             return null;
         }
     }
-
-    public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
-
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw WritesAreGuarded();
-
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) => throw WritesAreGuarded();
-
-    public void Refresh(string key) => throw WritesAreGuarded();
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => throw WritesAreGuarded();
-
-    public void Remove(string key) => throw WritesAreGuarded();
-
-    public Task RemoveAsync(string key, CancellationToken token = default) => throw WritesAreGuarded();
-
-    private static NotSupportedException WritesAreGuarded() => new("Entries are written by IGuardedCache only.");
 }

@@ -27,9 +27,6 @@ public static class RedisRegistration
             provider.GetRequiredService<IMeterFactory>()));
         services.AddSingleton<INearCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddSingleton<IDistributedCache>(provider => provider.GetRequiredService<NearCache>());
-        services.AddSingleton<MissCoalescer>();
-        services.AddSingleton<Revalidator>();
-        services.AddSingleton<EagerRefresh>();
         services.AddHostedService<NotificationListener>();
         return services;
     }

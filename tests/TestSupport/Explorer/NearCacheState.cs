@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Redis;
 using ProductCache.TestSupport.Model;
@@ -89,7 +88,7 @@ internal sealed class NearCacheState
         return instance;
     }
 
-    private sealed class Instance : IDistributedCache, IMeterFactory
+    private sealed class Instance : ReadOnlyDistributedCache, IMeterFactory
     {
         private readonly PlantedBug bug;
         private readonly NearCache near;
@@ -138,22 +137,7 @@ internal sealed class NearCacheState
             return meters[^1];
         }
 
-        public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => answer;
-
-        public byte[]? Get(string key) => throw new NotSupportedException();
-
-        public void Refresh(string key) => throw new NotSupportedException();
-
-        public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-        public void Remove(string key) => throw new NotSupportedException();
-
-        public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-        public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-        public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-            throw new NotSupportedException();
+        public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) => answer;
 
         private Task<byte[]?> GetAsync(TaskCompletionSource<byte[]?> pending)
         {

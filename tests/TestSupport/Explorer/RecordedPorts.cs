@@ -1,11 +1,10 @@
-using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Application;
 using ProductCache.Domain;
 
 namespace ProductCache.TestSupport.Explorer;
 
 /// <summary>All ports of one handler. Each call stops there until it is answered.</summary>
-internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuardedCache, IProductStore, ICacheNotifications, IFillRequestPublisher, IDistributedCache
+internal sealed class RecordedPorts(StepClock clock, bool readsClock) : ReadOnlyDistributedCache, IGuardedCache, IProductStore, ICacheNotifications, IFillRequestPublisher
 {
     private (PortCall Call, Action<object?> Resume, Action<Exception> Fail)? pending;
 
@@ -128,23 +127,8 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuarded
             _ => "acknowledged");
     }
 
-    public Task<byte[]?> GetAsync(string key, CancellationToken token = default) =>
+    public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) =>
         StopAsync(PortKind.Read, "reads the entry", world => world.Cache.Entry?.Payload, World.Describe);
-
-    public byte[]? Get(string key) => throw new NotSupportedException();
-
-    public void Refresh(string key) => throw new NotSupportedException();
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-    public void Remove(string key) => throw new NotSupportedException();
-
-    public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-        throw new NotSupportedException();
 
     private static async Task<bool> DoneAsync(Task step)
     {

@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -58,7 +57,7 @@ internal static class Gated
     public static void Answer<TArgument>(this Gated<TArgument, bool>.Call call) => call.Answer(true);
 }
 
-internal sealed class GatedCache : IDistributedCache
+internal sealed class GatedCache : ReadOnlyDistributedCache
 {
     private readonly Gated<string, byte[]?> gets = new();
 
@@ -68,22 +67,7 @@ internal sealed class GatedCache : IDistributedCache
 
     public void AnswerAllWith(byte[]? payload) => gets.AnswerAllWith(payload);
 
-    public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => gets.Enter(key);
-
-    public byte[]? Get(string key) => throw new NotSupportedException();
-
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-        throw new NotSupportedException();
-
-    public void Refresh(string key) => throw new NotSupportedException();
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-    public void Remove(string key) => throw new NotSupportedException();
-
-    public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
+    public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) => gets.Enter(key);
 }
 
 /// <summary>Holds the taking of leases; other steps are not a reader's.</summary>
