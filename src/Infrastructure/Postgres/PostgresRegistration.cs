@@ -38,7 +38,8 @@ public static class PostgresRegistration
             MaxPoolSize = options.ListPoolSize,
             CommandTimeout = (int)PostgresOptions.ListTimeout.TotalSeconds,
         }));
-        services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists)));
+        services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(
+            provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists), provider.GetRequiredService<TimeProvider>()));
         return services;
     }
 

@@ -1,26 +1,18 @@
-using Npgsql;
 using ProductCache.Application;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>For what a client of the Api waits for: it is answered within 5 s.</summary>
-internal static class PostgresTimeout
+/// <summary>Limits requests of clients to the Api, which answers within 5 s.</summary>
+internal sealed class PostgresTimeout(TimeProvider time)
 {
-    /// <summary>For all of it, with the connection.</summary>
+    /// <summary>For the whole request, including the connection.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(4.5);
 
-    /// <exception cref="UnavailableException">PostgreSQL did not answer in time.</exception>
-    public static async Task<T> WithinAsync<T>(Func<CancellationToken, Task<T>> askAsync, CancellationToken cancellationToken)
+    /// <exception cref="UnavailableException">PostgreSQL did not answer in time, or is unavailable; the reason is its error message.</exception>
+    public async Task<T> WithinAsync<T>(Func<CancellationToken, Task<T>> askAsync, CancellationToken cancellationToken)
     {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(Limit);
-        try
-        {
-            return await askAsync(timeout.Token);
-        }
-        catch (Exception exception) when (PostgresErrors.IsUnavailable(exception, cancellationToken))
-        {
-            throw new UnavailableException(Dependency.Store, exception, exception is PostgresException answer ? PostgresText.Of(answer) : null);
-        }
+        using var timeout = new CancellationTokenSource(Limit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        return await PostgresErrors.TranslateAsync(() => askAsync(either.Token), cancellationToken, includeReason: true);
     }
 }

@@ -7,7 +7,7 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Pages for people. A row that is no valid product is listed as such and never hides the others.</summary>
-internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCatalogue
+internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider time) : IProductCatalogue
 {
     private const string Page = "FROM public.products WHERE id > $1 ORDER BY id LIMIT $2";
 
@@ -19,8 +19,10 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
 
     private const string Escape = @"\";
 
+    private readonly PostgresTimeout timeout = new(time);
+
     public Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken) =>
-        PostgresTimeout.WithinAsync<IReadOnlyList<ListedProduct>>(
+        timeout.WithinAsync<IReadOnlyList<ListedProduct>>(
             async token =>
             {
                 try
@@ -53,12 +55,12 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
         string columns, ProductId? after, int limit, string? name, Func<NpgsqlDataReader, (T Row, bool IsLast)> read, CancellationToken cancellationToken)
     {
         await using var batch = dataSource.CreateBatch();
-        var timeout = new NpgsqlBatchCommand(SetTimeout);
-        timeout.Parameters.Add(new NpgsqlParameter<string>
+        var setTimeout = new NpgsqlBatchCommand(SetTimeout);
+        setTimeout.Parameters.Add(new NpgsqlParameter<string>
         {
             TypedValue = PostgresOptions.ListTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
         });
-        batch.BatchCommands.Add(timeout);
+        batch.BatchCommands.Add(setTimeout);
         var command = new NpgsqlBatchCommand($"SELECT {columns} {(name is null ? Page : PageByName)}");
         batch.BatchCommands.Add(command);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after?.Value ?? 0 });

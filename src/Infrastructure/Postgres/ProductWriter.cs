@@ -6,7 +6,7 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Writes by Npgsql alone: each is one statement, or one batch, which commits when it ends.</summary>
-internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWriter
+internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider time) : IProductWriter
 {
     /// <summary>Old idempotency keys that a creation takes away with it, so that the table stays as large as a day is busy.</summary>
     private const int MaxExpiredKeys = 100;
@@ -62,6 +62,8 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
 
     private const string FindVersion = "SELECT version FROM public.products WHERE id = $1";
 
+    private readonly PostgresTimeout timeout = new(time);
+
     public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
@@ -114,9 +116,9 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         },
         cancellationToken);
 
-    private static async Task<WriteResult> WithinTimeoutAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
+    private async Task<WriteResult> WithinTimeoutAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
     {
-        return await PostgresTimeout.WithinAsync(
+        return await timeout.WithinAsync(
             async token =>
             {
                 try

@@ -281,6 +281,7 @@ public sealed class NotificationsTests
             collection.AddLogging();
             collection.AddSingleton(TimeProvider.System);
             collection.AddSingleton<IFillRequestPublisher>(this);
+            collection.AddReadPath();
             collection.AddRedisForReaders(options, new NearCacheOptions(1_000_000, Never));
 
             // A loaded machine is not what is tested.
