@@ -6,26 +6,24 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>
-/// What the readers of this process miss. Single flight per product: however many readers miss it, one takes the lease
-/// and publishes, and one looks again on behalf of all that wait. A singleton.
+/// Coalesces the misses of this process. Single flight per product: of all readers that miss it, one takes the lease and publishes, and
+/// one looks again for all that wait. A singleton.
 /// </summary>
-/// <param name="lookAgain"><see cref="LookAgainInterval"/> unless told otherwise.</param>
-public sealed class MissCoalescer(IDistributedCache cache, IGuardedCache guardedCache, IFillRequestPublisher requests, TimeSpan? lookAgain = null)
+/// <param name="lookAgainInterval">Null: <see cref="FillWaiters.LookAgainInterval"/>.</param>
+public sealed class MissCoalescer(
+    IDistributedCache cache, IGuardedCache guardedCache, IFillRequestPublisher requests, TimeProvider time, TimeSpan? lookAgainInterval = null)
 {
-    /// <summary>Readers that may wait at one time; one more gets its answer at once.</summary>
-    public const int MaxWaitingReaders = 20_000;
-
-    /// <summary>How often a wait looks again by itself: notifications are sent once and can be lost.</summary>
-    public static readonly TimeSpan LookAgainInterval = TimeSpan.FromMilliseconds(250);
+    /// <summary>Readers that may wait at the same time. A further reader is answered at once.</summary>
+    public const int MaxWaitingReaders = FillWaiters.MaxReaders;
 
     private readonly ConcurrentDictionary<ProductId, Lazy<Task<bool>>> asking = new();
+    private readonly FillWaiters waiters = new(time, lookAgainInterval);
     private readonly Lock gate = new();
 
     // Only under the gate.
     private readonly Dictionary<ProductId, PendingFill> pendingFills = [];
-    private int waitingReaders;
 
-    /// <summary>Returns when the product has been requested, by this reader or another: whether by this one.</summary>
+    /// <summary>Returns when the product has been requested. True: by this reader; false: by another one.</summary>
     /// <exception cref="UnavailableException">It could not be requested.</exception>
     public async Task<bool> AskAsync(ProductId id, CancellationToken cancellationToken)
     {
@@ -34,7 +32,7 @@ public sealed class MissCoalescer(IDistributedCache cache, IGuardedCache guarded
         return await first.Value.WaitAsync(cancellationToken) && ReferenceEquals(first, mine);
     }
 
-    /// <summary>Requests the product and waits for its fill. No entry: not filled in time. Collapsed: another reader had asked.</summary>
+    /// <summary>Requests the product and waits for its fill. Entry is null if it was not filled in time; Collapsed: another reader requested it.</summary>
     /// <exception cref="UnavailableException">It could not be requested.</exception>
     public async Task<(CachedProduct? Entry, bool Collapsed)> WaitAsync(ProductId id, TimeSpan wait, CancellationToken cancellationToken)
     {
@@ -46,7 +44,7 @@ public sealed class MissCoalescer(IDistributedCache cache, IGuardedCache guarded
 
         try
         {
-            var entry = await reader.Task.WaitAsync(wait, cancellationToken);
+            var entry = await reader.Task.WaitAsync(wait, time, cancellationToken);
             return (entry, !(isFirst && pending.HasAsked));
         }
         catch (TimeoutException)
@@ -60,21 +58,9 @@ public sealed class MissCoalescer(IDistributedCache cache, IGuardedCache guarded
     }
 
     /// <summary>A notification: these products have been filled.</summary>
-    public void Wake(IEnumerable<ProductId> ids)
-    {
-        lock (gate)
-        {
-            foreach (var id in ids)
-            {
-                if (pendingFills.TryGetValue(id, out var pending))
-                {
-                    pending.Signal();
-                }
-            }
-        }
-    }
+    public void Wake(IEnumerable<ProductId> ids) => waiters.Wake(ids);
 
-    // Not on behalf of one reader: it goes on when that one leaves, bounded by the deadlines of the ports.
+    // Independent of the reader that started it: it continues when that reader leaves, within the timeouts of the ports.
     private async Task<bool> AskOnceAsync(ProductId id)
     {
         try
@@ -96,25 +82,24 @@ public sealed class MissCoalescer(IDistributedCache cache, IGuardedCache guarded
     private bool TryRegister(
         ProductId id, TaskCompletionSource<CachedProduct> reader, [NotNullWhen(true)] out PendingFill? pending, out bool isFirst)
     {
+        isFirst = false;
+        pending = null;
+        if (!waiters.TryEnter())
+        {
+            return false;
+        }
+
         lock (gate)
         {
-            isFirst = false;
-            pending = null;
-            if (waitingReaders >= MaxWaitingReaders)
-            {
-                return false;
-            }
-
-            waitingReaders++;
             if (!pendingFills.TryGetValue(id, out pending))
             {
                 isFirst = true;
-                var fill = pendingFills[id] = pending = new PendingFill();
+                var fill = pendingFills[id] = pending = new PendingFill(waiters.Register(id));
                 _ = Task.Run(() => FollowAsync(id, fill));
             }
 
             pending.Readers.Add(reader);
-            pending.Signal();
+            waiters.Wake(id);
             return true;
         }
     }
@@ -123,38 +108,41 @@ public sealed class MissCoalescer(IDistributedCache cache, IGuardedCache guarded
     {
         lock (gate)
         {
-            waitingReaders--;
             if (pendingFills.TryGetValue(id, out var pending) && pending.Readers.Remove(reader))
             {
-                pending.Signal();
+                waiters.Wake(id);
             }
         }
+
+        waiters.Leave();
     }
 
-    // The order keeps every fill: 1. a reader registers, 2. we look again, 3. take the lease and publish, 4. wait.
-    // A fill before 2 is seen by the look; a fill after it wakes the wait, since its reader is registered.
+    // This order keeps every fill: 1. a reader registers, 2. the follower looks again, 3. takes the lease and publishes, 4. waits.
+    // A fill before 2 is seen by the look; a fill after it wakes the wait, since the follower listens before it looks.
     private async Task FollowAsync(ProductId id, PendingFill pending)
     {
         while (true)
         {
             TaskCompletionSource<CachedProduct>[] readers;
+            Task wake;
             lock (gate)
             {
                 if (pending.Readers.Count == 0)
                 {
                     pendingFills.Remove(id);
+                    pending.Registration.Dispose();
                     return;
                 }
 
                 readers = [.. pending.Readers];
-                pending.ForgetSignal();
+                wake = pending.Registration.Listen();
             }
 
             try
             {
                 if (CachedProduct.TryRead(await cache.GetAsync(CacheKeys.Entry(id), CancellationToken.None), out var entry))
                 {
-                    // Only those who were there before the look: for a later one, what it found may be too old.
+                    // Only the readers that came before the look: for a later one its result may be too old.
                     End(pending, readers, reader => reader.TrySetResult(entry));
                     continue;
                 }
@@ -167,7 +155,7 @@ public sealed class MissCoalescer(IDistributedCache cache, IGuardedCache guarded
                 continue;
             }
 
-            await pending.WaitAsync(lookAgain ?? LookAgainInterval);
+            await pending.Registration.WaitAsync(wake, TimeSpan.MaxValue, CancellationToken.None);
         }
     }
 
@@ -181,28 +169,14 @@ public sealed class MissCoalescer(IDistributedCache cache, IGuardedCache guarded
         Array.ForEach(readers, end);
     }
 
-    private sealed class PendingFill
+    private sealed class PendingFill(FillWaiters.Registration registration)
     {
-        private readonly SemaphoreSlim signal = new(0, 1);
+        public FillWaiters.Registration Registration => registration;
 
         /// <summary>Only under the gate.</summary>
         public HashSet<TaskCompletionSource<CachedProduct>> Readers { get; } = [];
 
-        /// <summary>The lease was taken on behalf of these readers. Written by their follower only.</summary>
+        /// <summary>The lease was taken for these readers. Written by their follower only.</summary>
         public bool HasAsked { get; set; }
-
-        /// <summary>Only under the gate, so that the count cannot pass one.</summary>
-        public void Signal()
-        {
-            if (signal.CurrentCount == 0)
-            {
-                signal.Release();
-            }
-        }
-
-        /// <summary>Only under the gate: what was signalled so far is seen by the look that follows.</summary>
-        public void ForgetSignal() => signal.Wait(0);
-
-        public Task WaitAsync(TimeSpan atMost) => signal.WaitAsync(atMost);
     }
 }

@@ -1,52 +1,44 @@
-using System.Collections.Concurrent;
 using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
 /// <summary>
-/// For readers whom what is cached will not do: asks for the product anew and waits for an entry that was read after they
-/// came. The old entry stays for everybody else meanwhile. A singleton.
+/// Serves reads that require a fresher entry than the cached one: requests a refill and waits for an entry that was read from the store
+/// after the read arrived. The old entry stays for all other readers meanwhile. A singleton.
 /// </summary>
 public sealed class Revalidator(IGuardedCache cache, INearCache nearCache, IFillRequestPublisher requests, TimeProvider time)
 {
-    /// <summary>How long a reader waits who did not say: it is answered within a second.</summary>
+    /// <summary>The wait of a reader that names none: it is answered within a second.</summary>
     public static readonly TimeSpan DefaultWait = TimeSpan.FromMilliseconds(750);
 
-    /// <summary>Readers that may wait at one time; one more is told at once that the product was requested, if it was.</summary>
-    public const int MaxWaitingReaders = 20_000;
+    /// <summary>Readers that may wait at the same time. A further reader is answered as soon as the product is requested.</summary>
+    public const int MaxWaitingReaders = FillWaiters.MaxReaders;
 
-    // One for all readers of a product that wait at one time; whoever leaves takes it away, and the others look again by themselves.
-    private readonly ConcurrentDictionary<ProductId, TaskCompletionSource> news = new();
-    private int waitingReaders;
+    private readonly FillWaiters waiters = new(time);
 
-    /// <param name="suffices">Of an entry that is there already, however old.</param>
-    /// <returns>The entry, read from the store after the call or sufficient; none: not in time.</returns>
-    /// <exception cref="UnavailableException">It could not be requested.</exception>
+    /// <param name="suffices">Whether an entry that is cached already is fresh enough, however old it is.</param>
+    /// <returns>The entry, read from the store after the call, or sufficient. Null: there was none in time.</returns>
+    /// <exception cref="UnavailableException">The product could not be requested.</exception>
     public async Task<(CachedProduct? Entry, bool Collapsed)> WaitAsync(
         ProductId id, Func<CachedProduct, bool> suffices, TimeSpan wait, CancellationToken cancellationToken)
     {
-        var mayWait = Interlocked.Increment(ref waitingReaders) <= MaxWaitingReaders;
+        if (!waiters.TryEnter())
+        {
+            return await LookUntilAsync(id, suffices, TimeSpan.Zero, cancellationToken);
+        }
+
         try
         {
-            return await LookUntilAsync(id, suffices, mayWait ? wait : TimeSpan.Zero, cancellationToken);
+            return await LookUntilAsync(id, suffices, wait, cancellationToken);
         }
         finally
         {
-            Interlocked.Decrement(ref waitingReaders);
+            waiters.Leave();
         }
     }
 
-    /// <summary>A notification: something has happened to these products.</summary>
-    public void Wake(IEnumerable<ProductId> ids)
-    {
-        foreach (var id in ids)
-        {
-            if (news.TryRemove(id, out var waiting))
-            {
-                waiting.TrySetResult();
-            }
-        }
-    }
+    /// <summary>A notification: these products have been filled or have changed.</summary>
+    public void Wake(IEnumerable<ProductId> ids) => waiters.Wake(ids);
 
     private async Task<(CachedProduct? Entry, bool Collapsed)> LookUntilAsync(
         ProductId id, Func<CachedProduct, bool> suffices, TimeSpan wait, CancellationToken cancellationToken)
@@ -54,47 +46,39 @@ public sealed class Revalidator(IGuardedCache cache, INearCache nearCache, IFill
         var began = time.GetTimestamp();
         var collapsed = true;
         RevalidationMarker? marker = null;
+        using var registration = waiters.Register(id);
         while (true)
         {
-            // The order loses no news: 1. listen, 2. look (and ask, where nobody has), 3. wait.
-            var listening = news.GetOrAdd(id, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-            try
+            // No wake is lost in this order: 1. listen, 2. look (and request, unless another reader has), 3. wait.
+            var wake = registration.Listen();
+            var revalidation = await cache.RevalidateAsync(id, marker, cancellationToken);
+            if (revalidation.Lease is { } lease)
             {
-                var renewal = await cache.RevalidateAsync(id, marker, cancellationToken);
-                if (renewal.Lease is { } lease)
-                {
-                    collapsed = false;
-                    await LeasedFillRequest.PublishAsync(cache, requests, lease, renewal.Entry, CancellationToken.None);
-                }
-
-                if (renewal.Outcome == RevalidationOutcome.Renewed || (renewal.Entry is { } entry && suffices(entry)))
-                {
-                    // A near copy may be older than what this reader is shown: it must not see that one afterwards.
-                    nearCache.Forget(id);
-                    return (renewal.Entry, collapsed);
-                }
-
-                if (marker?.History != renewal.History)
-                {
-                    marker = renewal.Outcome == RevalidationOutcome.Asked ? new RevalidationMarker(renewal.Entry, renewal.History) : null;
-                }
-
-                var left = wait - time.GetElapsedTime(began);
-                if (left <= TimeSpan.Zero)
-                {
-                    return (null, collapsed);
-                }
-
-                await listening.Task.WaitAsync(left < MissCoalescer.LookAgainInterval ? left : MissCoalescer.LookAgainInterval, time, cancellationToken);
+                collapsed = false;
+                await LeasedFillRequest.PublishAsync(cache, requests, lease, revalidation.Entry, CancellationToken.None);
             }
-            catch (TimeoutException)
+
+            if (revalidation.Outcome == RevalidationOutcome.Renewed || (revalidation.Entry is { } entry && suffices(entry)))
             {
-                // Notifications are sent once and can be lost.
+                // A near copy may be older than this result. The reader must not see it afterwards.
+                nearCache.Forget(id);
+                return (revalidation.Entry, collapsed);
             }
-            finally
+
+            if (marker?.History != revalidation.History)
             {
-                news.TryRemove(KeyValuePair.Create(id, listening));
+                marker = revalidation.Outcome == RevalidationOutcome.Asked
+                    ? new RevalidationMarker(revalidation.Entry, revalidation.History)
+                    : null;
             }
+
+            var left = wait - time.GetElapsedTime(began);
+            if (left <= TimeSpan.Zero)
+            {
+                return (null, collapsed);
+            }
+
+            await registration.WaitAsync(wake, left, cancellationToken);
         }
     }
 }

@@ -287,7 +287,7 @@ public sealed class NotificationsTests
             // A loaded machine is not what is tested.
             collection.AddSingleton(RedisGuardedCacheSpecification.Timeout);
             collection.AddSingleton(provider => new MissCoalescer(
-                provider.GetRequiredService<NearCache>(), provider.GetRequiredService<IGuardedCache>(), this, lookAgain: Never));
+                provider.GetRequiredService<NearCache>(), provider.GetRequiredService<IGuardedCache>(), this, TimeProvider.System, lookAgainInterval: Never));
             services = collection.BuildServiceProvider();
             near = services.GetRequiredService<NearCache>();
             listener = services.GetServices<IHostedService>().OfType<NotificationListener>().Single();

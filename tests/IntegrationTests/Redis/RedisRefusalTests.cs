@@ -219,7 +219,7 @@ public sealed class RedisRefusalTests
             var result = await new GetProductHandler(
                 services.GetRequiredService<INearCache>(),
                 services.GetRequiredService<IDistributedCache>(),
-                new MissCoalescer(services.GetRequiredService<IDistributedCache>(), Cache, null!),
+                new MissCoalescer(services.GetRequiredService<IDistributedCache>(), Cache, null!, TimeProvider.System),
                 null!,
                 null!,
                 TimeProvider.System).Handle(new GetProduct(NewId()), default);

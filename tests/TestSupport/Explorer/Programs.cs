@@ -136,7 +136,7 @@ internal sealed class Programs(Mutant mutant)
     private static Task<GetProductResult> ReadAsync(RecordedPorts ports, StepClock clock) => new GetProductHandler(
         NoNearCache.Instance,
         ports,
-        new MissCoalescer(ports, ports, ports),
+        new MissCoalescer(ports, ports, ports, clock),
         new Revalidator(ports, NoNearCache.Instance, ports, clock),
         new EagerRefresh(ports, ports, clock),
         clock).Handle(new GetProduct(Id), default);

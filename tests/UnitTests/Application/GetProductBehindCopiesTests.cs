@@ -32,7 +32,7 @@ public sealed class GetProductBehindCopiesTests
         handler = new GetProductHandler(
             near,
             near,
-            new MissCoalescer(near, cache, requests),
+            new MissCoalescer(near, cache, requests, time),
             new Revalidator(cache, near, requests, time),
             new EagerRefresh(cache, requests, time),
             time);

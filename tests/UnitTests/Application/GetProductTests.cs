@@ -26,7 +26,7 @@ public sealed class GetProductTests
         cache = Substitute.For<IDistributedCache>();
         guardedCache = Substitute.For<IGuardedCache>();
         requests = Substitute.For<IFillRequestPublisher>();
-        missing = new MissCoalescer(cache, guardedCache, requests);
+        missing = new MissCoalescer(cache, guardedCache, requests, TimeProvider.System);
         nearCache = Substitute.For<INearCache>();
         time = new FakeTimeProvider(Sample.Time);
         handler = new GetProductHandler(

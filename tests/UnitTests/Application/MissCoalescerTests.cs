@@ -12,7 +12,7 @@ public sealed class MissCoalescerTests
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
 
     /// <summary>So many that looking again by oneself each time would outlast <see cref="Wait"/>.</summary>
-    private static readonly int Rounds = (int)(2 * (Wait / MissCoalescer.LookAgainInterval));
+    private static readonly int Rounds = (int)(2 * (Wait / FillWaiters.LookAgainInterval));
 
     private static readonly ProductId Id = Sample.Id;
 
@@ -27,7 +27,7 @@ public sealed class MissCoalescerTests
         cache = new GatedCache();
         leases = new GatedLeases();
         requests = new GatedRequests();
-        missing = new MissCoalescer(cache, leases, requests);
+        missing = new MissCoalescer(cache, leases, requests, TimeProvider.System);
     }
 
     [Test]

@@ -177,7 +177,7 @@ public sealed class RevalidatorTests
     // Each look is made on another thread, some time after the one before has come to its wait.
     private Task LookAgainUntilAnsweredAsync(Task read) => Eventually.TrueAsync(() =>
     {
-        time.Advance(MissCoalescer.LookAgainInterval);
+        time.Advance(FillWaiters.LookAgainInterval);
         return read.IsCompleted;
     });
 
