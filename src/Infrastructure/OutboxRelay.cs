@@ -35,7 +35,7 @@ internal sealed class OutboxRelay : BackgroundService
     private readonly ILogger<OutboxRelay> logger;
     private readonly Counter<long> published;
     private readonly Counter<long> parked;
-    private readonly Dictionary<ChangeLane, SemaphoreSlim> wakeUps = Enum.GetValues<ChangeLane>().ToDictionary(lane => lane, _ => new SemaphoreSlim(0, 1));
+    private readonly Dictionary<ChangeLane, WakeUp> wakeUps;
     private (long Depth, TimeSpan Age) measured;
 
     public OutboxRelay(IMediator mediator, ChangeOutbox outbox, Migrator migrator, NpgsqlDataSource dataSource, PostgresOptions options, TimeProvider time, IMeterFactory meters, ILogger<OutboxRelay> logger)
@@ -47,6 +47,7 @@ internal sealed class OutboxRelay : BackgroundService
         this.options = options;
         this.time = time;
         this.logger = logger;
+        wakeUps = Enum.GetValues<ChangeLane>().ToDictionary(lane => lane, _ => new WakeUp(time));
         var meter = meters.Create("ProductCache.Relay");
         published = meter.CreateCounter<long>("productcache.outbox.published", "{change}", "Changes that Kafka has acknowledged.");
         parked = meter.CreateCounter<long>("productcache.outbox.parked", "{change}", "Changes that could not be published and were set aside.");
@@ -137,11 +138,7 @@ internal sealed class OutboxRelay : BackgroundService
     {
         foreach (var wakeUp in wakeUps.Values)
         {
-            // Only the listening connection releases, so the count cannot pass one.
-            if (wakeUp.CurrentCount == 0)
-            {
-                wakeUp.Release();
-            }
+            wakeUp.Set();
         }
     }
 
@@ -160,5 +157,28 @@ internal sealed class OutboxRelay : BackgroundService
 
             await Task.Delay(MeasureInterval, time, stoppingToken);
         }
+    }
+
+    /// <summary>Wakes one waiter. A wake without a waiter is kept for the next wait.</summary>
+    private sealed class WakeUp(TimeProvider time)
+    {
+        private TaskCompletionSource next = NewSource();
+
+        public void Set() => Volatile.Read(ref next).TrySetResult();
+
+        public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+        {
+            var current = next;
+            await current.Task.WaitAsync(atMost, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+
+            // A wake between the two is not lost: the waiter looks into the outbox next.
+            if (current.Task.IsCompleted)
+            {
+                Volatile.Write(ref next, NewSource());
+            }
+        }
+
+        private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -8,23 +8,23 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Publishes on the topic product-changes.</summary>
-internal sealed class ProductChangeProducer(IServiceScopeFactory scopes) : IChangePublisher
+internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimeProvider time) : IChangePublisher
 {
     public async Task<IReadOnlyList<RefusedChange>> PublishAsync(IReadOnlyList<RecordedChange> changes, CancellationToken cancellationToken)
     {
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(KafkaOptions.RelayTimeout);
+        using var timeout = new CancellationTokenSource(KafkaOptions.RelayTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
             await using var scope = scopes.CreateAsyncScope();
             var producer = scope.ServiceProvider.GetRequiredService<ITopicProducer<string, ProductChanged>>();
-            var refusals = await Task.WhenAll(changes.Select(change => ProduceAsync(producer, change, timeout.Token)));
+            var refusals = await Task.WhenAll(changes.Select(change => ProduceAsync(producer, change, either.Token)));
 
             // A limit of the topic is one of the batch that records travel in: each of them is tried once more, alone.
             List<RefusedChange> refusedAlone = [];
             foreach (var refusal in refusals.OfType<RefusedChange>())
             {
-                if (await ProduceAsync(producer, refusal.Change, timeout.Token) is { } again)
+                if (await ProduceAsync(producer, refusal.Change, either.Token) is { } again)
                 {
                     refusedAlone.Add(again);
                 }

@@ -7,7 +7,7 @@ using Npgsql;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Brings the schema up to date when the process starts, as soon as PostgreSQL answers. Not ready until then.</summary>
-internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, NpgsqlDataSource dataSource, ILogger<Migrator> logger)
+internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, NpgsqlDataSource dataSource, TimeProvider time, ILogger<Migrator> logger)
     : BackgroundService, IHealthCheck
 {
     /// <summary>Any number that no other user of the database takes for an advisory lock.</summary>
@@ -79,7 +79,7 @@ internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, Np
                     PostgresLog.NotMigrated(logger, exception.Message);
                 }
 
-                await Task.Delay(RetryInterval, stoppingToken);
+                await Task.Delay(RetryInterval, time, stoppingToken);
             }
         }
     }

@@ -114,7 +114,7 @@ public sealed class ProductChangeProducerTests
         private Publisher(ServiceProvider services)
         {
             this.services = services;
-            Changes = new ProductChangeProducer(services.GetRequiredService<IServiceScopeFactory>());
+            Changes = new ProductChangeProducer(services.GetRequiredService<IServiceScopeFactory>(), TimeProvider.System);
         }
 
         public ProductChangeProducer Changes { get; }
