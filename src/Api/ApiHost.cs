@@ -6,7 +6,6 @@ using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
 using ProductCache.Api.Products;
 using ProductCache.Application;
-using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Kafka;
 using ProductCache.Infrastructure.Postgres;
@@ -38,13 +37,8 @@ public static class ApiHost
         var largeAnswers = LargeAnswerOptions.Read(settings);
         settings.ThrowIfWrong();
 
-        builder.Services.AddUseCase<GetProduct, GetProductResult, GetProductHandler>();
-        builder.Services.AddUseCase<GetProducts, IReadOnlyList<GetProductResult>, GetProductsHandler>();
-        builder.Services.AddUseCase<ListProducts, ProductsPage?, ListProductsHandler>();
-        builder.Services.AddUseCase<CreateProduct, WriteResult, CreateProductHandler>();
-        builder.Services.AddUseCase<UpdateProduct, WriteResult, UpdateProductHandler>();
-        builder.Services.AddUseCase<DeleteProduct, WriteResult, DeleteProductHandler>();
-        builder.Services.AddUseCase<PurgeCache, PurgeCacheResult, PurgeCacheHandler>();
+        builder.Services.AddReadPath();
+        builder.Services.AddWritePath();
         builder.Services.AddValidatorsFromAssemblyContaining<ProductDraftValidator>(ServiceLifetime.Singleton);
         builder.Services.AddPostgresForWriters(postgres);
         builder.Services.AddRedisForReaders(redis, nearCache);

@@ -8,5 +8,5 @@ public sealed record CreateProduct(ProductDraft Draft, IdempotencyKey? Key = nul
 public sealed class CreateProductHandler(IProductWriter writer) : IRequestHandler<CreateProduct, WriteResult>
 {
     public Task<WriteResult> Handle(CreateProduct request, CancellationToken cancellationToken) =>
-        StoreOutage.ToldAsync(writer.CreateAsync(request.Draft, request.Key, cancellationToken));
+        writer.CreateAsync(request.Draft, request.Key, cancellationToken).UnavailableAsResult();
 }

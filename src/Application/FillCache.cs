@@ -20,7 +20,7 @@ public readonly record struct FillRequest(ProductId Id, EntryTimes? Renews = nul
 public sealed record FillCacheResult(int Stored, int AlreadyThere, int Refused, int GivenUp);
 
 public sealed class FillCacheHandler(
-    IGuardedCache cache, IProductStore store, ICacheNotifications notifications, CacheLifetimes lifetimes, NegativeEntries absences, TimeProvider time, Random random)
+    IGuardedCache cache, IProductStore store, ICacheNotifications notifications, CacheLifetimes lifetimes, NegativeCachingPolicy absences, TimeProvider time, Random random)
     : IRequestHandler<FillCache, FillCacheResult>
 {
     /// <summary>How often a product is claimed and read when changes keep passing by.</summary>

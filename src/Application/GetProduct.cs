@@ -4,7 +4,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <param name="Wait">How long the reader may wait for the fill. None: a plain miss not at all, one with demands for <see cref="RenewedProducts.DefaultWait"/>.</param>
+/// <param name="Wait">How long the reader may wait for the fill. None: a plain miss not at all, one with demands for <see cref="Revalidator.DefaultWait"/>.</param>
 /// <param name="Freshness">None: whatever the cache has.</param>
 /// <param name="MayAsk">Asked before somebody is asked for the product, once at most; none: always.</param>
 /// <param name="MayWait">Called at most once, before the read waits for a fill. False: it does not wait. Null: always allowed.</param>
@@ -88,7 +88,7 @@ public enum ForwardReason
 }
 
 public sealed class GetProductHandler(
-    INearCache nearCache, IDistributedCache cache, MissingProducts missing, RenewedProducts renewed, EarlyRefresh early, TimeProvider time)
+    INearCache nearCache, IDistributedCache cache, MissCoalescer misses, Revalidator revalidator, EagerRefresh eagerRefresh, TimeProvider time)
     : IRequestHandler<GetProduct, GetProductResult>
 {
     public async Task<GetProductResult> Handle(GetProduct request, CancellationToken cancellationToken)
@@ -116,7 +116,7 @@ public sealed class GetProductHandler(
             }
 
             return request.Freshness is { } freshness
-                ? await RenewAsync(request, freshness, entry, cancellationToken)
+                ? await RevalidateAsync(request, freshness, entry, cancellationToken)
                 : await MissAsync(request, cancellationToken);
         }
         catch (UnavailableException unavailable)
@@ -129,21 +129,21 @@ public sealed class GetProductHandler(
     {
         if (request.Wait is not { } wait || wait <= TimeSpan.Zero || !MayWait(request))
         {
-            var asked = await missing.AskAsync(request.Id, cancellationToken);
+            var asked = await misses.AskAsync(request.Id, cancellationToken);
             return new GetProductResult.Requested(new Forward(ForwardReason.Miss, Collapsed: !asked));
         }
 
-        var (filled, collapsed) = await missing.WaitAsync(request.Id, wait, cancellationToken);
+        var (filled, collapsed) = await misses.WaitAsync(request.Id, wait, cancellationToken);
         return Filled(filled, new Forward(ForwardReason.Miss, collapsed));
     }
 
-    private async Task<GetProductResult> RenewAsync(GetProduct request, Freshness freshness, CachedProduct? seen, CancellationToken cancellationToken)
+    private async Task<GetProductResult> RevalidateAsync(GetProduct request, Freshness freshness, CachedProduct? seen, CancellationToken cancellationToken)
     {
         var reason = seen is null ? ForwardReason.Miss
             : seen.AgeAt(time.GetUtcNow()) > seen.Lifetime ? ForwardReason.Stale
             : ForwardReason.Request;
-        var wait = MayWait(request) ? request.Wait ?? RenewedProducts.DefaultWait : TimeSpan.Zero;
-        var (renewal, collapsed) = await renewed.WaitAsync(
+        var wait = MayWait(request) ? request.Wait ?? Revalidator.DefaultWait : TimeSpan.Zero;
+        var (renewal, collapsed) = await revalidator.WaitAsync(
             request.Id, entry => freshness.Accepts(entry, time.GetUtcNow()), wait, cancellationToken);
         var forward = new Forward(reason, collapsed);
         return renewal is { Version: > 0 } && renewal.Version < freshness.AtLeast?.Value
@@ -160,7 +160,7 @@ public sealed class GetProductHandler(
     {
         if (request.Freshness is not { OnlyIfCached: true })
         {
-            early.Consider(request.Id, entry);
+            eagerRefresh.RefreshIfDue(request.Id, entry);
         }
 
         return Cached(entry, source);

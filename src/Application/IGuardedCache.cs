@@ -45,23 +45,23 @@ public readonly record struct Change(ProductId Id, ProductVersion Version, bool 
 }
 
 /// <summary>What was there when a renewal was sure to be read after it: an entry, or null.</summary>
-/// <param name="History"><see cref="Renewal.History"/> of the step that made the mark.</param>
-public readonly record struct RenewalMark(CachedProduct? Entry, string History);
+/// <param name="History"><see cref="Revalidation.History"/> of the step that made the marker.</param>
+public readonly record struct RevalidationMarker(CachedProduct? Entry, string History);
 
 /// <param name="Entry">The entry that is there now, in any case.</param>
 /// <param name="Lease">Whoever gets one is the one who publishes.</param>
 /// <param name="History">
-/// Names the writes that the cache's data is the result of. Another one: a server that had not all of them has taken over, and a mark
+/// Names the writes that the cache's data is the result of. Another one: a server that had not all of them has taken over, and a marker
 /// of before counts as none.
 /// </param>
-public readonly record struct Renewal(RenewalOutcome Outcome, CachedProduct? Entry, Lease? Lease, string History);
+public readonly record struct Revalidation(RevalidationOutcome Outcome, CachedProduct? Entry, Lease? Lease, string History);
 
-public enum RenewalOutcome
+public enum RevalidationOutcome
 {
-    /// <summary>The entry was read from the store after the mark was made.</summary>
+    /// <summary>The entry was read from the store after the marker was made.</summary>
     Renewed,
 
-    /// <summary>The store will be read after this: what is there now is the mark.</summary>
+    /// <summary>The store will be read after this: what is there now is the marker.</summary>
     Asked,
 
     /// <summary>A Worker is at it, and may have read the store before this.</summary>
@@ -115,13 +115,13 @@ public interface IGuardedCache
     /// and its owner publishes. Nothing to do: <see langword="null"/>, somebody asked already, or the entry in the cache is
     /// not (or no longer) the one that was <paramref name="seen"/>.
     /// </summary>
-    Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken);
+    Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken);
 
     /// <summary>
     /// For a reader whom no entry will do that was read before now: creates the product's lease if there is none. The first
-    /// outcome that is not <see cref="RenewalOutcome.Busy"/> makes the mark; with it, the step looks for what came after.
+    /// outcome that is not <see cref="RevalidationOutcome.Busy"/> makes the marker; with it, the step looks for what came after.
     /// </summary>
-    Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken);
+    Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken);
 
     /// <summary>
     /// Before SQL is read. Claimed: a lease with a fresh token, floor 0 and a restarted expiry. Nothing to do:
@@ -142,12 +142,12 @@ public interface IGuardedCache
     /// Passes committed changes by the lease (its floor rises to the change's rank) and by the entry. Where the cache refuses
     /// the step but allows a removal, entry and lease are removed.
     /// </summary>
-    Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken);
+    Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken);
 
     /// <summary>
     /// After a change found an entry stale and SQL was read: passes the row by the lease (its floor rises) and replaces the
     /// entry if it is still the one found stale. Nothing is ever created. Where the cache refuses the step but allows a removal,
     /// entry and lease are removed.
     /// </summary>
-    Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken);
+    Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken);
 }

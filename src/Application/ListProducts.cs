@@ -14,16 +14,6 @@ public sealed record ListProducts(ProductId? After, int Limit, string? Name) : I
 /// <param name="More">There are products after the last one of these.</param>
 public sealed record ProductsPage(IReadOnlyList<ListedProduct> Products, bool More);
 
-/// <summary>A product of a page, or a row that is no valid product and the reason in a sentence.</summary>
-public sealed record ListedProduct(ProductId Id, Product? Product, string? Unreadable);
-
-public interface IProductCatalogue
-{
-    /// <summary>Ends before the limit only at the last product, or with one that makes <see cref="ListProductsHandler.MaxPageCharacters"/> full.</summary>
-    /// <exception cref="UnavailableException">The store did not answer in time.</exception>
-    Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken);
-}
-
 public sealed class ListProductsHandler(IProductCatalogue catalogue) : IRequestHandler<ListProducts, ProductsPage?>
 {
     public const int DefaultLimit = 50;

@@ -22,7 +22,7 @@ public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store
         }
 
         List<Change> changes = [.. request.Changes.Distinct()];
-        var results = await cache.ChangeAsync(changes, cancellationToken);
+        var results = await cache.InvalidateAsync(changes, cancellationToken);
         Dictionary<ProductId, long> stale = [];
         for (var i = 0; i < changes.Count; i++)
         {
@@ -39,7 +39,7 @@ public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store
             var read = await store.ReadAsync(stale.Keys, cancellationToken);
 
             // A product without a row is left: the change that deleted it is on its way, or was here.
-            var outcomes = await cache.RefreshAsync(
+            var outcomes = await cache.ReplaceStaleAsync(
                 [.. read.Products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
             replaced = outcomes.Count(outcome => outcome == RefreshOutcome.Replaced);
             removed += outcomes.Count(outcome => outcome == RefreshOutcome.Removed);

@@ -11,51 +11,6 @@ public sealed record RelayChanges(ChangeLane Lane) : IRequest<RelayChangesResult
 /// <param name="Parked">Of these, impossible to publish, and set aside with the reason.</param>
 public sealed record RelayChangesResult(int Taken, int Published, int Parked);
 
-/// <summary>Changes of large statements queue beside all others, so that a single change never waits for a million.</summary>
-public enum ChangeLane
-{
-    Single,
-    Bulk,
-}
-
-/// <summary>A change as the database recorded it, not checked yet.</summary>
-public sealed record RecordedChange(long ProductId, long Version, bool Deleted, DateTimeOffset ChangedAt);
-
-/// <summary>A change that will never be published, and why.</summary>
-public sealed record RefusedChange(RecordedChange Change, string Reason);
-
-/// <summary>The transactional outbox: what was committed to the products and is not published yet.</summary>
-public interface IChangeOutbox
-{
-    /// <summary>
-    /// Takes the oldest changes of a lane that no other relay holds. They stay in the outbox, held by the batch, until it is
-    /// completed; a batch that is only disposed (or whose process dies) gives them back.
-    /// Throws <see cref="UnavailableException"/> when the store does not answer in time.
-    /// </summary>
-    Task<IChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken);
-}
-
-public interface IChangeBatch : IAsyncDisposable
-{
-    IReadOnlyList<RecordedChange> Changes { get; }
-
-    /// <summary>
-    /// Removes the batch from the outbox; what was refused is parked in the same transaction.
-    /// Throws <see cref="UnavailableException"/> when the store does not answer in time; the batch may then come again.
-    /// </summary>
-    Task CompleteAsync(IReadOnlyList<RefusedChange> refused, CancellationToken cancellationToken);
-}
-
-/// <summary>Tells other processes that products have changed.</summary>
-public interface IChangePublisher
-{
-    /// <summary>
-    /// Returns when the broker has acknowledged every change or refused it for good: those it returns. Throws
-    /// <see cref="UnavailableException"/> when it has not in time; some may have been published.
-    /// </summary>
-    Task<IReadOnlyList<RefusedChange>> PublishAsync(IReadOnlyList<RecordedChange> changes, CancellationToken cancellationToken);
-}
-
 public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher publisher) : IRequestHandler<RelayChanges, RelayChangesResult>
 {
     public async Task<RelayChangesResult> Handle(RelayChanges request, CancellationToken cancellationToken)

@@ -10,5 +10,5 @@ public sealed record UpdateProduct(ProductId Id, ProductDraft Changes, VersionCo
 public sealed class UpdateProductHandler(IProductWriter writer) : IRequestHandler<UpdateProduct, WriteResult>
 {
     public Task<WriteResult> Handle(UpdateProduct request, CancellationToken cancellationToken) =>
-        StoreOutage.ToldAsync(writer.UpdateAsync(request.Id, request.Changes, request.Condition, cancellationToken));
+        writer.UpdateAsync(request.Id, request.Changes, request.Condition, cancellationToken).UnavailableAsResult();
 }

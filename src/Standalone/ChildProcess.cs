@@ -18,6 +18,9 @@ public sealed partial class ChildProcess : IAsyncDisposable
 
     private const int LinesKept = 20;
 
+    // Other processes run by the system's clock, whatever the one of this process.
+    private static readonly TimeProvider Time = TimeProvider.System;
+
     private readonly Process process;
     private readonly int stopSignal;
     private readonly TimeSpan stopTimeout;
@@ -64,7 +67,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
     public static async Task RunAsync(string? user, string program, IEnumerable<string> arguments, TimeSpan timeout)
     {
         await using var child = Start(user, SIGTERM, timeout, program, arguments);
-        await child.process.WaitForExitAsync().WaitAsync(timeout);
+        await child.process.WaitForExitAsync().WaitAsync(timeout, Time);
         if (child.process.ExitCode != 0)
         {
             throw new StandaloneException($"{Path.GetFileName(program)} failed:{Environment.NewLine}{child.LastLines}");
@@ -91,7 +94,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
         Signal(stopSignal);
         try
         {
-            await process.WaitForExitAsync().WaitAsync(stopTimeout);
+            await process.WaitForExitAsync().WaitAsync(stopTimeout, Time);
         }
         catch (TimeoutException)
         {

@@ -31,12 +31,7 @@ public static class WorkerHost
         var lifetimes = settings.ReadCacheLifetimes();
         settings.ThrowIfWrong();
 
-        builder.Services.AddSingleton(lifetimes);
-        builder.Services.AddSingleton<NegativeEntries>();
-        builder.Services.AddUseCase<FillCache, FillCacheResult, FillCacheHandler>();
-        builder.Services.AddUseCase<RefreshCache, RefreshCacheResult, RefreshCacheHandler>();
-        builder.Services.AddUseCase<AuditStore, AuditStoreResult, AuditStoreHandler>();
-        builder.Services.AddUseCase<RelayChanges, RelayChangesResult, RelayChangesHandler>();
+        builder.Services.AddWorkerUseCases(lifetimes);
         builder.Services.AddPostgresForWorkers(postgres);
         builder.Services.AddRedisForWorkers(redis);
         builder.Services.AddKafkaForWorkers(kafka);

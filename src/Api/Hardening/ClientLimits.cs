@@ -76,7 +76,7 @@ internal sealed class ClientLimits : IDisposable
     public static readonly TimeSpan TurnDeadline = TimeSpan.FromSeconds(4);
 
     /// <summary>Reads that wait for a fill: the places of all clients, and the part of them that one client may take.</summary>
-    public const int MaxWaiting = MissingProducts.MaxWaitingReaders;
+    public const int MaxWaiting = MissCoalescer.MaxWaitingReaders;
 
     /// <inheritdoc cref="MaxWaiting"/>
     public const int PartOfWaiting = 10;

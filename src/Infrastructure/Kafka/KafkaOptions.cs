@@ -14,16 +14,16 @@ public sealed record KafkaOptions(string Bootstrap, string Group, bool CreateTop
     private const short BrokersChoice = -1;
 
     /// <summary>For the acknowledgement of a request, as seen by the reader who missed.</summary>
-    public static readonly TimeSpan ProduceDeadline = TimeSpan.FromMilliseconds(250);
+    public static readonly TimeSpan ProduceTimeout = TimeSpan.FromMilliseconds(250);
 
     /// <summary>The same before the first one in the life of a process, which has the way there compiled and connected.</summary>
-    public static readonly TimeSpan FirstProduceDeadline = TimeSpan.FromMilliseconds(700);
+    public static readonly TimeSpan FirstProduceTimeout = TimeSpan.FromMilliseconds(700);
 
     /// <summary>For any request, while the brokers acknowledge others.</summary>
     public static readonly TimeSpan ProduceLimit = TimeSpan.FromSeconds(5);
 
     /// <summary>For the acknowledgement of a batch of changes; then the relay tries the batch again.</summary>
-    public static readonly TimeSpan RelayDeadline = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan RelayTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>After a Worker was killed, its partitions go to another one this much later.</summary>
     public static readonly TimeSpan SessionTimeout = TimeSpan.FromSeconds(6);

@@ -29,7 +29,7 @@ public static class KafkaRegistration
             rider.AddProducer<string, ProductRequested>(Topics.ProductRequests);
             rider.UsingKafka((_, kafka) => kafka.Host(options.Bootstrap));
         });
-        services.AddSingleton<IProductRequests, ProductRequests>();
+        services.AddSingleton<IFillRequestPublisher, FillRequestProducer>();
         return services;
     }
 
@@ -58,7 +58,7 @@ public static class KafkaRegistration
                 });
             });
         });
-        services.AddSingleton<IChangePublisher, ProductChanges>();
+        services.AddSingleton<IChangePublisher, ProductChangeProducer>();
         return services;
     }
 

@@ -22,7 +22,7 @@ internal sealed class ProductChangedConsumer(IMediator mediator, ILogger<Product
     {
         Change[] changes = [.. context.Message.Select(change => ChangeOf(change.Message))];
         var result = await mediator.Send(new RefreshCache(changes), context.CancellationToken);
-        KafkaLog.Refreshed(logger, changes.Length, result.Products, result.Replaced, result.Removed);
+        MessagingLog.Refreshed(logger, changes.Length, result.Products, result.Replaced, result.Removed);
     }
 
     private static Change ChangeOf(ProductChanged message) =>

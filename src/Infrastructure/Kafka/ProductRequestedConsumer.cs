@@ -22,7 +22,7 @@ internal sealed class ProductRequestedConsumer(IMediator mediator, ILogger<Produ
     {
         FillRequest[] requests = [.. context.Message.Select(request => RequestOf(request.Message))];
         var result = await mediator.Send(new FillCache(requests), context.CancellationToken);
-        KafkaLog.Filled(logger, requests.Length, result.Stored, result.AlreadyThere, result.Refused, result.GivenUp);
+        MessagingLog.Filled(logger, requests.Length, result.Stored, result.AlreadyThere, result.Refused, result.GivenUp);
     }
 
     private static FillRequest RequestOf(ProductRequested message) =>

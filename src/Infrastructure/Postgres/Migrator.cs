@@ -7,7 +7,7 @@ using Npgsql;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Brings the schema up to date when the process starts, as soon as PostgreSQL answers. Not ready until then.</summary>
-internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, NpgsqlDataSource dataSource, ILogger<Migrator> logger)
+internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, NpgsqlDataSource dataSource, TimeProvider time, ILogger<Migrator> logger)
     : BackgroundService, IHealthCheck
 {
     /// <summary>Any number that no other user of the database takes for an advisory lock.</summary>
@@ -17,7 +17,7 @@ internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, Np
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>For waiting on another instance, and for one migration.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
 
     private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? fault;
@@ -34,12 +34,12 @@ internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, Np
         // is that of a transaction, which also holds behind a pooler that gives each transaction another session.
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await using var takeLock = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", connection, transaction) { CommandTimeout = (int)Deadline.TotalSeconds };
+        await using var takeLock = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", connection, transaction) { CommandTimeout = (int)Timeout.TotalSeconds };
         takeLock.Parameters.AddWithValue(LockKey);
         await takeLock.ExecuteNonQueryAsync(cancellationToken);
 
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        context.Database.SetCommandTimeout(Deadline);
+        context.Database.SetCommandTimeout(Timeout);
         await RefuseForeignTableAsync(context, connection, cancellationToken);
         await context.Database.MigrateAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -79,7 +79,7 @@ internal sealed class Migrator(IDbContextFactory<ProductsDbContext> contexts, Np
                     PostgresLog.NotMigrated(logger, exception.Message);
                 }
 
-                await Task.Delay(RetryInterval, stoppingToken);
+                await Task.Delay(RetryInterval, time, stoppingToken);
             }
         }
     }

@@ -17,10 +17,10 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
     private const string Transaction = "transaction";
 
     /// <summary>For a connection, and for a statement: within the lifetime of a lease, since a later fill is refused.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4);
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(4);
 
     /// <summary>For a statement of a list, on the server and in this process.</summary>
-    public static readonly TimeSpan ListDeadline = TimeSpan.FromSeconds(3);
+    public static readonly TimeSpan ListTimeout = TimeSpan.FromSeconds(3);
 
     public static PostgresOptions Read(Settings settings)
     {
@@ -33,8 +33,8 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
             Username = settings.Text("DB_USER"),
             Password = settings.Secret("DB_PASSWORD"),
             MaxPoolSize = settings.Number("DB_POOL_SIZE", 10, 1, 1_000),
-            Timeout = (int)Deadline.TotalSeconds,
-            CommandTimeout = (int)Deadline.TotalSeconds,
+            Timeout = (int)PostgresOptions.Timeout.TotalSeconds,
+            CommandTimeout = (int)PostgresOptions.Timeout.TotalSeconds,
             CancellationTimeout = 1_000,
             KeepAlive = 10,
             MaxAutoPrepare = isPooled ? 0 : 20,

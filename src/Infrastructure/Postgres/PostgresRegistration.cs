@@ -15,12 +15,11 @@ public static class PostgresRegistration
     {
         services.AddPostgres(options);
         services.AddSingleton<VersionRepair>();
-        services.AddSingleton<VersionHighWater>();
         services.AddSingleton<IStoreAudit, StoreAudit>();
         services.AddSingleton<IProductStore, ProductStore>();
         services.AddSingleton<ChangeOutbox>();
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
-        services.AddHostedService<Relay>();
+        services.AddHostedService<OutboxRelay>();
         services.AddSingleton<Migrator>();
         services.AddHostedService(provider => provider.GetRequiredService<Migrator>());
         services.AddSingleton<AuditLoop>();
@@ -37,9 +36,10 @@ public static class PostgresRegistration
         services.AddKeyedSingleton(Lists, (_, _) => SourceOf(Lists, new NpgsqlConnectionStringBuilder(options.ConnectionString)
         {
             MaxPoolSize = options.ListPoolSize,
-            CommandTimeout = (int)PostgresOptions.ListDeadline.TotalSeconds,
+            CommandTimeout = (int)PostgresOptions.ListTimeout.TotalSeconds,
         }));
-        services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists)));
+        services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(
+            provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists), provider.GetRequiredService<TimeProvider>()));
         return services;
     }
 

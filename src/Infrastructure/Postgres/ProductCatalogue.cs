@@ -7,7 +7,7 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Pages for people. A row that is no valid product is listed as such and never hides the others.</summary>
-internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCatalogue
+internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider time) : IProductCatalogue
 {
     private const string Page = "FROM public.products WHERE id > $1 ORDER BY id LIMIT $2";
 
@@ -15,12 +15,14 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
 
     // For the transaction that the batch is, so that it holds behind a pooler too. PostgreSQL ends the statement even where no
     // cancellation reaches it.
-    private const string Deadline = "SELECT set_config('statement_timeout', $1, true)";
+    private const string SetTimeout = "SELECT set_config('statement_timeout', $1, true)";
 
     private const string Escape = @"\";
 
+    private readonly PostgresTimeout timeout = new(time);
+
     public Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken) =>
-        PostgresDeadline.WithinAsync<IReadOnlyList<ListedProduct>>(
+        timeout.WithinAsync<IReadOnlyList<ListedProduct>>(
             async token =>
             {
                 try
@@ -39,7 +41,7 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
                         },
                         token);
                 }
-                catch (PostgresException refused) when (!PostgresOutage.Is(refused, token))
+                catch (PostgresException refused) when (!PostgresErrors.IsUnavailable(refused, token))
                 {
                     // One row of the page fails the statement. Its id can be read all the same.
                     var ids = await ReadPageAsync("id", after, limit, name, reader => (reader.GetInt64(0), false), token);
@@ -53,12 +55,12 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
         string columns, ProductId? after, int limit, string? name, Func<NpgsqlDataReader, (T Row, bool IsLast)> read, CancellationToken cancellationToken)
     {
         await using var batch = dataSource.CreateBatch();
-        var deadline = new NpgsqlBatchCommand(Deadline);
-        deadline.Parameters.Add(new NpgsqlParameter<string>
+        var setTimeout = new NpgsqlBatchCommand(SetTimeout);
+        setTimeout.Parameters.Add(new NpgsqlParameter<string>
         {
-            TypedValue = PostgresOptions.ListDeadline.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
+            TypedValue = PostgresOptions.ListTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
         });
-        batch.BatchCommands.Add(deadline);
+        batch.BatchCommands.Add(setTimeout);
         var command = new NpgsqlBatchCommand($"SELECT {columns} {(name is null ? Page : PageByName)}");
         batch.BatchCommands.Add(command);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after?.Value ?? 0 });

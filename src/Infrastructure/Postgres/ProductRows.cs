@@ -61,7 +61,7 @@ internal sealed class ProductRows
         {
             await ReadOnceAsync(dataSource, ids, cancellationToken);
         }
-        catch (PostgresException refused) when (!PostgresOutage.Is(refused, cancellationToken))
+        catch (PostgresException refused) when (!PostgresErrors.IsUnavailable(refused, cancellationToken))
         {
             if (ids.Count == 1)
             {

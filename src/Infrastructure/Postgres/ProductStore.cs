@@ -10,9 +10,8 @@ namespace ProductCache.Infrastructure.Postgres;
 /// </summary>
 internal sealed class ProductStore(NpgsqlDataSource dataSource, VersionRepair versions, VersionHighWater seen) : IProductStore
 {
-    public async Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
-    {
-        try
+    public Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
+        async () =>
         {
             var rows = await ProductRows.ReadAsync(dataSource, [.. ids.Select(id => id.Value)], cancellationToken);
             if (rows.WithoutVersion.Count > 0)
@@ -26,12 +25,8 @@ internal sealed class ProductStore(NpgsqlDataSource dataSource, VersionRepair ve
             }
 
             return rows.ToRead();
-        }
-        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
-        {
-            throw new UnavailableException(Dependency.Store, exception);
-        }
-    }
+        },
+        cancellationToken);
 
     // Rows that were written while the triggers were disabled get their versions now.
     private async Task DrawAndReadAgainAsync(ProductRows rows, CancellationToken cancellationToken)
@@ -40,7 +35,7 @@ internal sealed class ProductStore(NpgsqlDataSource dataSource, VersionRepair ve
         {
             await versions.DrawAsync(rows.WithoutVersion, cancellationToken);
         }
-        catch (PostgresException refused) when (PostgresOutage.IsRefusal(refused))
+        catch (PostgresException refused) when (PostgresErrors.IsRefusal(refused))
         {
             rows.Refuse(rows.WithoutVersion, $"The row has no version, and none can be given to it: {PostgresText.Of(refused)}");
             return;

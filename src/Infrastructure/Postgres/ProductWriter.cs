@@ -6,7 +6,7 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Writes by Npgsql alone: each is one statement, or one batch, which commits when it ends.</summary>
-internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWriter
+internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider time) : IProductWriter
 {
     /// <summary>Old idempotency keys that a creation takes away with it, so that the table stays as large as a day is busy.</summary>
     private const int MaxExpiredKeys = 100;
@@ -62,7 +62,9 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
 
     private const string FindVersion = "SELECT version FROM public.products WHERE id = $1";
 
-    public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinDeadlineAsync(
+    private readonly PostgresTimeout timeout = new(time);
+
+    public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
             for (var attempt = 1; attempt <= MaxAttempts; attempt++)
@@ -91,7 +93,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         cancellationToken);
 
     public Task<WriteResult> UpdateAsync(
-        ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
+        ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
             await using var update = dataSource.CreateCommand(Update);
@@ -103,7 +105,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         },
         cancellationToken);
 
-    public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
+    public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
             await using var delete = dataSource.CreateCommand(Delete);
@@ -114,16 +116,16 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         },
         cancellationToken);
 
-    private static async Task<WriteResult> WithinDeadlineAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
+    private async Task<WriteResult> WithinTimeoutAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
     {
-        return await PostgresDeadline.WithinAsync(
+        return await timeout.WithinAsync(
             async token =>
             {
                 try
                 {
                     return await writeAsync(token);
                 }
-                catch (PostgresException refused) when (PostgresOutage.IsRefusal(refused))
+                catch (PostgresException refused) when (PostgresErrors.IsRefusal(refused))
                 {
                     return new WriteResult.Refused(PostgresText.Of(refused));
                 }

@@ -58,7 +58,7 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
 
     private string? newestMigration;
 
-    public Task<StoreState> InspectAsync(CancellationToken cancellationToken) => AnsweredAsync(
+    public Task<StoreState> InspectAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
         async () =>
         {
             await using var command = dataSource.CreateCommand(Inspect);
@@ -139,23 +139,11 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
         }
     }
 
-    private static async Task<T> AnsweredAsync<T>(Func<Task<T>> askAsync, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await askAsync();
-        }
-        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
-        {
-            throw new UnavailableException(Dependency.Store, exception);
-        }
-    }
-
     private static async Task<T> AllowedAsync<T>(Func<Task<T>> repairAsync, CancellationToken cancellationToken)
     {
         try
         {
-            return await AnsweredAsync(repairAsync, cancellationToken);
+            return await PostgresErrors.TranslateAsync(repairAsync, cancellationToken);
         }
         catch (UnavailableException exception) when (exception.InnerException is PostgresException
         { SqlState: PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.LockNotAvailable } refused)

@@ -83,7 +83,7 @@ internal readonly record struct CacheNotification(string Epoch, long Number, Not
 }
 
 /// <summary>Publishes notifications, one message per batch.</summary>
-internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline) : ICacheNotifications
+internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout) : ICacheNotifications
 {
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
         PublishAsync(NotificationKind.Filled, ids, cancellationToken);
@@ -99,19 +99,19 @@ internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScri
         var (name, list) = (CacheNotification.NameOf(kind), string.Join(',', ids));
         try
         {
-            var uncounted = (string?)await deadline.WithinAsync(
+            var uncounted = (string?)await timeout.WithinAsync(
                 redis.GetDatabase().ScriptEvaluateAsync(
                     scripts.Notify, [CacheNotification.Counter], [CacheNotification.Channel.ToString(), epoch, name, list]),
                 cancellationToken);
             if (uncounted is { Length: > 0 })
             {
-                deadline.Refused(uncounted);
+                timeout.Refused(uncounted);
             }
         }
         catch (UnavailableException refusal) when (refusal.InnerException is RedisServerException error && RedisRefusal.IsPermission(error.Message))
         {
             // Without scripts nothing can be counted. A message with an epoch of its own makes all near caches drop their copies.
-            await deadline.WithinAsync(
+            await timeout.WithinAsync(
                 redis.GetDatabase().PublishAsync(CacheNotification.Channel, $"{epoch} 1 {name} {list}"), cancellationToken);
         }
         catch (RedisServerException error)

@@ -11,10 +11,10 @@ namespace ProductCache.Infrastructure.Redis;
 /// </summary>
 /// <param name="readableFormats">Null: <see cref="CachedProduct.ReadableFormats"/>.</param>
 internal sealed class GuardedCache(
-    IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
+    IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
 {
     /// <summary>How the token of a Worker's claim begins; that of a reader's lease is hexadecimal.</summary>
-    private const string ClaimMark = "w";
+    private const string ClaimPrefix = "w";
 
     private static readonly RedisValue LeaseMilliseconds = (long)RedisOptions.LeaseLifetime.TotalMilliseconds;
 
@@ -28,22 +28,22 @@ internal sealed class GuardedCache(
         return LeaseOf(id, await RunForReaderAsync(id, scripts.Lease, NewLease(), cancellationToken));
     }
 
-    public async Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
+    public async Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
     {
         return LeaseOf(id, await RunForReaderAsync(id, scripts.Early, [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken));
     }
 
-    public async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
+    public async Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken)
     {
-        RedisValue times = mark switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
-        var parts = (RedisResult[])(await RunForReaderAsync(id, scripts.Renew, [.. NewLease(), times, mark?.History ?? string.Empty], cancellationToken))!;
+        RedisValue times = marker switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
+        var parts = (RedisResult[])(await RunForReaderAsync(id, scripts.Renew, [.. NewLease(), times, marker?.History ?? string.Empty], cancellationToken))!;
         CachedProduct.TryRead((byte[]?)parts[1], out var found);
-        return new Renewal(
+        return new Revalidation(
             (string?)parts[0] switch
             {
-                "renewed" => RenewalOutcome.Renewed,
-                "asked" => RenewalOutcome.Asked,
-                _ => RenewalOutcome.Busy,
+                "renewed" => RevalidationOutcome.Renewed,
+                "asked" => RevalidationOutcome.Asked,
+                _ => RevalidationOutcome.Busy,
             },
             found,
             LeaseOf(id, parts[2]),
@@ -53,7 +53,7 @@ internal sealed class GuardedCache(
     public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken)
     {
         var tokens = await RunAsync(
-            requests, scripts.Claim, request => request.Id, request => [.. NewLease(ClaimMark), BytesOf(request.Renews)], cancellationToken);
+            requests, scripts.Claim, request => request.Id, request => [.. NewLease(ClaimPrefix), BytesOf(request.Renews)], cancellationToken);
         return [.. requests.Zip(tokens, (request, token) => LeaseOf(request.Id, token))];
     }
 
@@ -83,7 +83,7 @@ internal sealed class GuardedCache(
     public Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken) =>
         RunAsync(leases, scripts.Release, lease => lease.Id, lease => [lease.Token], cancellationToken);
 
-    public async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
     {
         var results = await RunAsync(
             changes, scripts.Change, change => change.Id, change => [change.Rank], cancellationToken, whereRefused: RemovedByChange);
@@ -95,7 +95,7 @@ internal sealed class GuardedCache(
         })];
     }
 
-    public async Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
     {
         var outcomes = await RunAsync(
             refreshes,
@@ -121,12 +121,12 @@ internal sealed class GuardedCache(
         // Both keys in one command: between two, a fill could store an old row under a lease that is about to go.
         var database = redis.GetDatabase();
         var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(BothKeys(id))));
-        return deadline.WithinAsync(round, cancellationToken);
+        return timeout.WithinAsync(round, cancellationToken);
     }
 
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), CacheKeys.Lease(id)];
 
-    private static RedisValue[] NewLease(string mark = "") => [mark + Nonce(), LeaseMilliseconds];
+    private static RedisValue[] NewLease(string marker = "") => [marker + Nonce(), LeaseMilliseconds];
 
     internal static byte[] BytesOf(IReadOnlyList<EntryTimes> times)
     {
@@ -148,7 +148,7 @@ internal sealed class GuardedCache(
             return null;
         }
 
-        deadline.Written();
+        timeout.Written();
         return new Lease(id, (string)token!);
     }
 
@@ -181,7 +181,7 @@ internal sealed class GuardedCache(
             // An error reply is about its own item. 1. A refusal of the server ends the round, unless a removal does as well.
             foreach (var i in failed)
             {
-                if (deadline.RefusalOf(replies[i].Error!) is { } refusal)
+                if (timeout.RefusalOf(replies[i].Error!) is { } refusal)
                 {
                     replies[i] = new Reply(whereRefused ?? throw refusal, null);
                 }
@@ -194,7 +194,7 @@ internal sealed class GuardedCache(
             var again = await SendAsync([.. faulty.Select(i => items[i])]);
             for (var i = 0; i < faulty.Count; i++)
             {
-                replies[faulty[i]] = again[i].Error is { } error ? throw deadline.RefusalOf(error) ?? (Exception)error : again[i];
+                replies[faulty[i]] = again[i].Error is { } error ? throw timeout.RefusalOf(error) ?? (Exception)error : again[i];
             }
         }
 
@@ -203,7 +203,7 @@ internal sealed class GuardedCache(
         Task<Reply[]> SendAsync(IReadOnlyList<T> some)
         {
             var database = redis.GetDatabase();
-            return deadline.WithinAsync(
+            return timeout.WithinAsync(
                 Task.WhenAll(some.Select(item => ReplyAsync(database, script, BothKeys(idOf(item)), [.. arguments(item), formats]))), cancellationToken);
         }
     }

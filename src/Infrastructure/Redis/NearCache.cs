@@ -22,7 +22,7 @@ public sealed record NearCacheOptions(long MaxBytes, TimeSpan TimeToLive)
 /// Copies of entries in this process, beside the cache. A copy is dropped when its product changes; when any
 /// notification may have been missed, all are. A copy is only made by a read that no change passed by.
 /// </summary>
-internal sealed class NearCache : INearCache, IDistributedCache
+internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
 {
     /// <summary>What a copy takes beside its payload: objects, list nodes, the dictionary's slot.</summary>
     public const int Overhead = 256;
@@ -36,7 +36,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
     private readonly long maxBytes;
     private readonly ConcurrentLru<long, Copy>? copies;
     private readonly Counter<long> clearings;
-    private readonly NotificationGaps gaps;
+    private readonly NotificationSequence sequence;
 
     // For everything below, and for every change of the copies; looking one up needs no lock.
     private readonly Lock gate = new();
@@ -49,7 +49,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
         this.time = time;
         timeToLive = options.TimeToLive;
         maxBytes = options.MaxBytes;
-        gaps = new NotificationGaps(time);
+        sequence = new NotificationSequence(time);
         var meter = meters.Create("ProductCache.NearCache");
         clearings = meter.CreateCounter<long>("productcache.near.clearings", "{clearing}", "Times that all copies were dropped, since a notification may have been missed.");
         if (maxBytes > 0)
@@ -69,7 +69,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
         if (copies is not null && copies.TryGet(id.Value, out var copy))
         {
             var now = time.GetTimestamp();
-            if (!gaps.IsSilent(now) && time.GetElapsedTime(copy.MadeAt, now) < timeToLive)
+            if (!sequence.IsSilent(now) && time.GetElapsedTime(copy.MadeAt, now) < timeToLive)
             {
                 entry = copy.Entry;
             }
@@ -90,7 +90,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
     /// Always asks the cache, and makes a copy of what it finds. Copies are read by <see cref="TryGet"/> alone: a caller that refused
     /// a copy must not get it back from here.
     /// </summary>
-    public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
+    public override async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
     {
         if (copies is null || !CacheKeys.TryReadEntry(key, out var id))
         {
@@ -111,11 +111,11 @@ internal sealed class NearCache : INearCache, IDistributedCache
         }
     }
 
-    public void Hear(CacheNotification notification)
+    public void OnNotification(CacheNotification notification)
     {
         lock (gate)
         {
-            if (!gaps.Follows(notification))
+            if (!sequence.IsNext(notification))
             {
                 DropAll_NeedsGate();
             }
@@ -130,29 +130,14 @@ internal sealed class NearCache : INearCache, IDistributedCache
     }
 
     /// <summary>A message that cannot be read, of a later version perhaps.</summary>
-    public void HearUnknown()
+    public void OnUnreadableNotification()
     {
         lock (gate)
         {
-            gaps.Forget();
+            sequence.Reset();
             DropAll_NeedsGate();
         }
     }
-
-    public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
-
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => cache.Set(key, value, options);
-
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-        cache.SetAsync(key, value, options, token);
-
-    public void Refresh(string key) => cache.Refresh(key);
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => cache.RefreshAsync(key, token);
-
-    public void Remove(string key) => cache.Remove(key);
-
-    public Task RemoveAsync(string key, CancellationToken token = default) => cache.RemoveAsync(key, token);
 
     private static long SizeOf(Copy copy) => Overhead + copy.Entry.Payload.Length;
 
@@ -193,7 +178,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
 
             pending.Found = entry;
             var now = time.GetTimestamp();
-            if (pending.Voided || gaps.IsSilent(now))
+            if (pending.Voided || sequence.IsSilent(now))
             {
                 return;
             }

@@ -13,8 +13,8 @@ internal sealed class NotificationListener(
     IConnectionMultiplexer redis,
     CacheNotifications notifications,
     NearCache nearCache,
-    MissingProducts missing,
-    RenewedProducts renewed,
+    MissCoalescer misses,
+    Revalidator revalidator,
     TimeProvider time,
     ILogger<NotificationListener> logger) : BackgroundService
 {
@@ -58,7 +58,7 @@ internal sealed class NotificationListener(
             {
                 // A queue, since plain handlers of one channel may run side by side, and numbers have an order.
                 var queue = await redis.GetSubscriber().SubscribeAsync(CacheNotification.Channel).WaitAsync(stoppingToken);
-                queue.OnMessage(message => Hear(message.Message));
+                queue.OnMessage(message => OnMessage(message.Message));
                 return;
             }
             catch (RedisException exception)
@@ -69,21 +69,21 @@ internal sealed class NotificationListener(
         }
     }
 
-    private void Hear(RedisValue message)
+    private void OnMessage(RedisValue message)
     {
         Volatile.Write(ref lastHeard, time.GetTimestamp());
         if (!CacheNotification.TryParse(message, out var notification))
         {
-            nearCache.HearUnknown();
+            nearCache.OnUnreadableNotification();
             return;
         }
 
-        nearCache.Hear(notification);
+        nearCache.OnNotification(notification);
         if (notification.Kind == NotificationKind.Filled)
         {
-            missing.Wake(notification.Ids);
+            misses.Wake(notification.Ids);
         }
 
-        renewed.Wake(notification.Ids);
+        revalidator.Wake(notification.Ids);
     }
 }

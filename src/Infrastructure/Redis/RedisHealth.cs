@@ -7,7 +7,7 @@ namespace ProductCache.Infrastructure.Redis;
 /// <summary>
 /// A step as the scripts take it, on keys of its own. A Redis whose memory is full, or that became a read-only replica, answers a PING.
 /// </summary>
-internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline) : IHealthCheck
+internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout) : IHealthCheck
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
 
@@ -18,10 +18,10 @@ internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scr
     {
         try
         {
-            await deadline.WithinAsync(
+            await timeout.WithinAsync(
                 redis.GetDatabase().ScriptEvaluateAsync(scripts.Health, Keys, [Guid.NewGuid().ToString("N"), (long)Lifetime.TotalMilliseconds]),
                 cancellationToken);
-            deadline.Written();
+            timeout.Written();
             return HealthCheckResult.Healthy();
         }
         catch (UnavailableException exception)

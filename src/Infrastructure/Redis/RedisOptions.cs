@@ -7,13 +7,13 @@ namespace ProductCache.Infrastructure.Redis;
 public sealed record RedisOptions(ConfigurationOptions Connection)
 {
     /// <summary>For a reader's command.</summary>
-    public static readonly TimeSpan ReadDeadline = TimeSpan.FromMilliseconds(150);
+    public static readonly TimeSpan ReadTimeout = TimeSpan.FromMilliseconds(150);
 
     /// <summary>For a Worker's step on a whole batch.</summary>
-    public static readonly TimeSpan BatchDeadline = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan BatchTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>For the first answers in the life of a process.</summary>
-    public static readonly TimeSpan FirstDeadline = TimeSpan.FromMilliseconds(700);
+    public static readonly TimeSpan FirstTimeout = TimeSpan.FromMilliseconds(700);
 
     /// <summary>For any command, while Redis answers others.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);

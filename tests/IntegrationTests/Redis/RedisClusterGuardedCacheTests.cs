@@ -6,7 +6,7 @@ using StackExchange.Redis;
 namespace ProductCache.IntegrationTests.Redis;
 
 /// <summary>The same on a Redis Cluster of three: both keys of a product are in one slot.</summary>
-public sealed class RedisClusterGuardedCacheTests : RedisGuardedCacheContract
+public sealed class RedisClusterGuardedCacheTests : RedisGuardedCacheSpecification
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 

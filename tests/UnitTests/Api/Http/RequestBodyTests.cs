@@ -68,7 +68,7 @@ public sealed class RequestBodyTests
         var read = ReadAsync(http);
         time.Advance(RequestBody.Deadline);
 
-        Assert.That(TypeOf(await read.WaitAsync(Held.Patience)), Is.EqualTo("/problems/body-too-slow"));
+        Assert.That(TypeOf(await read.WaitAsync(Gated.Patience)), Is.EqualTo("/problems/body-too-slow"));
     }
 
     [Test]

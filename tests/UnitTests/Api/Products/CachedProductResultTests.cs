@@ -16,7 +16,7 @@ public sealed class CachedProductResultTests
     [Test]
     public async Task TheBytesOfTheEntryAreTheBody()
     {
-        var entry = Some.Entry(version: 5);
+        var entry = Sample.Entry(version: 5);
 
         var response = await Send(entry);
 
@@ -37,7 +37,7 @@ public sealed class CachedProductResultTests
     [TestCase("\"4\",W/\"5\" , \"6\"")]
     public async Task AReaderWhoHasTheVersionGetsNoBody(string ifNoneMatch)
     {
-        var response = await Send(Some.Entry(version: 5), ifNoneMatch);
+        var response = await Send(Sample.Entry(version: 5), ifNoneMatch);
 
         using (Assert.EnterMultipleScope())
         {
@@ -51,12 +51,12 @@ public sealed class CachedProductResultTests
 
     [Test]
     public async Task AReaderMayNameVersionsInSeveralHeaderLines() =>
-        Assert.That((await Send(Some.Entry(version: 5), "\"4\"", "\"5\"")).StatusCode, Is.EqualTo(NotModified));
+        Assert.That((await Send(Sample.Entry(version: 5), "\"4\"", "\"5\"")).StatusCode, Is.EqualTo(NotModified));
 
     [TestCase("nonsense, \"5\"")]
     [TestCase("\"5\", 4")]
     public async Task ATagThatCannotBeReadIsIgnoredAlone(string ifNoneMatch) =>
-        Assert.That((await Send(Some.Entry(version: 5), ifNoneMatch)).StatusCode, Is.EqualTo(NotModified));
+        Assert.That((await Send(Sample.Entry(version: 5), ifNoneMatch)).StatusCode, Is.EqualTo(NotModified));
 
     [TestCase("\"4\"", null, 412)]
     [TestCase("W/\"5\"", null, 412)]
@@ -68,7 +68,7 @@ public sealed class CachedProductResultTests
     [TestCase("\"5\"", "\"4\"", 200)]
     public async Task IfMatchIsEvaluatedBeforeIfNoneMatch(string ifMatch, string? ifNoneMatch, int status)
     {
-        var response = await Send(Some.Entry(version: 5), ifNoneMatch is null ? [] : [ifNoneMatch], ifMatch);
+        var response = await Send(Sample.Entry(version: 5), ifNoneMatch is null ? [] : [ifNoneMatch], ifMatch);
 
         Assert.That(response.StatusCode, Is.EqualTo(status));
         Assert.That(response.Headers.ETag.ToString(), Is.EqualTo("\"5\""));
@@ -89,7 +89,7 @@ public sealed class CachedProductResultTests
     [TestCase("\"*\"", Description = "a tag of one asterisk, not any tag")]
     public async Task AReaderWhoHasAnotherVersionGetsTheBody(params string[] ifNoneMatch)
     {
-        var response = await Send(Some.Entry(version: 5), ifNoneMatch);
+        var response = await Send(Sample.Entry(version: 5), ifNoneMatch);
 
         using (Assert.EnterMultipleScope())
         {
@@ -108,9 +108,9 @@ public sealed class CachedProductResultTests
     public void AnAgeIsNeverNegative(double secondsSinceTheFill, int age)
     {
         IHeaderDictionary headers = new HeaderDictionary();
-        var now = Some.Time.AddSeconds(secondsSinceTheFill);
+        var now = Sample.Time.AddSeconds(secondsSinceTheFill);
 
-        CacheHeaders.Write(headers, Some.Entry(), EntrySource.Cache, default, now);
+        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.Cache, default, now);
 
         using (Assert.EnterMultipleScope())
         {
@@ -128,7 +128,7 @@ public sealed class CachedProductResultTests
     {
         IHeaderDictionary headers = new HeaderDictionary();
 
-        CacheHeaders.Write(headers, Some.Entry(), EntrySource.Fill, new Forward(reason, collapsed), Some.Time);
+        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.Fill, new Forward(reason, collapsed), Sample.Time);
 
         Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo($"ProductCache; {status}"));
     }
@@ -138,7 +138,7 @@ public sealed class CachedProductResultTests
     {
         IHeaderDictionary headers = new HeaderDictionary();
 
-        CacheHeaders.Write(headers, Some.Entry(), EntrySource.NearCache, default, Some.Time);
+        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.NearCache, default, Sample.Time);
 
         Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo("ProductCache; hit; ttl=600; detail=near"));
     }
@@ -159,7 +159,7 @@ public sealed class CachedProductResultTests
             context.Request.Headers.IfNoneMatch = new StringValues(ifNoneMatch);
         }
 
-        await new CachedProductResult(entry, EntrySource.Cache, default, Some.Time).ExecuteAsync(context);
+        await new CachedProductResult(entry, EntrySource.Cache, default, Sample.Time).ExecuteAsync(context);
         return context.Response;
     }
 

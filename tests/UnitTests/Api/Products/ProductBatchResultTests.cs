@@ -22,7 +22,7 @@ public sealed class ProductBatchResultTests
     public void DisposeMeters() => meters.Dispose();
 
     [SetUp]
-    public void SetUp() => time = new FakeTimeProvider(Some.Time);
+    public void SetUp() => time = new FakeTimeProvider(Sample.Time);
 
     [Test]
     public async Task EachProductHasItsOwnStatusAndTheBytesOfItsEntry()
@@ -32,12 +32,12 @@ public sealed class ProductBatchResultTests
         var response = await SendAsync(
             new GetProductResult.Found(EntryOf(TimeSpan.FromMinutes(10)), EntrySource.NearCache),
             new GetProductResult.Found(EntryOf(TimeSpan.FromMinutes(1)), EntrySource.Cache),
-            new GetProductResult.Absent(Some.NegativeEntry(), EntrySource.Cache),
+            new GetProductResult.Absent(Sample.NegativeEntry(), EntrySource.Cache),
             new GetProductResult.Requested(),
             new GetProductResult.Unavailable(Dependency.Broker),
-            new GetProductResult.OlderThanDemanded(Some.Entry(version: 5), new Forward(ForwardReason.Request, Collapsed: false)));
+            new GetProductResult.OlderThanDemanded(Sample.Entry(version: 5), new Forward(ForwardReason.Request, Collapsed: false)));
 
-        var product = Encoding.UTF8.GetString(Some.Entry(version: 5).Body.Span);
+        var product = Encoding.UTF8.GetString(Sample.Entry(version: 5).Body.Span);
         Assert.That(
             BodyOf(response),
             Is.EqualTo(
@@ -123,7 +123,7 @@ public sealed class ProductBatchResultTests
         Assert.That(fault, Is.EqualTo("ids may name at most 200 products, not 201."));
     }
 
-    private static CachedProduct EntryOf(TimeSpan lifetime) => CachedProduct.Of(Some.Product(Some.Id, version: 5), Some.Time, lifetime);
+    private static CachedProduct EntryOf(TimeSpan lifetime) => CachedProduct.Of(Sample.Product(Sample.Id, version: 5), Sample.Time, lifetime);
 
     private async Task<HttpResponse> SendAsync(params GetProductResult[] results)
     {
