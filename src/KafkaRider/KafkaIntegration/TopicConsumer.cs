@@ -77,7 +77,7 @@ internal sealed class TopicConsumer
     /// <summary>Where the group is somewhere of its own since the start, so that <see cref="TopicEndpointSettings.Offset"/> is over.</summary>
     private readonly ConcurrentDictionary<TopicPartition, bool> begun = new();
 
-    private readonly Lanes lanes;
+    private readonly KeyOrderedScheduler scheduler;
     private readonly SemaphoreSlim commitDue = new(0, 1);
     private readonly ManualResetEventSlim room = new();
     private int inFlight;
@@ -113,7 +113,7 @@ internal sealed class TopicConsumer
         (capacity, roomy) = handler.Limit == 1
             ? (settings.PrefetchCount, settings.PrefetchCount / 2)
             : (settings.ConcurrentMessageLimit, settings.ConcurrentMessageLimit - 1);
-        lanes = new Lanes(settings.ConcurrentMessageLimit, ProcessAsync);
+        scheduler = new KeyOrderedScheduler(settings.ConcurrentMessageLimit, ProcessAsync);
     }
 
     // A thread of its own: Confluent's Consume blocks.
@@ -362,7 +362,7 @@ internal sealed class TopicConsumer
             accepted[i] = new AcceptedRecord(records[i], checkpoint);
         }
 
-        lanes.Add(accepted);
+        scheduler.Add(accepted);
     }
 
     private async Task ProcessAsync(AcceptedRecord[] records)

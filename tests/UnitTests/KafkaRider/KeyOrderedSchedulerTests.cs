@@ -5,7 +5,7 @@ using MassTransit.KafkaIntegration;
 
 namespace ProductCache.UnitTests.KafkaRider;
 
-public sealed class LanesTests
+public sealed class KeyOrderedSchedulerTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
@@ -15,12 +15,12 @@ public sealed class LanesTests
     [Test]
     public void WhatHasAKeyInCommonWaitsForAllThatCameBefore()
     {
-        var lanes = new Lanes(8, HandleAsync);
-        lanes.Add([Record(0, "a")]);
-        lanes.Add([Record(1, "b")]);
-        lanes.Add([Record(2, "a"), Record(3, "b")]);
-        lanes.Add([Record(4, "c"), Record(5, "c")]);
-        lanes.Add([Record(6, "b")]);
+        var scheduler = new KeyOrderedScheduler(8, HandleAsync);
+        scheduler.Add([Record(0, "a")]);
+        scheduler.Add([Record(1, "b")]);
+        scheduler.Add([Record(2, "a"), Record(3, "b")]);
+        scheduler.Add([Record(4, "c"), Record(5, "c")]);
+        scheduler.Add([Record(6, "b")]);
         Assert.That(new[] { Next(), Next(), Next() }, Is.EquivalentTo(new long[] { 0, 1, 4 }));
 
         End(0);
@@ -35,11 +35,11 @@ public sealed class LanesTests
     [Test]
     public void RecordsWithoutAKeyOrOfOtherPartitionsWaitForNobody()
     {
-        var lanes = new Lanes(8, HandleAsync);
-        lanes.Add([Record(0, null)]);
-        lanes.Add([Record(1, null)]);
-        lanes.Add([Record(2, "a")]);
-        lanes.Add([Record(3, "a", partition: 1)]);
+        var scheduler = new KeyOrderedScheduler(8, HandleAsync);
+        scheduler.Add([Record(0, null)]);
+        scheduler.Add([Record(1, null)]);
+        scheduler.Add([Record(2, "a")]);
+        scheduler.Add([Record(3, "a", partition: 1)]);
         Assert.That(new[] { Next(), Next(), Next(), Next() }, Is.EquivalentTo(new long[] { 0, 1, 2, 3 }));
     }
 
@@ -47,10 +47,10 @@ public sealed class LanesTests
     [TestCase(3)]
     public void NoMoreRunAtOnceThanTheLimitAndTheOthersFollowInTheirOrder(int limit)
     {
-        var lanes = new Lanes(limit, HandleAsync);
+        var scheduler = new KeyOrderedScheduler(limit, HandleAsync);
         for (var offset = 0; offset < limit + 2; offset++)
         {
-            lanes.Add([Record(offset, $"{offset}")]);
+            scheduler.Add([Record(offset, $"{offset}")]);
         }
 
         for (var offset = 0; offset < limit; offset++)
@@ -68,9 +68,9 @@ public sealed class LanesTests
     [Test]
     public void AHandlingThatFailsHoldsUpNobody()
     {
-        var lanes = new Lanes(1, HandleAsync);
-        lanes.Add([Record(0, "a")]);
-        lanes.Add([Record(1, "a")]);
+        var scheduler = new KeyOrderedScheduler(1, HandleAsync);
+        scheduler.Add([Record(0, "a")]);
+        scheduler.Add([Record(1, "a")]);
         Assert.That(Next(), Is.Zero);
         ends[0].SetException(new InvalidOperationException());
         Assert.That(Next(), Is.EqualTo(1));

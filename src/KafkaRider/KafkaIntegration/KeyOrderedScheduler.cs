@@ -6,90 +6,90 @@ namespace MassTransit.KafkaIntegration;
 /// Handles records in the order of their keys: what has a key in common, one after the other as it was added; all else side
 /// by side, up to the limit.
 /// </summary>
-internal sealed class Lanes(int limit, Func<AcceptedRecord[], Task> handle)
+internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task> handle)
 {
-    /// <summary>After so many handlings other work of the process has its turn.</summary>
-    private const int HandlingsPerTurn = 100;
+    /// <summary>After so many items other work of the process has its turn.</summary>
+    private const int ItemsPerTurn = 100;
 
     private readonly Lock gate = new();
 
     // Only under the gate.
-    private readonly Dictionary<RecordKey, Handling> last = new(RecordKey.Comparer);
-    private readonly PriorityQueue<Handling, long> ready = new();
+    private readonly Dictionary<RecordKey, WorkItem> last = new(RecordKey.Comparer);
+    private readonly PriorityQueue<WorkItem, long> ready = new();
     private long added;
     private int running;
 
     /// <param name="records">What is handled in one go.</param>
     public void Add(AcceptedRecord[] records)
     {
-        var handling = new Handling(records);
+        var item = new WorkItem(records);
         lock (gate)
         {
-            handling.Place = added++;
+            item.Place = added++;
 
             // Where all are handled one after the other, they are in order anyway.
             if (limit > 1)
             {
-                LineUp(handling);
+                LineUp(item);
             }
 
-            if (handling.Awaited == 0)
+            if (item.Awaited == 0)
             {
-                StartOrQueue(handling);
+                StartOrQueue(item);
             }
         }
     }
 
     // Only under the gate.
-    private void LineUp(Handling handling)
+    private void LineUp(WorkItem item)
     {
-        foreach (var (record, _) in handling.Records)
+        foreach (var (record, _) in item.Records)
         {
             if (!RecordKey.TryGet(record, out var key))
             {
                 continue;
             }
 
-            if (last.TryGetValue(key, out var before) && before != handling)
+            if (last.TryGetValue(key, out var before) && before != item)
             {
-                (before.Following ??= []).Add(handling);
-                handling.Awaited++;
+                (before.Following ??= []).Add(item);
+                item.Awaited++;
             }
 
-            last[key] = handling;
+            last[key] = item;
         }
     }
 
     // Only under the gate.
-    private void StartOrQueue(Handling handling)
+    private void StartOrQueue(WorkItem item)
     {
         if (running == limit)
         {
             // In the order of polling: what is done beyond a record that still waits cannot be committed.
-            ready.Enqueue(handling, handling.Place);
+            ready.Enqueue(item, item.Place);
         }
         else
         {
             running++;
-            _ = Task.Run(() => RunAsync(handling));
+            _ = Task.Run(() => RunAsync(item));
         }
     }
 
     // Goes on with what is ready: to schedule every record takes about as long as to handle it.
-    private async Task RunAsync(Handling? handling)
+    private async Task RunAsync(WorkItem? item)
     {
-        for (var handled = 1; handling is not null; handled++)
+        for (var handled = 1; item is not null; handled++)
         {
-            await handle(handling.Records).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            handling = End(handling);
-            if (handled % HandlingsPerTurn == 0)
+            await handle(item.Records).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            item = End(item);
+            if (handled % ItemsPerTurn == 0)
             {
                 await Task.Yield();
             }
         }
     }
 
-    private Handling? End(Handling ended)
+    private WorkItem? End(WorkItem ended)
     {
         lock (gate)
         {
@@ -109,7 +109,7 @@ internal sealed class Lanes(int limit, Func<AcceptedRecord[], Task> handle)
     }
 
     // Only under the gate.
-    private void MakeWay(Handling ended)
+    private void MakeWay(WorkItem ended)
     {
         foreach (var (record, _) in ended.Records)
         {
@@ -128,18 +128,18 @@ internal sealed class Lanes(int limit, Func<AcceptedRecord[], Task> handle)
         }
     }
 
-    private sealed class Handling(AcceptedRecord[] records)
+    private sealed class WorkItem(AcceptedRecord[] records)
     {
         public AcceptedRecord[] Records => records;
 
         /// <summary>In the order of polling.</summary>
         public long Place { get; set; }
 
-        /// <summary>How many handlings must end before this one may start; only under the gate.</summary>
+        /// <summary>How many items must end before this one may start; only under the gate.</summary>
         public int Awaited { get; set; }
 
         /// <summary>Those that wait for this one; only under the gate.</summary>
-        public List<Handling>? Following { get; set; }
+        public List<WorkItem>? Following { get; set; }
     }
 
     /// <summary>A record's place in the order: the same key in the same partition.</summary>
