@@ -23,12 +23,13 @@ internal interface IRecordHandler
 }
 
 /// <summary>One record, one pass through the receive pipe.</summary>
-internal sealed class SingleRecordHandler<TKey, TValue>(
-    ReceiveEndpointContext context, TopicEndpointSettings settings, RecordReader<TKey, TValue> reader, DeadLetters deadLetters)
+internal sealed class SingleRecordHandler<TKey, TValue>(TopicEndpoint endpoint, RecordReader<TKey, TValue> reader, DeadLetters deadLetters)
     : IRecordHandler
     where TValue : class
 {
-    private readonly IReceivePipeDispatcher dispatcher = context.CreateReceivePipeDispatcher();
+    private readonly ReceiveEndpointContext context = endpoint.Context;
+    private readonly TopicEndpointSettings settings = endpoint.Settings;
+    private readonly IReceivePipeDispatcher dispatcher = endpoint.Context.CreateReceivePipeDispatcher();
 
     public int Limit => 1;
 
@@ -58,12 +59,12 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
                 try
                 {
                     await dispatcher.Dispatch(recordContext, recordContext).ConfigureAwait(false);
-                    KafkaMetrics.CountHandled(settings, records: 1, recordContext.TakeAttempts());
+                    RiderMetrics.CountHandled(settings, records: 1, recordContext.TakeAttempts());
                 }
                 catch (Exception exception) when (!abort.IsCancellationRequested)
                 {
                     var attempts = recordContext.TakeAttempts();
-                    KafkaMetrics.CountHandled(settings, records: 0, attempts);
+                    RiderMetrics.CountHandled(settings, records: 0, attempts);
                     await deadLetters.PutAsync(record, DeadLetterStage.Consume, attempts, exception, abort).ConfigureAwait(false);
                 }
             }
@@ -82,8 +83,7 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
 /// at fault stands alone.
 /// </summary>
 internal sealed class BatchRecordHandler<TKey, TValue>(
-    ReceiveEndpointContext context,
-    TopicEndpointSettings settings,
+    TopicEndpoint endpoint,
     RecordReader<TKey, TValue> reader,
     DeadLetters deadLetters,
     BatchOptions options,
@@ -91,6 +91,8 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
     : IRecordHandler
     where TValue : class
 {
+    private readonly ReceiveEndpointContext context = endpoint.Context;
+    private readonly TopicEndpointSettings settings = endpoint.Settings;
     private long handled;
 
     public int Limit => options.MessageLimit;
@@ -154,7 +156,7 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
             return;
         }
 
-        KafkaLog.BatchSplit(context.LogContext.Logger, settings.Topic, settings.GroupId, records.Count, failure.Message);
+        RiderLog.BatchSplit(context.LogContext.Logger, settings.Topic, settings.GroupId, records.Count, failure.Message);
         var half = records.Count / 2;
         await ConsumeAsync(records[..half], attempts, abort).ConfigureAwait(false);
 
@@ -183,14 +185,14 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
             await pipe.Send(BatchOf(records, last)).ConfigureAwait(false);
             await last.ReceiveCompleted.ConfigureAwait(false);
             Interlocked.Add(ref handled, records.Count);
-            KafkaMetrics.CountHandled(settings, records.Count, last.TakeAttempts());
+            RiderMetrics.CountHandled(settings, records.Count, last.TakeAttempts());
             return null;
         }
         catch (Exception exception) when (!abort.IsCancellationRequested)
         {
             spans?.Fail(exception);
             var attempts = last.TakeAttempts();
-            KafkaMetrics.CountHandled(settings, records: 0, attempts);
+            RiderMetrics.CountHandled(settings, records: 0, attempts);
             return (attempts, exception);
         }
     }

@@ -8,16 +8,19 @@ namespace MassTransit.KafkaIntegration;
 /// The rider of a bus, for those who are made before it: producers can be resolved before the bus has started, and what they produce waits
 /// for it.
 /// </summary>
-internal sealed class RiderReference : IRegistration
+internal sealed class DeferredRider : IRegistration
 {
     /// <summary>How long a produce waits for the start of the bus.</summary>
     public static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
 
     private TaskCompletionSource<KafkaRider> rider = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public Type Type => typeof(RiderReference);
+    public Type Type => typeof(DeferredRider);
 
     public bool IncludeInConfigureEndpoints { get; set; }
+
+    /// <summary>The clock of the container, once the rider is configured.</summary>
+    public TimeProvider Time { get; set; } = TimeProvider.System;
 
     public SendObservable SendObservers { get; } = new();
 
@@ -52,11 +55,11 @@ internal sealed class RiderReference : IRegistration
     /// <summary>What a produce after the stop of the bus fails with.</summary>
     public static KafkaException StoppedException() => new(new Error(ErrorCode.Local_Destroy, "The bus was stopped: nothing can be produced."));
 
-    private static async ValueTask<KafkaRider> WaitAsync(Task<KafkaRider> start, CancellationToken cancellationToken)
+    private async ValueTask<KafkaRider> WaitAsync(Task<KafkaRider> start, CancellationToken cancellationToken)
     {
         try
         {
-            return await start.WaitAsync(StartTimeout, cancellationToken).ConfigureAwait(false);
+            return await start.WaitAsync(StartTimeout, Time, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
