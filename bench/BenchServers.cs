@@ -40,6 +40,9 @@ internal sealed class BenchServers : IAsyncDisposable
 
     public int ApiPort { get; private set; }
 
+    // Prepared statements, as the service has them. The pools of all processes together must fit into PostgreSQL's 100 connections.
+    private string PeerConnectionString => $"{ConnectionString};Maximum Pool Size=10;Max Auto Prepare=20;Auto Prepare Min Usages=2";
+
     public static async Task<BenchServers> StartAsync()
     {
         var folder = Directory.CreateTempSubdirectory("product-cache-bench-").FullName;
@@ -53,11 +56,12 @@ internal sealed class BenchServers : IAsyncDisposable
         return servers;
     }
 
-    /// <summary>Starts another process of this program, and returns when it listens.</summary>
-    public async Task<int> StartPeerAsync(string peer)
+    /// <summary>Starts one of <see cref="Peers"/>, and returns its port when it listens.</summary>
+    public async Task<int> StartPeerAsync(string peer, TimeSpan ttl, TimeSpan memoryTtl)
     {
         var port = new Ports().Take(28_100);
-        Launch("ProductCache.Bench.dll", ["peer", peer, $"{port}", Redis], new Dictionary<string, string>());
+        var settings = new PeerSettings(Redis, PeerConnectionString, ttl, memoryTtl);
+        Launch("ProductCache.Bench.dll", ["peer", peer, $"{port}"], settings.ToEnvironment());
         await ListensAsync(port);
         return port;
     }
