@@ -91,6 +91,9 @@ internal sealed class BenchServers : IAsyncDisposable
             SELECT min(id) FROM inserted
             """);
         command.Parameters.AddWithValue(count);
+
+        // A million rows take longer than the default of 30 s where others have the processors.
+        command.CommandTimeout = 600;
         return (long)(await command.ExecuteScalarAsync())!;
     }
 

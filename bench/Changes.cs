@@ -48,10 +48,9 @@ internal static class Changes
                 new ReportTable(
                     ["new version seen in", "p50, ms", "p99, ms"],
                     [.. seen.Select(place => Row(place.Name, place.Times))],
-                    new BarChart("changes", "Changes: from COMMIT to the new version", "ms", $"p50 of {Count}; whiskers: p1 to p99",
+                    new BarChart("changes", "Changes: from COMMIT to the new version", "ms", $"p50 of {Count}; whiskers: up to p99",
                     [
-                        .. seen.Select(place => new Bar(
-                            place.Name, Percentile(place.Times, 50), Percentile(place.Times, 1), Percentile(place.Times, 99), Own: true)),
+                        .. seen.Select(place => Bar.OfLatency(place.Name, Percentile(place.Times, 50), Percentile(place.Times, 99), own: true)),
                     ])),
             ]);
     }

@@ -10,8 +10,9 @@ namespace ProductCache.Bench;
 internal static partial class Hits
 {
     private const int Products = 1_000;
-    private const int Rounds = 5;
-    private const int Seconds = 4;
+    private const int WarmUps = 2;
+    private const int Rounds = 9;
+    private const int Seconds = 2;
     private const int Connections = 64;
 
     // The service's own defaults.
@@ -42,13 +43,13 @@ internal static partial class Hits
         try
         {
             await File.WriteAllTextAsync(script, Script(first));
-            for (var round = -1; round < Rounds; round++)
+            for (var round = -WarmUps; round < Rounds; round++)
             {
                 for (var i = 0; i < contenders.Length; i++)
                 {
                     var load = await MeasureAsync(contenders[i].Port, script);
 
-                    // The first round warms up.
+                    // The first rounds warm up.
                     if (round >= 0)
                     {
                         results[i].Add(load);
@@ -79,7 +80,7 @@ internal static partial class Hits
                 Figures.Ratio(Ratio(rates[i], rates[0])), Figures.Ratio(Ratio(rates[i], rates[1])), Figures.Number(p50), Figures.Number(p99),
             ]);
             throughput.Add(new Bar(name, Median(rates[i]), rates[i].Min(), rates[i].Max(), own));
-            latency.Add(new Bar(name, p50, p50, p99, own));
+            latency.Add(Bar.OfLatency(name, p50, p99, own));
         }
 
         return new Section(

@@ -6,7 +6,16 @@ namespace ProductCache.Bench;
 
 /// <summary>One bar. Low and High are the ends of its whisker; both are the value where no spread is known.</summary>
 /// <param name="Own">The service itself, in the accent colour.</param>
-internal sealed record Bar(string Label, double Value, double Low, double High, bool Own = false);
+/// <param name="Text">What stands behind the bar; null: the value.</param>
+internal sealed record Bar(string Label, double Value, double Low, double High, bool Own = false, string? Text = null)
+{
+    /// <summary>What is written behind the bar.</summary>
+    public string Caption => Text ?? Figures.Number(Value);
+
+    /// <summary>The bar of a p50 whose whisker goes up to the p99.</summary>
+    public static Bar OfLatency(string label, double p50, double p99, bool own = false) =>
+        new(label, p50, p50, p99, own, $"{Figures.Number(p50)}, p99 {Figures.Number(p99)}");
+}
 
 /// <summary>
 /// A chart of horizontal bars as SVG: no script, no font of its own, light or dark as the reader's system is.
@@ -23,11 +32,8 @@ internal sealed record BarChart(string File, string Title, string Unit, string? 
     private const int AxisHeight = 48;
     private const int Plot = 420;
 
-    /// <summary>For the number behind the longest whisker.</summary>
-    private const int ValueWidth = 70;
-
     /// <summary>A generous mean of what sans-serif fonts need at 13 px.</summary>
-    private const double CharacterWidth = 6.7;
+    private const double CharacterWidth = 7.2;
 
     private const string Style =
         """
@@ -47,14 +53,15 @@ internal sealed record BarChart(string File, string Title, string Unit, string? 
         var step = Step(Bars.Max(bar => bar.High));
         var steps = (int)Math.Ceiling(Bars.Max(bar => bar.High) / step);
         var bottom = Top + (Bars.Count * RowHeight);
-        var width = left + Plot + ValueWidth + Margin;
+        var captionWidth = Bars.Max(bar => bar.Caption.Length) * CharacterWidth;
+        var width = left + Plot + 10 + captionWidth + Margin;
         double X(double value) => left + (value / (steps * step) * Plot);
 
         var svg = new StringBuilder();
         void Add(FormattableString element) => svg.Append(element.ToString(CultureInfo.InvariantCulture)).Append('\n');
         Add($"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:0} {bottom + AxisHeight}\" width=\"{width:0}\" role=\"img\" aria-labelledby=\"title description\">");
         Add($"<title id=\"title\">{Escape(Title)}</title>");
-        Add($"<desc id=\"description\">{Escape(string.Join("; ", Bars.Select(bar => $"{bar.Label}: {Figures.Number(bar.Value)} {Unit}")))}</desc>");
+        Add($"<desc id=\"description\">{Escape(string.Join("; ", Bars.Select(bar => $"{bar.Label}: {bar.Caption} {Unit}")))}</desc>");
         Add($"<style>\n{Style}\n</style>");
         Add($"<rect class=\"paper\" width=\"100%\" height=\"100%\"/>");
         Add($"<text class=\"title\" x=\"{Margin}\" y=\"26\">{Escape(Title)}</text>");
@@ -82,7 +89,7 @@ internal sealed record BarChart(string File, string Title, string Unit, string? 
                 Add($"<path class=\"whisker\" d=\"M{X(bar.Low):0.0} {middle - 5}v10m0-5H{X(bar.High):0.0}m0-5v10\"/>");
             }
 
-            Add($"<text x=\"{Math.Max(X(bar.Value), X(bar.High)) + 8:0.0}\" y=\"{middle + 4}\">{Figures.Number(bar.Value)}</text>");
+            Add($"<text x=\"{Math.Max(X(bar.Value), X(bar.High)) + 8:0.0}\" y=\"{middle + 4}\">{Escape(bar.Caption)}</text>");
         }
 
         return svg.Append("</svg>\n").ToString();

@@ -1,9 +1,13 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using Confluent.Kafka;
+using Microsoft.Extensions.Caching.Hybrid;
+using Microsoft.Extensions.Caching.StackExchangeRedis;
+using ZiggyCreatures.Caching.Fusion;
 
 namespace ProductCache.Bench;
 
@@ -21,22 +25,27 @@ internal static partial class Machine
     private static double MemoryGiB =>
         double.Parse(Value("/proc/meminfo", "MemTotal", ':')!.Split(' ')[0], CultureInfo.InvariantCulture) / (1024 * 1024);
 
-    /// <summary>Machine, system and versions.</summary>
-    public static ReportTable Describe() => new(
-        ["", ""],
+    /// <summary>Machine, system and versions, as a list of Markdown.</summary>
+    public static string Describe()
+    {
+        (string Name, string Value)[] facts =
         [
-            ["processor", $"{Processor}, {Environment.ProcessorCount} cores"],
-            ["memory", string.Create(CultureInfo.InvariantCulture, $"{MemoryGiB:0.0} GiB")],
-            ["kernel", File.ReadAllText("/proc/sys/kernel/osrelease").Trim()],
-            ["system", Value("/etc/os-release", "PRETTY_NAME", '=')?.Trim('"') ?? RuntimeInformation.OSDescription],
-            [".NET", RuntimeInformation.FrameworkDescription],
-            ["PostgreSQL", Version(Postgres(), "--version")],
-            ["Redis", Version("redis-server", "--version")],
-            ["Kafka", string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP"))
+            ("Processor", Short),
+            ("Memory", string.Create(CultureInfo.InvariantCulture, $"{MemoryGiB:0.0} GiB")),
+            ("Kernel", File.ReadAllText("/proc/sys/kernel/osrelease").Trim()),
+            ("System", Value("/etc/os-release", "PRETTY_NAME", '=')?.Trim('"') ?? RuntimeInformation.OSDescription),
+            (".NET", Environment.Version.ToString()),
+            ("PostgreSQL", Version(Postgres(), "--version")),
+            ("Redis", Version("redis-server", "--version")),
+            ("Kafka", string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP"))
                 ? $"embedded: the mock cluster of librdkafka {Library.VersionString}, one broker in the process of the bench"
-                : $"the brokers of KAFKA_BOOTSTRAP; client librdkafka {Library.VersionString}"],
-            ["load generator", $"wrk {Version("wrk", "-v")}"],
-        ]);
+                : $"the brokers of KAFKA_BOOTSTRAP; client librdkafka {Library.VersionString}"),
+            ("Load generator of `hits`", $"wrk {Version("wrk", "-v")}"),
+            ("Peers", $"HybridCache {PackageVersion(typeof(HybridCacheOptions))}, FusionCache {PackageVersion(typeof(FusionCache))}, " +
+                $"IDistributedCache by Microsoft.Extensions.Caching.StackExchangeRedis {PackageVersion(typeof(RedisCache))}"),
+        ];
+        return string.Concat(facts.Select(fact => $"- {fact.Name}: {fact.Value}\n"));
+    }
 
     /// <summary>The commit that is measured, and whether its files were changed since.</summary>
     public static string Commit()
@@ -51,6 +60,9 @@ internal static partial class Machine
             ? $"commit `{commit}`"
             : $"commit `{commit}` with changes";
     }
+
+    private static string PackageVersion(Type type) =>
+        type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
     private static string Postgres() =>
         Directory.Exists("/usr/lib/postgresql")

@@ -55,13 +55,13 @@ internal sealed class Report(string? folder)
         }
 
         var page = File.Exists(Page) ? File.ReadAllText(Page) : "# Benchmarks\n";
-        page = Replace(page, MachinePart, Machine.Describe().ToMarkdown());
+        page = Replace(page, MachinePart, Machine.Describe());
         File.WriteAllText(Page, Replace(page, bench, Markdown(bench, section, load, took)), Utf8);
     }
 
     private string Markdown(string bench, Section section, string load, TimeSpan took)
     {
-        var text = new StringBuilder($"{section.Title}. {section.Method}\n");
+        var text = new StringBuilder($"{section.Method}\n");
         foreach (var table in section.Tables)
         {
             text.Append(CultureInfo.InvariantCulture, $"\n{table.ToMarkdown()}");

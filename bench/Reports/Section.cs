@@ -15,7 +15,7 @@ internal sealed record Section(string Title, string Method, IReadOnlyList<Report
         var text = new StringBuilder($"{Title}. {Method}\n");
         foreach (var table in Tables)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n{table.ToMarkdown()}");
+            text.Append('\n').Append(table.ToMarkdown());
         }
 
         return (Remark is null ? text : text.Append(CultureInfo.InvariantCulture, $"\n{Remark}\n")).ToString();
