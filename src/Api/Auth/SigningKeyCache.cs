@@ -120,7 +120,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
         return found;
     }
 
-    /// <summary>Without a memory of its own: that is the one of <see cref="Authority"/>.</summary>
+    /// <summary>Without a memory of its own: that is the one of <see cref="SigningKeyCache"/>.</summary>
     private sealed class Documents(string address, IDocumentRetriever retriever) : IConfigurationManager<OpenIdConnectConfiguration>
     {
         public Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel) =>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
-using ProductCache.Api.Http;
 using ProductCache.Api.Products;
 using ProductCache.Application;
 using ProductCache.Domain;
