@@ -43,7 +43,7 @@ internal sealed class Catalogue
 
     public long NewId() => Interlocked.Increment(ref last);
 
-    /// <summary>An id that nobody else reads or writes.</summary>
+    /// <summary>An id that is read and written by one scenario only.</summary>
     public long NewScenarioId() => Interlocked.Increment(ref nextScenarioId) - 1;
 
     /// <summary>The id of a product that was deleted, or a new one.</summary>

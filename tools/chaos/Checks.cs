@@ -17,7 +17,7 @@ internal enum ViolationKind
 }
 
 /// <param name="At">Since the start of the run.</param>
-/// <param name="Id">The product; 0: of none.</param>
+/// <param name="Id">The product; 0: the violation concerns no product.</param>
 internal sealed record Violation(ViolationKind Kind, TimeSpan At, long Id, string Evidence);
 
 /// <summary>The promises, each a pure function of what was recorded.</summary>
@@ -135,7 +135,7 @@ internal static class Checks
         {
             var current = timelines.Of(id).States is [.., var last] ? $"; last: {Describe(last)}" : string.Empty;
             return new Violation(
-                ViolationKind.CacheDiffers, state.At, id, $"product {id}: {where} has {Name(version)}, PostgreSQL {Name(VersionIn(state, id))}{current}");
+                ViolationKind.CacheDiffers, state.At, id, $"product {id}: {where} has {Name(version)}, PostgreSQL has {Name(VersionIn(state, id))}{current}");
         }
     }
 
@@ -177,7 +177,7 @@ internal static class Checks
             ViolationKind.NotFresh, read.End, read.Id, FormattableString.Invariant($"{Describe(read)}, replaced {staleness.TotalMilliseconds:0} ms before it asked"));
 
     /// <summary>
-    /// An entry of a product that nobody has asked for since it was evicted. Where a Worker or Kafka failed soon after the
+    /// An entry of a product that no reader requested after its eviction. Where a Worker or Kafka failed soon after the
     /// last request, that request may have been done once more.
     /// </summary>
     public static IEnumerable<Violation> LeftBehind(History history, FinalState state)
@@ -189,7 +189,7 @@ internal static class Checks
                 ViolationKind.LeftBehind,
                 state.At,
                 abandoned.Id,
-                FormattableString.Invariant($"product {abandoned.Id}: Redis has {Name(entries[abandoned.Id].Version)}, last asked for at {abandoned.Start.TotalSeconds:0.000} s")));
+                FormattableString.Invariant($"product {abandoned.Id}: Redis has {Name(entries[abandoned.Id].Version)}, last requested at {abandoned.Start.TotalSeconds:0.000} s")));
     }
 
     /// <summary>A message of the service itself that it could not process.</summary>
@@ -252,7 +252,7 @@ internal static class Checks
                 var late = read.End - read.Start - read.Wait - ReadDeadline;
                 if (fault is null && late > TimeSpan.Zero && stalls.Within(read.Start, read.End) is var excuse && late > excuse)
                 {
-                    fault = FormattableString.Invariant($"late by {late.TotalMilliseconds:0} ms, {excuse.TotalMilliseconds:0} ms of it for want of a processor");
+                    fault = FormattableString.Invariant($"late by {late.TotalMilliseconds:0} ms, {excuse.TotalMilliseconds:0} ms of it waiting for a processor");
                 }
             }
 
@@ -278,7 +278,7 @@ internal static class Checks
         CultureInfo.InvariantCulture,
         $"product {state.Id} v{state.Version} {(state.Present ? "written" : "deleted")} by transaction {state.Transaction}, committed at {state.CommitStart.TotalSeconds:0.000}..{state.CommitEnd.TotalSeconds:0.000} s");
 
-    private static string Name(long version) => version == 0 ? "none" : $"v{version}";
+    private static string Name(long version) => version == 0 ? "no product" : $"v{version}";
 
     private static long VersionIn(FinalState state, long id) => state.Rows.TryGetValue(id, out var row) ? row.Version : 0;
 
@@ -287,12 +287,12 @@ internal static class Checks
     {
         if (read.Number == Read.NoWrite)
         {
-            return "the text is of no single write";
+            return "the text mixes several writes";
         }
 
         if (read.Number != 0 && !writes.ContainsKey(read.Number))
         {
-            return $"nobody wrote w{read.Number}";
+            return $"w{read.Number} was never written";
         }
 
         if (read.Number != 0 && writes[read.Number] is var (transaction, change))
@@ -310,7 +310,7 @@ internal static class Checks
 
         if (state is null)
         {
-            return "no committed transaction left this version";
+            return "no transaction committed this version";
         }
 
         return read.End < state.CommitStart ? $"{Describe(state)}, after this" : null;

@@ -38,7 +38,7 @@ internal sealed class Faults(TestBed testBed, RunClock clock, Action<Fault> tell
         }
     }
 
-    /// <summary>Notes processes of the service that are gone though nobody killed them, and starts them again.</summary>
+    /// <summary>Records processes of the service that ended unexpectedly, and restarts them.</summary>
     public async Task WatchAsync(CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
@@ -100,7 +100,7 @@ internal sealed class Faults(TestBed testBed, RunClock clock, Action<Fault> tell
                 await new DatabaseTrouble(testBed).HappenAsync(plan, cancellationToken);
                 break;
             default:
-                throw new InvalidOperationException($"No way to make happen: {plan}.");
+                throw new InvalidOperationException($"Unknown fault: {plan}.");
         }
     }
 

@@ -6,9 +6,8 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>
-/// Provokes, with random timing, the encounters that the protocol is made for. Each scenario has a product of its own, which
-/// nobody touches afterwards: what went wrong with it is still wrong when all is compared, where later writes would have
-/// repaired it.
+/// Provokes, with random timing, the races that the protocol has to handle. Each scenario has a product of its own, which is not used
+/// afterwards, so that an error is still visible in the final comparison; later writes would repair it.
 /// </summary>
 internal sealed class RaceScenarios(TestBed testBed, Writers writers, Catalogue catalogue, RunClock clock, int seed)
 {
@@ -146,7 +145,7 @@ internal sealed class RaceScenarios(TestBed testBed, Writers writers, Catalogue 
             }
         }
 
-        /// <summary>A product that has lain in the near caches for a while changes, perhaps in the moment in which nobody hears of it.</summary>
+        /// <summary>A product that the near caches have held for a while changes, perhaps while no subscription is active.</summary>
         public async Task ChangeOfNearCopiesAsync()
         {
             if (await writers.InsertAsync(id, cancellationToken) > 0 && await FoundAsync(clients[0]) is not null)

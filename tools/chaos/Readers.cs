@@ -84,8 +84,8 @@ internal sealed class ReadClient(int number, int api, Service service, RunClock 
         Timeout = Patience,
     };
 
-    /// <param name="wait">For Prefer; 0: none.</param>
-    /// <param name="knownVersion">For If-None-Match; 0: none.</param>
+    /// <param name="wait">The wait of the Prefer header; 0: no header.</param>
+    /// <param name="knownVersion">The version in If-None-Match; 0: no header.</param>
     /// <param name="fresh">For Cache-Control: no-cache.</param>
     public async Task<Read> ReadAsync(long id, TimeSpan wait, long knownVersion, bool fresh = false)
     {

@@ -12,7 +12,7 @@ internal sealed class RedisTrouble(TestBed testBed)
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    // None of them may pass for an entry or a lease of ours.
+    // None of them is a valid entry or lease.
     private static readonly (string Command, string[] Arguments)[] Damages =
     [
         ("SET", ["text"]),

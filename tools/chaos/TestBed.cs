@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace ProductCache.Chaos;
 
-/// <summary>Servers of this run's own, two Api and two Worker processes.</summary>
+/// <summary>The servers of this run, two Api and two Worker processes.</summary>
 internal sealed class TestBed : IAsyncDisposable
 {
     private readonly string folder;
