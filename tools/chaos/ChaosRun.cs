@@ -2,16 +2,16 @@ using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.Chaos;
 
-/// <summary>One run: faults under reads and writes, then healing, quiet, and the verdict.</summary>
+/// <summary>One run: faults during reads and writes, then recovery, a quiet time and the checks.</summary>
 internal static class ChaosRun
 {
     private const int Clean = 0;
     private const int Violated = 1;
 
-    /// <summary>Without faults and writes, before caches and PostgreSQL must agree. Readers go on meanwhile.</summary>
+    /// <summary>The quiet time without faults and writes, after which caches and PostgreSQL must agree. Readers continue meanwhile.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
 
-    /// <summary>For everything beside the schedule: starts, healing, checks.</summary>
+    /// <summary>The time for everything beside the schedule: starts, recovery, checks.</summary>
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(5);
 
     public static async Task<int> RunAsync(Arguments arguments, CancellationToken cancellationToken)

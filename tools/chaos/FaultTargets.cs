@@ -173,7 +173,7 @@ internal sealed class KafkaFaultTarget(KafkaServer kafka) : FaultTarget
     public override Task StartAsync() => kafka.StartAsync();
 }
 
-/// <summary>A process and those that it started: PostgreSQL has one for each connection, which outlive it.</summary>
+/// <summary>A process and its children: PostgreSQL has one for each connection, which outlive it.</summary>
 internal static class ProcessTree
 {
     public static void Signal(int root, int signal)

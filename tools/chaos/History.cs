@@ -80,7 +80,7 @@ internal sealed record Fault(PlannedFault Plan, TimeSpan Start, TimeSpan Healed)
 }
 
 /// <summary>The machine was busy, perhaps with something else: readers may be late because of it.</summary>
-/// <param name="Lateness">How much of this span processes stood in line for a processor.</param>
+/// <param name="Lateness">The part of this span in which processes waited for a processor.</param>
 internal readonly record struct Stall(TimeSpan At, TimeSpan Until, TimeSpan Lateness);
 
 /// <summary>A process of the service ended unexpectedly.</summary>

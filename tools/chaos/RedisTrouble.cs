@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace ProductCache.Chaos;
 
-/// <summary>A Redis that answers, and not as it should: damaged keys, no memory, a replica, an ACL without scripts.</summary>
+/// <summary>A Redis that answers wrongly: damaged keys, no memory, a replica, an ACL without scripts.</summary>
 internal sealed class RedisTrouble(TestBed testBed)
 {
     /// <summary>Products whose keys are damaged in one round: the hot ones and some others.</summary>
