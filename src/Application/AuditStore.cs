@@ -4,14 +4,14 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>
-/// Checks that the store still is what the caches were filled from: its triggers are in force, and its versions have not gone
-/// back. Repairs what it can. Every Worker does it every few seconds.
+/// Checks that the caches can still rely on the store: its triggers are enabled, and its versions have not gone back. Repairs what it
+/// can. Every Worker runs it every few seconds.
 /// </summary>
-/// <param name="WithRows">Also look through all rows for those without a version, once at the start of a Worker.</param>
+/// <param name="WithRows">Also scan all rows for missing versions. A Worker does this once, when it starts.</param>
 public sealed record AuditStore(bool WithRows) : IRequest<AuditStoreResult>;
 
-/// <param name="Repairs">What was wrong and is repaired, a sentence each.</param>
-/// <param name="Compared">Entries that were compared with their rows; 0 where nothing called for it.</param>
+/// <param name="Repairs">The faults that were found and repaired, one sentence each.</param>
+/// <param name="Compared">Entries that were compared with their rows; 0: no comparison was due.</param>
 /// <param name="Corrected">Entries that differed from their rows and were removed.</param>
 public sealed record AuditStoreResult(IReadOnlyList<string> Repairs, int Compared, int Corrected);
 
@@ -20,15 +20,15 @@ public sealed class AuditStoreHandler(
     : IRequestHandler<AuditStore, AuditStoreResult>
 {
     /// <summary>
-    /// How far beyond the highest known version the sequence is moved. More than can be drawn between two audits: those of the
-    /// lost state that were not seen are not drawn again.
+    /// How far the sequence is moved beyond the highest known version. It exceeds the number of versions that can be drawn between two
+    /// audits, so that unseen versions of the lost state are not drawn again.
     /// </summary>
     public const long Margin = 10_000_000;
 
     public async Task<AuditStoreResult> Handle(AuditStore request, CancellationToken cancellationToken)
     {
-        // The marker is read before the store: versions that others draw and remember meanwhile must not look as if the store had
-        // gone back.
+        // The marker is read before the store. In the reverse order, versions that others draw and record meanwhile would look as if
+        // the store had gone back.
         var marker = await audit.ReadMarkerAsync(cancellationToken);
         var highest = Math.Max(marker.HighestVersion, seen.Highest);
         var state = await store.InspectAsync(cancellationToken);
@@ -36,7 +36,7 @@ public sealed class AuditStoreHandler(
         var comparison = marker.Comparison;
         if (comparison is null && (state.Faults.Count > 0 || (marker.Identity is not null && marker.Identity != state.Identity)))
         {
-            // Before the repair, after which nothing else would show that changes may have been missed.
+            // Before the repair: afterwards nothing else would show that changes may have been missed.
             comparison = Guid.NewGuid().ToString("N");
             await audit.RequireComparisonAsync(comparison, cancellationToken);
         }
@@ -55,12 +55,12 @@ public sealed class AuditStoreHandler(
         var (compared, corrected) = (0, 0);
         if (last < highest)
         {
-            // In this order: a crash between the two leaves versions that are too low, which the next audit sees. Entries that
-            // are filled between the two hold rows of the restored state.
+            // In this order: after a crash between the two steps the versions are still too low, and the next audit sees it. Entries
+            // that are filled between the two steps hold rows of the restored state.
             await audit.RemoveAllAsync(cancellationToken);
             last = await store.MoveVersionsAsync(highest + Margin, cancellationToken);
             repairs.Add(
-                $"The database went back to an older state: its last version was {state.LastVersion}, and version {highest} has been seen. All entries were dropped, and versions continue after {last}.");
+                $"The database went back to an older state: its last version was {state.LastVersion}, but version {highest} has been seen. All entries were removed, and versions continue after {last}.");
         }
         else if (comparison is not null)
         {
@@ -76,7 +76,7 @@ public sealed class AuditStoreHandler(
         var (compared, corrected) = (0, 0);
         await foreach (var entries in audit.ReadEntriesAsync(cancellationToken))
         {
-            // Read after the entries: a row that is newer than its entry has a change on its way, and to remove the entry is safe.
+            // The rows are read after the entries: if a row is newer than its entry, a change is on its way, and removing the entry is safe.
             var read = await products.ReadAsync([.. entries.Keys], cancellationToken);
             var different = entries.Where(entry => !IsOf(read, entry.Key, entry.Value)).Select(entry => entry.Key).ToList();
             var withoutVersion = different

@@ -4,27 +4,27 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>
-/// Asks for a product anew while its entry is still there: one that is read when its lifetime is nearly over never misses,
-/// and one whose lifetime is over is served as stale meanwhile. Readers never wait for it. A singleton.
+/// Requests a refill before an entry expires, so that a product that is read near the end of its lifetime never misses. An entry beyond
+/// its lifetime is refreshed too, and served as stale meanwhile. Readers never wait for it. A singleton.
 /// </summary>
 public sealed class EagerRefresh(IGuardedCache cache, IFillRequestPublisher requests, TimeProvider time)
 {
-    /// <summary>The last part of a lifetime in which a read asks anew: a tenth, a minute at most.</summary>
+    /// <summary>The last part of a lifetime in which a read requests a refill: a tenth, at most a minute.</summary>
     public const int PartOfLifetime = 10;
 
     /// <inheritdoc cref="PartOfLifetime"/>
     public static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long this process does not ask again for the same product.</summary>
+    /// <summary>The interval in which this process requests the same product once.</summary>
     public static readonly TimeSpan AskInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Products asked for at one time; beyond these nobody asks, and entries just grow older.</summary>
+    /// <summary>Products that are requested at the same time. Beyond it no refill is requested, and entries grow older.</summary>
     public const int MaxAsking = 1_000;
 
     private readonly ConcurrentDictionary<ProductId, bool> asking = new();
     private int count;
 
-    /// <summary>Asks in the background if the entry is close to its end, or past it, and nobody here has just asked.</summary>
+    /// <summary>Requests a refill in the background if the entry is near the end of its lifetime or beyond it, unless this process has just requested one.</summary>
     public void RefreshIfDue(ProductId id, CachedProduct entry)
     {
         if (entry.Version > 0 && IsDue(entry, time.GetUtcNow()) && !asking.ContainsKey(id))
@@ -47,7 +47,7 @@ public sealed class EagerRefresh(IGuardedCache cache, IFillRequestPublisher requ
             return;
         }
 
-        // On behalf of no reader in particular, bounded by the deadlines of the ports.
+        // Independent of the reader, within the timeouts of the ports.
         _ = Task.Run(async () =>
         {
             try
@@ -59,7 +59,7 @@ public sealed class EagerRefresh(IGuardedCache cache, IFillRequestPublisher requ
             }
             catch (UnavailableException)
             {
-                // The entry is served as it is, and a later read asks again.
+                // The entry is served as it is, and a later read tries again.
             }
             finally
             {

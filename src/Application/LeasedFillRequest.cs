@@ -1,9 +1,9 @@
 namespace ProductCache.Application;
 
-/// <summary>Publishes a request under a lease that was just taken; a request that could not be published gives the lease back.</summary>
+/// <summary>Publishes a fill request under a lease that was just taken, and releases the lease if that fails.</summary>
 internal static class LeasedFillRequest
 {
-    /// <param name="renews">The entry that the lease was taken over. A Worker that is late finds it without the lease.</param>
+    /// <param name="renews">The cached entry beside which the lease was taken. A late Worker finds the entry after the lease has expired.</param>
     public static async Task PublishAsync(
         IGuardedCache cache, IFillRequestPublisher requests, Lease lease, CachedProduct? renews, CancellationToken cancellationToken)
     {
@@ -13,12 +13,12 @@ internal static class LeasedFillRequest
         }
         catch
         {
-            await GiveBackAsync(cache, lease, cancellationToken);
+            await ReleaseAsync(cache, lease, cancellationToken);
             throw;
         }
     }
 
-    private static async Task GiveBackAsync(IGuardedCache cache, Lease lease, CancellationToken cancellationToken)
+    private static async Task ReleaseAsync(IGuardedCache cache, Lease lease, CancellationToken cancellationToken)
     {
         try
         {
@@ -26,7 +26,7 @@ internal static class LeasedFillRequest
         }
         catch (UnavailableException)
         {
-            // The lease then ends by its own expiry.
+            // The lease ends when it expires.
         }
     }
 }

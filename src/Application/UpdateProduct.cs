@@ -3,7 +3,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <param name="Changes">Valid; what it does not say stays as it is.</param>
+/// <param name="Changes">Valid. A null member stays unchanged.</param>
 /// <param name="Condition">Null: any version is changed.</param>
 public sealed record UpdateProduct(ProductId Id, ProductDraft Changes, VersionCondition? Condition) : IRequest<WriteResult>;
 

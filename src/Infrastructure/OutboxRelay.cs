@@ -9,21 +9,21 @@ using ProductCache.Infrastructure.Postgres;
 namespace ProductCache.Infrastructure;
 
 /// <summary>
-/// Empties the outbox, batch after batch: woken by PostgreSQL's notification of a commit, and looking by itself now and
-/// then, since notifications do not survive a lost connection. Any number of relays may run.
+/// Relays the outbox to Kafka, batch by batch. PostgreSQL notifies it of commits (LISTEN); it also polls, since notifications are lost
+/// with the connection. Any number of relays may run.
 /// </summary>
 internal sealed class OutboxRelay : BackgroundService
 {
-    /// <summary>How often a lane looks without being woken.</summary>
+    /// <summary>How often a lane polls without a notification.</summary>
     public static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>The same behind a pooler that cannot pass notifications on.</summary>
+    /// <summary>The same behind a pooler, which cannot forward notifications.</summary>
     public static readonly TimeSpan PooledPollInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Between two tries while PostgreSQL or Kafka is away.</summary>
+    /// <summary>The interval of retries while PostgreSQL or Kafka is unavailable.</summary>
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Between two measurements of the outbox.</summary>
+    /// <summary>The interval of measurements of the outbox.</summary>
     private static readonly TimeSpan MeasureInterval = TimeSpan.FromSeconds(5);
 
     private readonly IMediator mediator;
@@ -50,9 +50,9 @@ internal sealed class OutboxRelay : BackgroundService
         wakeUps = Enum.GetValues<ChangeLane>().ToDictionary(lane => lane, _ => new WakeUp(time));
         var meter = meters.Create("ProductCache.Relay");
         published = meter.CreateCounter<long>("productcache.outbox.published", "{change}", "Changes that Kafka has acknowledged.");
-        parked = meter.CreateCounter<long>("productcache.outbox.parked", "{change}", "Changes that could not be published and were set aside.");
+        parked = meter.CreateCounter<long>("productcache.outbox.parked", "{change}", "Changes that could not be published and were parked.");
         meter.CreateObservableGauge("productcache.outbox.depth", () => measured.Depth, "{change}", "Changes that wait in the outbox.");
-        meter.CreateObservableGauge("productcache.outbox.age", () => measured.Age.TotalSeconds, "s", "For how long the oldest change has waited.");
+        meter.CreateObservableGauge("productcache.outbox.age", () => measured.Age.TotalSeconds, "s", "The time that the oldest change has waited.");
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -83,7 +83,7 @@ internal sealed class OutboxRelay : BackgroundService
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                // Whatever it was: a lane that ended would hold back every change from here on.
+                // Any exception: a lane that ended would hold back all later changes.
                 if (!failing)
                 {
                     PostgresLog.RelayWaits(logger, lane, exception.Message, exception.InnerException?.Message);
@@ -118,11 +118,11 @@ internal sealed class OutboxRelay : BackgroundService
                     await listen.ExecuteNonQueryAsync(stoppingToken);
                 }
 
-                // What was committed before this connection listened was told to nobody.
+                // Commits before this connection listened were not notified.
                 WakeAll();
                 while (true)
                 {
-                    // The connection's keepalive finds out when it is dead.
+                    // The keepalive of the connection detects a dead connection.
                     await connection.WaitAsync(stoppingToken);
                 }
             }
@@ -152,7 +152,7 @@ internal sealed class OutboxRelay : BackgroundService
             }
             catch (Exception) when (!stoppingToken.IsCancellationRequested)
             {
-                // The last measurement stands; the lanes tell that PostgreSQL is away.
+                // The last measurement is kept; the lanes report that PostgreSQL is unavailable.
             }
 
             await Task.Delay(MeasureInterval, time, stoppingToken);
@@ -172,7 +172,7 @@ internal sealed class OutboxRelay : BackgroundService
             await current.Task.WaitAsync(atMost, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellationToken.ThrowIfCancellationRequested();
 
-            // A wake between the two is not lost: the waiter looks into the outbox next.
+            // A wake meanwhile is not lost: the waiter reads the outbox next.
             if (current.Task.IsCompleted)
             {
                 Volatile.Write(ref next, NewSource());

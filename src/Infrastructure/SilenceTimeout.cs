@@ -1,25 +1,24 @@
 namespace ProductCache.Infrastructure;
 
 /// <summary>
-/// A timeout for a dependency rather than for a call. A call fails when the dependency has been silent for that long:
-/// it answered neither this call nor any other. While it does answer, the call is on its way through a queue of our own
-/// making (thousands of readers at once on a few cores), and to fail it would turn load into errors. The same while the
-/// timer itself comes late: then this process had no time to look for the answer.
+/// Limits the silence of a dependency, not the duration of a call. A call fails when the dependency has answered neither this call nor
+/// any other for the timeout. While it answers others, the call waits in a queue of this process (thousands of readers on a few cores),
+/// and failing it would turn load into errors. The same holds while the timer is late: this process had no time to process the answer.
 /// </summary>
-/// <param name="timeout">How long a call waits for a dependency that answers nobody.</param>
-/// <param name="firstTimeout">The same before the first answer in the life of the process, while the code on the way there is still being compiled.</param>
-/// <param name="limit">How long a call waits at most, whatever is answered to others.</param>
+/// <param name="timeout">How long a call waits while the dependency answers no call.</param>
+/// <param name="firstTimeout">The timeout before the first answer in the life of the process, while code is still being compiled.</param>
+/// <param name="limit">How long a call waits at most, even while others are answered.</param>
 internal sealed class SilenceTimeout(TimeSpan timeout, TimeSpan firstTimeout, TimeSpan limit, TimeProvider time)
 {
-    /// <summary>The timeout is waited for in so many slices, so that one pause of this process cannot be taken for all of it.</summary>
+    /// <summary>The timeout is divided into slices, so that one pause of this process does not count as the whole timeout.</summary>
     private const int Slices = 3;
 
-    /// <summary>By how much a timer of a process that is not overloaded may be late.</summary>
+    /// <summary>How late a timer may be if the process is not overloaded.</summary>
     private static readonly TimeSpan Punctual = TimeSpan.FromMilliseconds(25);
 
     private long lastAnswer;
 
-    /// <exception cref="TimeoutException">The dependency was silent. What was called may still happen.</exception>
+    /// <exception cref="TimeoutException">The dependency did not answer. The call may still take effect.</exception>
     public async Task<T> WithinAsync<T>(Task<T> call, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();

@@ -1,6 +1,6 @@
 namespace ProductCache.Standalone;
 
-/// <summary>Waits for a server that is starting.</summary>
+/// <summary>Waits for a server that starts.</summary>
 public static class Retry
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);

@@ -272,7 +272,7 @@ public sealed class AuditTests
     {
         await redis.GetDatabase().HashSetAsync("product-cache:store", "version", ProductVersion.Max);
 
-        Assert.That(() => AuditAsync(), Throws.TypeOf<StoreNotRepairedException>().With.Message.Contains("beyond the last one"));
+        Assert.That(() => AuditAsync(), Throws.TypeOf<StoreNotRepairedException>().With.Message.Contains("beyond the largest version"));
     }
 
     private static bool Same(AuditStoreResult one, AuditStoreResult other) =>

@@ -3,9 +3,9 @@ using System.Globalization;
 namespace ProductCache.Chaos;
 
 /// <summary>chaos [seconds] [seed] [--plan] [--keep] [--fault=name]</summary>
-/// <param name="Plan">Only print what would go wrong and when.</param>
-/// <param name="Keep">Keep the logs even if nothing was violated.</param>
-/// <param name="Fault">A planted fault, or none.</param>
+/// <param name="Plan">Print the schedule of faults only.</param>
+/// <param name="Keep">Keep the logs even without violations.</param>
+/// <param name="Fault">A planted fault; null: no fault is planted.</param>
 internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep, string? Fault)
 {
     private const int DefaultSeconds = 60;
@@ -15,7 +15,7 @@ internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep
     private const string KeepOption = "--keep";
     private const string FaultOption = "--fault=";
 
-    /// <param name="fault">One plain sentence, where they make no sense.</param>
+    /// <param name="fault">One sentence, if the arguments are invalid.</param>
     public static Arguments? Read(IReadOnlyList<string> args, Random random, out string fault)
     {
         fault = string.Empty;
@@ -24,11 +24,11 @@ internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep
         var planted = args.LastOrDefault(arg => arg.StartsWith(FaultOption, StringComparison.Ordinal))?[FaultOption.Length..];
         if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && !IsOption(arg)) is { } unknown)
         {
-            fault = $"There is no option {unknown}; there are {PlanOption}, {KeepOption} and {FaultOption}name.";
+            fault = $"Unknown option {unknown}. The options are {PlanOption}, {KeepOption} and {FaultOption}name.";
         }
         else if (numbers.Count > 2)
         {
-            fault = $"At most two numbers are expected, seconds and seed, not {numbers.Count}.";
+            fault = $"Expected at most two numbers, seconds and seed, but got {numbers.Count}.";
         }
         else if (numbers.Count > 0 && !(TryRead(numbers[0], out seconds) && seconds is >= MinSeconds and <= MaxSeconds))
         {
@@ -40,7 +40,7 @@ internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep
         }
         else if (planted is not null && !PlantedFaults.All.ContainsKey(planted))
         {
-            fault = $"There is no fault '{planted}'; there are: {(PlantedFaults.All.Count == 0 ? "none" : string.Join(", ", PlantedFaults.All.Keys))}.";
+            fault = $"Unknown fault '{planted}'. The faults are: {(PlantedFaults.All.Count == 0 ? "none" : string.Join(", ", PlantedFaults.All.Keys))}.";
         }
 
         return fault.Length > 0 ? null : new Arguments(TimeSpan.FromSeconds(seconds), seed, args.Contains(PlanOption), args.Contains(KeepOption), planted);

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace ProductCache.Chaos;
 
-/// <summary>Which ids writers and readers choose: a few are hot, new ones come, some never exist.</summary>
+/// <summary>Chooses ids for writers and readers: a few are hot, new ones are added, some never exist.</summary>
 internal sealed class Catalogue
 {
     public const int InitialProducts = 3_000;
@@ -12,14 +12,14 @@ internal sealed class Catalogue
     private const long FirstUnknown = 1_000_000_000;
     private const long FirstScenarioId = 500_000_000;
 
-    /// <summary>Ids that will be inserted soon, or have been a moment ago: where negative entries have to die.</summary>
+    /// <summary>Ids that will be inserted soon or were inserted just now: their negative entries must be removed.</summary>
     private const int Frontier = 20;
 
     private readonly ConcurrentDictionary<long, bool> free = new();
     private long last = InitialProducts;
     private long nextScenarioId = FirstScenarioId;
 
-    /// <summary>All that anybody may have asked for.</summary>
+    /// <summary>All ids that a reader may have requested.</summary>
     public IEnumerable<long> Ids
     {
         get
@@ -43,7 +43,7 @@ internal sealed class Catalogue
 
     public long NewId() => Interlocked.Increment(ref last);
 
-    /// <summary>An id that nobody else reads or writes.</summary>
+    /// <summary>An id that is read and written by one scenario only.</summary>
     public long NewScenarioId() => Interlocked.Increment(ref nextScenarioId) - 1;
 
     /// <summary>The id of a product that was deleted, or a new one.</summary>
@@ -60,7 +60,7 @@ internal sealed class Catalogue
         return NewId();
     }
 
-    /// <summary>A hint only: others may have taken it meanwhile.</summary>
+    /// <summary>A hint: another writer may have taken the id meanwhile.</summary>
     public void Freed(IEnumerable<long> ids)
     {
         foreach (var id in ids.Where(id => id < FirstScenarioId))

@@ -2,16 +2,16 @@ using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.Chaos;
 
-/// <summary>One run: faults under reads and writes, then healing, quiet, and the verdict.</summary>
+/// <summary>One run: faults during reads and writes, then recovery, a quiet time and the checks.</summary>
 internal static class ChaosRun
 {
     private const int Clean = 0;
     private const int Violated = 1;
 
-    /// <summary>Without faults and writes, before caches and PostgreSQL must agree. Readers go on meanwhile.</summary>
+    /// <summary>The quiet time without faults and writes, after which caches and PostgreSQL must agree. Readers continue meanwhile.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
 
-    /// <summary>For everything beside the schedule: starts, healing, checks.</summary>
+    /// <summary>The time for everything beside the schedule: starts, recovery, checks.</summary>
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(5);
 
     public static async Task<int> RunAsync(Arguments arguments, CancellationToken cancellationToken)
@@ -22,7 +22,7 @@ internal static class ChaosRun
         var schedule = Schedule.Of(arguments.Seed, arguments.Length, kafka.CanStop);
         if (!kafka.CanStop)
         {
-            Console.WriteLine("Nothing goes wrong with Kafka in this run: no broker that may be stopped is there.");
+            Console.WriteLine("This run has no Kafka faults: no broker is available that may be stopped.");
         }
 
         await using var testBed = await TestBed.StartAsync(kafka, arguments.Fault);
@@ -33,7 +33,7 @@ internal static class ChaosRun
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             testBed.KeepLogs();
-            await Console.Error.WriteLineAsync($"The logs of the services are in {testBed.LogFolder}");
+            await Console.Error.WriteLineAsync($"The service logs are in {testBed.LogFolder}");
             throw;
         }
     }
@@ -52,7 +52,7 @@ internal static class ChaosRun
 
         testBed.KeepLogs();
         await File.WriteAllTextAsync(Path.Combine(testBed.LogFolder, "evidence.txt"), Report.Evidence(history, violations), cancellationToken);
-        Console.WriteLine($"{violations.Count} violations. The logs of the services, and what happened to these products, are in {testBed.LogFolder}");
+        Console.WriteLine($"{violations.Count} violations. The service logs and the history of these products are in {testBed.LogFolder}");
         return violations.Count == 0 ? Clean : Violated;
     }
 

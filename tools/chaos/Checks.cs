@@ -17,25 +17,25 @@ internal enum ViolationKind
 }
 
 /// <param name="At">Since the start of the run.</param>
-/// <param name="Id">The product; 0: of none.</param>
+/// <param name="Id">The product; 0: the violation concerns no product.</param>
 internal sealed record Violation(ViolationKind Kind, TimeSpan At, long Id, string Evidence);
 
-/// <summary>The promises, each a pure function of what was recorded.</summary>
+/// <summary>The promises, each a pure function of the recorded history.</summary>
 internal static class Checks
 {
-    /// <summary>A read without a wait answers within this time; with one, within this time more.</summary>
+    /// <summary>The time limit of a read, in addition to the wait that it requests.</summary>
     public static readonly TimeSpan ReadDeadline = TimeSpan.FromSeconds(1);
 
     /// <summary>
-    /// How long a near cache may be behind Redis. Silence clears it after 1.5 s; the rest is for a machine on which
-    /// everything waits for a processor.
+    /// How long a near cache may lag behind Redis. It is cleared after 1.5 s without a message; the rest allows for an overloaded
+    /// machine.
     /// </summary>
     private static readonly TimeSpan NearCacheBound = TimeSpan.FromSeconds(4);
 
-    /// <summary>Until a Worker has committed what it has done, and how long a fault may make it do so again.</summary>
+    /// <summary>The time within which a Worker commits its offsets, and for which a fault may make it repeat work.</summary>
     private static readonly (TimeSpan Commit, TimeSpan Redelivery) Repeats = (TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
 
-    /// <summary>After its process was there again, an Api may need this long for connections to settle.</summary>
+    /// <summary>The time that a restarted Api may need to establish its connections.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(1);
 
     public static IEnumerable<Violation> All(History history, FinalState state)
@@ -61,7 +61,7 @@ internal static class Checks
         .Where(row => row.Value.Version <= 0)
         .Select(row => new Violation(ViolationKind.WithoutVersion, state.At, row.Key, $"product {row.Key} has no version"));
 
-    /// <summary>A reader got what no committed transaction had left there by the end of the read.</summary>
+    /// <summary>A reader got a value that no transaction had committed by the end of the read.</summary>
     public static IEnumerable<Violation> UnknownValues(History history, Timelines timelines)
     {
         var writes = WritesByNumber(history.Transactions);
@@ -81,7 +81,7 @@ internal static class Checks
         }
     }
 
-    /// <summary>A client saw an older state of a product than the same life of the same Api had shown it before.</summary>
+    /// <summary>A client got an older state of a product than the same process of the same Api had returned before.</summary>
     public static IEnumerable<Violation> WentBack(History history, Timelines timelines)
     {
         var reads = history.Reads.Where(read => read.Instance != 0 && (read.IsFound || read.Status == 404));
@@ -111,7 +111,7 @@ internal static class Checks
         }
     }
 
-    /// <summary>After the quiet time, Redis or a near cache has something else than PostgreSQL.</summary>
+    /// <summary>After the quiet time, Redis or a near cache differs from PostgreSQL.</summary>
     public static IEnumerable<Violation> CacheDiffers(FinalState state, Timelines timelines)
     {
         foreach (var entry in state.Redis)
@@ -135,13 +135,13 @@ internal static class Checks
         {
             var current = timelines.Of(id).States is [.., var last] ? $"; last: {Describe(last)}" : string.Empty;
             return new Violation(
-                ViolationKind.CacheDiffers, state.At, id, $"product {id}: {where} has {Name(version)}, PostgreSQL {Name(VersionIn(state, id))}{current}");
+                ViolationKind.CacheDiffers, state.At, id, $"product {id}: {where} has {Name(version)}, PostgreSQL has {Name(VersionIn(state, id))}{current}");
         }
     }
 
     /// <summary>
-    /// An Api still showed what Redis had replaced long before. Where a Worker or Kafka failed, the news of it may be on its
-    /// way for longer.
+    /// An Api returned an entry that Redis had replaced long before. If a Worker or Kafka failed, the notification may take
+    /// longer.
     /// </summary>
     public static IEnumerable<Violation> NearCacheBehind(History history, Timelines timelines)
     {
@@ -167,7 +167,7 @@ internal static class Checks
         }
     }
 
-    /// <summary>A reader who wanted it as new as the database got what had been replaced before it asked.</summary>
+    /// <summary>A read with no-cache returned a row that was replaced before the request.</summary>
     public static IEnumerable<Violation> NotFresh(History history, Timelines timelines) =>
         from read in history.Reads
         where read.Fresh && (read.IsFound || read.Status == 404)
@@ -177,8 +177,8 @@ internal static class Checks
             ViolationKind.NotFresh, read.End, read.Id, FormattableString.Invariant($"{Describe(read)}, replaced {staleness.TotalMilliseconds:0} ms before it asked"));
 
     /// <summary>
-    /// An entry of a product that nobody has asked for since it was evicted. Where a Worker or Kafka failed soon after the
-    /// last request, that request may have been done once more.
+    /// An entry of a product that no reader requested after its eviction. If a Worker or Kafka failed soon after the last request,
+    /// that request may have been repeated.
     /// </summary>
     public static IEnumerable<Violation> LeftBehind(History history, FinalState state)
     {
@@ -189,16 +189,16 @@ internal static class Checks
                 ViolationKind.LeftBehind,
                 state.At,
                 abandoned.Id,
-                FormattableString.Invariant($"product {abandoned.Id}: Redis has {Name(entries[abandoned.Id].Version)}, last asked for at {abandoned.Start.TotalSeconds:0.000} s")));
+                FormattableString.Invariant($"product {abandoned.Id}: Redis has {Name(entries[abandoned.Id].Version)}, last requested at {abandoned.Start.TotalSeconds:0.000} s")));
     }
 
-    /// <summary>A message of the service itself that it could not process.</summary>
+    /// <summary>The service could not process one of its own messages.</summary>
     public static IEnumerable<Violation> DeadLetters(FinalState state) =>
         state.DeadLetters.Select(letter => new Violation(ViolationKind.DeadLetter, state.At, 0, letter));
 
     /// <summary>
-    /// A committed change of which the topic has no event. The relay may leave out what a newer event of the same kind covers. The event
-    /// may be one of those that the cluster forgot before they were read, if these can be of its partition and of its time.
+    /// A committed change without an event. The relay may omit a change that a newer event of the same kind covers. The embedded Kafka may
+    /// have dropped the event before it was read, if events of its partition and time were dropped.
     /// </summary>
     public static IEnumerable<Violation> LostEvents(FinalState state, Timelines timelines)
     {
@@ -220,7 +220,7 @@ internal static class Checks
             change.CommitStart < forgotten.Until && (!partitions.TryGetValue(change.Id, out var partition) || partition == forgotten.Partition));
     }
 
-    /// <summary>An answer that is not documented, or that came too late; a process that ended by itself.</summary>
+    /// <summary>An undocumented or late answer, or a process that ended unexpectedly.</summary>
     public static IEnumerable<Violation> WrongAnswers(History history)
     {
         foreach (var death in history.Deaths)
@@ -252,7 +252,7 @@ internal static class Checks
                 var late = read.End - read.Start - read.Wait - ReadDeadline;
                 if (fault is null && late > TimeSpan.Zero && stalls.Within(read.Start, read.End) is var excuse && late > excuse)
                 {
-                    fault = FormattableString.Invariant($"late by {late.TotalMilliseconds:0} ms, {excuse.TotalMilliseconds:0} ms of it for want of a processor");
+                    fault = FormattableString.Invariant($"late by {late.TotalMilliseconds:0} ms, {excuse.TotalMilliseconds:0} ms of it waiting for a processor");
                 }
             }
 
@@ -278,7 +278,7 @@ internal static class Checks
         CultureInfo.InvariantCulture,
         $"product {state.Id} v{state.Version} {(state.Present ? "written" : "deleted")} by transaction {state.Transaction}, committed at {state.CommitStart.TotalSeconds:0.000}..{state.CommitEnd.TotalSeconds:0.000} s");
 
-    private static string Name(long version) => version == 0 ? "none" : $"v{version}";
+    private static string Name(long version) => version == 0 ? "no product" : $"v{version}";
 
     private static long VersionIn(FinalState state, long id) => state.Rows.TryGetValue(id, out var row) ? row.Version : 0;
 
@@ -287,12 +287,12 @@ internal static class Checks
     {
         if (read.Number == Read.NoWrite)
         {
-            return "the text is of no single write";
+            return "the text mixes several writes";
         }
 
         if (read.Number != 0 && !writes.ContainsKey(read.Number))
         {
-            return $"nobody wrote w{read.Number}";
+            return $"w{read.Number} was never written";
         }
 
         if (read.Number != 0 && writes[read.Number] is var (transaction, change))
@@ -310,7 +310,7 @@ internal static class Checks
 
         if (state is null)
         {
-            return "no committed transaction left this version";
+            return "no transaction committed this version";
         }
 
         return read.End < state.CommitStart ? $"{Describe(state)}, after this" : null;

@@ -3,10 +3,10 @@ using Npgsql;
 
 namespace ProductCache.Chaos;
 
-/// <summary>A PostgreSQL whose owner has more in mind than this service: triggers of a shop, imports with disabled triggers.</summary>
+/// <summary>A PostgreSQL that other software uses too: triggers of a shop, imports with disabled triggers.</summary>
 internal sealed class DatabaseTrouble(TestBed testBed)
 {
-    /// <summary>Of these products one in so many is refused by the shop.</summary>
+    /// <summary>The shop refuses one product in this many.</summary>
     private const int RefusedOneIn = 5;
 
     /// <summary>Rows of one import. They have ids that no writer of the run uses.</summary>

@@ -5,8 +5,8 @@ using ProductCache.Contracts;
 namespace ProductCache.Chaos;
 
 /// <summary>
-/// Reads the events while the run goes on. The embedded cluster keeps only its newest records: what is read at the end is not all that
-/// was published. What the cluster forgets before it is read here is remembered as forgotten.
+/// Reads the events during the run, since the embedded Kafka keeps only its newest records. Records that were dropped before they were
+/// read are counted as forgotten.
 /// </summary>
 internal sealed class EventLog : IAsyncDisposable
 {
@@ -29,7 +29,7 @@ internal sealed class EventLog : IAsyncDisposable
 
     public static EventLog Start(string bootstrap, RunClock clock) => new(bootstrap, clock);
 
-    /// <summary>Reads up to what is there now.</summary>
+    /// <summary>Reads all records that are available now.</summary>
     public async Task<(IReadOnlyList<ProductEvent> Events, IReadOnlyList<ForgottenEvents> Forgotten)> EndAsync(CancellationToken cancellationToken)
     {
         isEnding = true;

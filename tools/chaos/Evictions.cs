@@ -5,14 +5,14 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>
-/// Takes entries out of Redis all the time, as a Redis does that is short of memory. The protocol says that this is always
-/// safe; near caches keep what they have.
+/// Evicts entries from Redis continuously, like a Redis that is short of memory. By the protocol this is always safe; near caches keep
+/// their copies.
 /// </summary>
 internal sealed class Evictions(TestBed testBed, Catalogue catalogue, int seed)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Entries that were there to be taken.</summary>
+    /// <summary>The number of entries that were evicted.</summary>
     public int Count { get; private set; }
 
     public async Task RunAsync(CancellationToken cancellationToken)

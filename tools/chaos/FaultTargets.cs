@@ -6,21 +6,21 @@ using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.Chaos;
 
-/// <summary>What faults happen to: a server, or a process of the service.</summary>
+/// <summary>The target of faults: a server, or a process of the service.</summary>
 internal abstract class FaultTarget
 {
-    /// <summary>SIGKILL; returns when it is gone.</summary>
+    /// <summary>Sends SIGKILL, and returns when the process has ended.</summary>
     public abstract Task KillAsync();
 
     public abstract Task PauseAsync();
 
-    /// <summary>Harmless where it is not paused.</summary>
+    /// <summary>Has no effect unless it is paused.</summary>
     public abstract Task ResumeAsync();
 
-    /// <summary>In order.</summary>
+    /// <summary>Stops it in an orderly way.</summary>
     public abstract Task StopAsync();
 
-    /// <summary>Again; returns when it answers.</summary>
+    /// <summary>Restarts it, and returns when it answers.</summary>
     public abstract Task StartAsync();
 }
 
@@ -37,10 +37,10 @@ internal sealed class Service(Target target, string role, int port, string logFi
 
     public int Port => port;
 
-    /// <summary>Which life of this process it is, from 1 on.</summary>
+    /// <summary>The number of starts of this process.</summary>
     public int Instance => Volatile.Read(ref instance);
 
-    /// <summary>Nobody stopped it, and yet it is gone.</summary>
+    /// <summary>It ended although it was not stopped.</summary>
     public bool HasDied => process is { HasExited: true };
 
     public override async Task KillAsync()
@@ -173,7 +173,7 @@ internal sealed class KafkaFaultTarget(KafkaServer kafka) : FaultTarget
     public override Task StartAsync() => kafka.StartAsync();
 }
 
-/// <summary>A process and those that it started: PostgreSQL has one for each connection, which outlive it.</summary>
+/// <summary>A process and its children: PostgreSQL has one for each connection, which outlive it.</summary>
 internal static class ProcessTree
 {
     public static void Signal(int root, int signal)

@@ -2,10 +2,10 @@ using StackExchange.Redis;
 
 namespace ProductCache.Chaos;
 
-/// <summary>Makes things go wrong as planned, one after the other, and heals each.</summary>
+/// <summary>Injects the scheduled faults one after the other, and heals each.</summary>
 internal sealed class Faults(TestBed testBed, RunClock clock, Action<Fault> tell)
 {
-    /// <summary>Between what a fault may still be blamed for and the next one, however slow the healing was.</summary>
+    /// <summary>The pause between the effects of a fault and the next fault, even after a slow recovery.</summary>
     private static readonly TimeSpan MinCalm = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(100);
@@ -38,7 +38,7 @@ internal sealed class Faults(TestBed testBed, RunClock clock, Action<Fault> tell
         }
     }
 
-    /// <summary>Notes processes of the service that are gone though nobody killed them, and starts them again.</summary>
+    /// <summary>Records processes of the service that ended unexpectedly, and restarts them.</summary>
     public async Task WatchAsync(CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
@@ -100,7 +100,7 @@ internal sealed class Faults(TestBed testBed, RunClock clock, Action<Fault> tell
                 await new DatabaseTrouble(testBed).HappenAsync(plan, cancellationToken);
                 break;
             default:
-                throw new InvalidOperationException($"No way to make happen: {plan}.");
+                throw new InvalidOperationException($"Unknown fault: {plan}.");
         }
     }
 

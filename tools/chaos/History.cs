@@ -48,7 +48,7 @@ internal enum ReadFailure
 }
 
 /// <param name="Instance">Which life of the Api process answered; 0 if it was restarted meanwhile.</param>
-/// <param name="Version">Of the ETag; 0 where there is none.</param>
+/// <param name="Version">The version in the ETag; 0: there was no ETag.</param>
 /// <param name="Number">Of the write whose text the body carries; 0 without a body, -1 if the body is of no write.</param>
 /// <param name="Fresh">It was asked for as new as the database has it (no-cache).</param>
 internal readonly record struct Read(
@@ -80,17 +80,17 @@ internal sealed record Fault(PlannedFault Plan, TimeSpan Start, TimeSpan Healed)
 }
 
 /// <summary>The machine was busy, perhaps with something else: readers may be late because of it.</summary>
-/// <param name="Lateness">How much of this span processes stood in line for a processor.</param>
+/// <param name="Lateness">The part of this span in which processes waited for a processor.</param>
 internal readonly record struct Stall(TimeSpan At, TimeSpan Until, TimeSpan Lateness);
 
-/// <summary>A process of the service that nobody killed is gone.</summary>
+/// <summary>A process of the service ended unexpectedly.</summary>
 internal sealed record Death(TimeSpan At, Target Target);
 
-/// <summary>A product that was cached, changed, was evicted, and that nobody has asked for since: nothing may be cached of it.</summary>
+/// <summary>A product that was cached, changed and evicted, and that no reader requested afterwards: it must not be cached.</summary>
 /// <param name="Start">Of its last read.</param>
 internal sealed record Abandoned(long Id, TimeSpan Start, TimeSpan End);
 
-/// <summary>Redis had this version of a product: a moment later nobody may be told of an older one.</summary>
+/// <summary>Redis had this version of a product: shortly afterwards no reader may get an older one.</summary>
 internal sealed record Settled(long Id, long Version, TimeSpan At);
 
 internal sealed record History(

@@ -8,7 +8,7 @@ using StackExchange.Redis;
 
 namespace ProductCache.Chaos;
 
-/// <summary>Looks at every place where a product is, once all is quiet.</summary>
+/// <summary>Reads the final state of every product, from PostgreSQL, Redis, the near caches and Kafka.</summary>
 internal sealed class Inspection(TestBed testBed, NpgsqlDataSource postgres, Readers readers, EventLog events, RunClock clock)
 {
     private static readonly TimeSpan OutboxPatience = TimeSpan.FromSeconds(30);

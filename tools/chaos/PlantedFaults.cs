@@ -11,8 +11,8 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>
-/// Faults of the service itself, to see that the checks catch them: --fault=name replaces a part of every Api and Worker
-/// process by a wrong one.
+/// Bugs of the service, planted to show that the checks find them: --fault=name replaces a part of every Api and Worker process by a wrong
+/// one.
 /// </summary>
 internal static class PlantedFaults
 {
@@ -105,7 +105,7 @@ internal static class PlantedFaults
         provider.GetRequiredService<TimeProvider>(),
         provider.GetRequiredService<IMeterFactory>());
 
-    /// <summary>As if every request were delivered to two Workers, to the second one a little later.</summary>
+    /// <summary>Delivers every request to two Workers, to the second one a little later.</summary>
     private sealed class FillingTwice(IRequestHandler<FillCache, FillCacheResult> handler) : IRequestHandler<FillCache, FillCacheResult>
     {
         private const int MaxDelayMilliseconds = 500;
@@ -141,7 +141,7 @@ internal static class PlantedFaults
         }
     }
 
-    /// <summary>As the right one, but near caches only hear of products that the cache had.</summary>
+    /// <summary>Notifies near caches only of products that the cache had.</summary>
     private sealed class NotifyingOnlyWhereCached(IGuardedCache cache, IProductStore store, ICacheNotifications notifications)
         : IRequestHandler<RefreshCache, RefreshCacheResult>
     {
@@ -164,7 +164,7 @@ internal static class PlantedFaults
         }
     }
 
-    /// <summary>Strikes changes off the list when they are taken, not when they are published.</summary>
+    /// <summary>Removes changes from the outbox when they are taken, before they are published.</summary>
     private sealed class HastyOutbox(IChangeOutbox outbox) : IChangeOutbox
     {
         public async Task<ChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken)
@@ -184,7 +184,7 @@ internal static class PlantedFaults
         }
     }
 
-    /// <summary>Numbers what it hears anew, so that nothing ever seems to be missing, and never falls silent.</summary>
+    /// <summary>Renumbers the messages, so that none ever seems to be missing, and sends heartbeats by itself.</summary>
     private sealed class ListenerWithoutGaps(IConnectionMultiplexer redis, NearCache nearCache, MissCoalescer missing) : BackgroundService
     {
         private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -222,7 +222,7 @@ internal static class PlantedFaults
         }
     }
 
-    /// <summary>Registers a read when it is over, and takes its time before that.</summary>
+    /// <summary>Registers a read only after it has ended, with a delay.</summary>
     private sealed class LateReads(NearCache nearCache, ReadOnlyRedisCache redis) : ReadOnlyDistributedCache
     {
         private const int MaxDelayMilliseconds = 200;
@@ -236,7 +236,7 @@ internal static class PlantedFaults
             return await nearCache.GetAsync(key, token);
         }
 
-        /// <summary>What the near cache takes for Redis.</summary>
+        /// <summary>The cache behind the near cache.</summary>
         public sealed class Handed : ReadOnlyDistributedCache
         {
             public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Task.FromResult(Read.Value);

@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace ProductCache.Chaos;
 
-/// <summary>The values that are written: name, price and description all carry the number of their write, so that a read tells which one it saw.</summary>
+/// <summary>The values of writes: name, price and description all contain the number of their write, so that a read shows which one it saw.</summary>
 internal static class ProductText
 {
     private const int MaxPadding = 300;
@@ -17,7 +17,7 @@ internal static class ProductText
     public static string Description(long number) =>
         string.Create(CultureInfo.InvariantCulture, $"w{number} ") + new string('x', (int)(number * 7919 % MaxPadding));
 
-    /// <summary>The number of the write that this body is of; <see cref="Read.NoWrite"/> if its parts are not all of one.</summary>
+    /// <summary>The number of the write that produced this body; <see cref="Read.NoWrite"/> if it mixes several writes.</summary>
     public static long NumberIn(ReadOnlySpan<byte> body, long id)
     {
         var reader = new Utf8JsonReader(body);

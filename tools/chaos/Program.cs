@@ -40,7 +40,7 @@ try
 }
 catch (OperationCanceledException)
 {
-    await Console.Error.WriteLineAsync(stop.IsCancellationRequested ? "Stopped before the end." : "The run took far longer than it should.");
+    await Console.Error.WriteLineAsync(stop.IsCancellationRequested ? "The run was cancelled." : "The run exceeded its time limit.");
     return stop.IsCancellationRequested ? Interrupted : Failed;
 }
 catch (Exception exception) when (exception is StandaloneException or TimeoutException or InvalidOperationException)

@@ -6,9 +6,8 @@ using StackExchange.Redis;
 namespace ProductCache.Chaos;
 
 /// <summary>
-/// Provokes, with random timing, the encounters that the protocol is made for. Each scenario has a product of its own, which
-/// nobody touches afterwards: what went wrong with it is still wrong when all is compared, where later writes would have
-/// repaired it.
+/// Provokes, with random timing, the races that the protocol has to handle. Each scenario has a product of its own, which is not used
+/// afterwards, so that an error is still visible in the final comparison; later writes would repair it.
 /// </summary>
 internal sealed class RaceScenarios(TestBed testBed, Writers writers, Catalogue catalogue, RunClock clock, int seed)
 {
@@ -16,22 +15,22 @@ internal sealed class RaceScenarios(TestBed testBed, Writers writers, Catalogue 
     private const int ClientsPerApi = 2;
 
     /// <summary>
-    /// Everything of a scenario happens within 20, 40 … or 640 ms: a read of Redis takes one or two, a fill some ten, on a busy
-    /// machine a hundred, and that of a slow Worker up to a thousand.
+    /// A scenario happens within 20, 40 … or 640 ms: a read of Redis takes 1 to 2 ms, a fill about 10 ms, on a busy machine 100 ms, and a
+    /// fill of a slow Worker up to 1 s.
     /// </summary>
     private const int ShortestWindow = 20;
     private const int Windows = 6;
 
-    /// <summary>As long as a change takes to a slow Worker and through it.</summary>
+    /// <summary>The time within which a slow Worker applies a change.</summary>
     private const int MaxEvictionDelayMilliseconds = 1_500;
 
     private const int MaxRestMilliseconds = 2_000;
 
-    /// <summary>How often Redis is asked whether it shows a change, and at most how many times.</summary>
+    /// <summary>The interval and the number of checks whether Redis has a change.</summary>
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(50);
     private const int MaxLooks = 200;
 
-    /// <summary>Beyond what a near cache may be behind Redis.</summary>
+    /// <summary>Longer than a near cache may lag behind Redis.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(2);
@@ -43,7 +42,7 @@ internal sealed class RaceScenarios(TestBed testBed, Writers writers, Catalogue 
     private readonly ConcurrentBag<Settled> settled = [];
     private readonly int[] counts = new int[4];
 
-    /// <summary>How many there were of each sort.</summary>
+    /// <summary>The number of scenarios of each kind.</summary>
     public string Counts =>
         FormattableString.Invariant($"fill beside changes: {counts[0]}, near read beside a change: {counts[1]}, change of near copies: {counts[2]}, refresh beside an eviction: {counts[3]}, of which {Abandoned.Count()} were abandoned");
 
@@ -134,7 +133,7 @@ internal sealed class RaceScenarios(TestBed testBed, Writers writers, Catalogue 
             ]);
         }
 
-        /// <summary>Near caches take a product from Redis while it changes.</summary>
+        /// <summary>Near caches copy a product from Redis while it changes.</summary>
         public async Task NearReadBesideChangeAsync()
         {
             if (await writers.InsertAsync(id, cancellationToken) > 0 && await FoundAsync(clients[0]) is not null && await writers.UpdateAsync(id, cancellationToken) > 0)
@@ -146,7 +145,7 @@ internal sealed class RaceScenarios(TestBed testBed, Writers writers, Catalogue 
             }
         }
 
-        /// <summary>A product that has lain in the near caches for a while changes, perhaps in the moment in which nobody hears of it.</summary>
+        /// <summary>A product that the near caches have held for a while changes, perhaps while no subscription is active.</summary>
         public async Task ChangeOfNearCopiesAsync()
         {
             if (await writers.InsertAsync(id, cancellationToken) > 0 && await FoundAsync(clients[0]) is not null)
@@ -157,7 +156,7 @@ internal sealed class RaceScenarios(TestBed testBed, Writers writers, Catalogue 
             }
         }
 
-        /// <summary>Redis loses an entry while it is brought up to date. Returns the last read that anybody makes of the product.</summary>
+        /// <summary>Redis evicts an entry while it is refreshed. Returns the last read of the product.</summary>
         public async Task<Read?> RefreshBesideEvictionAsync()
         {
             if (await writers.InsertAsync(id, cancellationToken) > 0

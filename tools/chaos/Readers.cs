@@ -16,20 +16,20 @@ internal sealed class Readers(IReadOnlyList<Service> apis, Catalogue catalogue, 
 
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(2);
 
-    /// <summary>Between two tries of a client whose Api is down.</summary>
+    /// <summary>The interval of retries of a client whose Api is down.</summary>
     private static readonly TimeSpan FailurePause = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>The clients are numbered from 0 to below this.</summary>
+    /// <summary>The number of clients; they are numbered from 0.</summary>
     public const int MaxClients = 100;
 
     private readonly List<Read>[] reads = [.. Enumerable.Range(0, PerApi * apis.Count).Select(_ => new List<Read>())];
 
-    /// <summary>Complete once the clients have stopped.</summary>
+    /// <summary>Complete when the clients have stopped.</summary>
     public IEnumerable<Read> Reads => reads.SelectMany(each => each);
 
     public Task RunAsync(CancellationToken cancellationToken) => Task.WhenAll(Enumerable.Range(0, reads.Length).Select(client => ReadAsync(client, cancellationToken)));
 
-    /// <summary>Reads all that anybody may have asked for from every Api, by clients of their own.</summary>
+    /// <summary>Reads all ids that a reader may have requested from every Api, with new clients.</summary>
     public async Task<IReadOnlyList<Read>> ReadAllAsync(CancellationToken cancellationToken)
     {
         var all = apis.Select((_, api) => catalogue.Ids.Chunk(500).Select(async ids =>
@@ -75,7 +75,7 @@ internal sealed class Readers(IReadOnlyList<Service> apis, Catalogue catalogue, 
 
 internal sealed class ReadClient(int number, int api, Service service, RunClock clock) : IDisposable
 {
-    /// <summary>Beyond the deadline by more than the longest pause of a process.</summary>
+    /// <summary>Longer than the time limit of a read plus the longest pause of a process.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     private readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false, MaxConnectionsPerServer = 1, ConnectTimeout = Patience })
@@ -84,9 +84,9 @@ internal sealed class ReadClient(int number, int api, Service service, RunClock 
         Timeout = Patience,
     };
 
-    /// <param name="wait">For Prefer; 0: none.</param>
-    /// <param name="knownVersion">For If-None-Match; 0: none.</param>
-    /// <param name="fresh">For Cache-Control: no-cache.</param>
+    /// <param name="wait">The wait of the Prefer header; 0: no header.</param>
+    /// <param name="knownVersion">The version in If-None-Match; 0: no header.</param>
+    /// <param name="fresh">Whether to send Cache-Control: no-cache.</param>
     public async Task<Read> ReadAsync(long id, TimeSpan wait, long knownVersion, bool fresh = false)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, id % 2 == 0 ? $"/productapp/{id}/" : $"/api/v1/products/{id}");

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace ProductCache.Chaos;
 
-/// <summary>A Redis that answers, and not as it should: damaged keys, no memory, a replica, an ACL without scripts.</summary>
+/// <summary>A Redis that answers wrongly: damaged keys, no memory, a replica, an ACL without scripts.</summary>
 internal sealed class RedisTrouble(TestBed testBed)
 {
     /// <summary>Products whose keys are damaged in one round: the hot ones and some others.</summary>
@@ -12,7 +12,7 @@ internal sealed class RedisTrouble(TestBed testBed)
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    // None of them may pass for an entry or a lease of ours.
+    // None of them is a valid entry or lease.
     private static readonly (string Command, string[] Arguments)[] Damages =
     [
         ("SET", ["text"]),

@@ -63,14 +63,14 @@ internal static class Report
             .Select(group => $"{group.Key.ToString().ToLowerInvariant()}: {group.Count()}");
         text.WriteLine(
             $"{"writes",-10}{committed.Count,9}   {string.Join(", ", changes)}; {history.Transactions.Count - committed.Count} transactions rolled back");
-        var outbox = state.Outbox is { } rows ? $"{rows} rows left in the outbox" : "there is no outbox";
-        var forgotten = state.Forgotten.Count > 0 ? $"; the cluster forgot {state.Forgotten.Sum(events => events.Count)} more before they were read" : string.Empty;
+        var outbox = state.Outbox is { } rows ? $"{rows} rows left in the outbox" : "no outbox table";
+        var forgotten = state.Forgotten.Count > 0 ? $"; the embedded Kafka dropped {state.Forgotten.Sum(events => events.Count)} more before they were read" : string.Empty;
         text.WriteLine($"{"events",-10}{state.Events.Count,9}   {outbox}{forgotten}; {state.Redis.Count} entries in Redis, {state.Rows.Count} rows in PostgreSQL");
     }
 
     private static void WriteFaults(StringWriter text, History history)
     {
-        text.WriteLine($"{"faults",-10}{history.Faults.Count,9}   and {history.Evictions} entries taken out of Redis");
+        text.WriteLine($"{"faults",-10}{history.Faults.Count,9}   and {history.Evictions} entries evicted from Redis");
         text.WriteLine($"{"scenarios",-19}   {history.RaceScenarios}");
         foreach (var group in history.Faults.GroupBy(fault => fault.Plan.Name).OrderBy(group => group.Key, StringComparer.Ordinal))
         {
@@ -82,7 +82,7 @@ internal static class Report
     {
         var (measured, waiting) = (
             history.Stalls.Sum(stall => (stall.Until - stall.At).TotalSeconds), history.Stalls.Sum(stall => stall.Lateness.TotalSeconds));
-        text.WriteLine($"{"machine",-10}{waiting / measured,9:0%}   of the time, something stood in line for a processor: late reads are excused by as much");
+        text.WriteLine($"{"machine",-10}{waiting / measured,9:0%}   of the time, a thread waited for a processor; the limit for late reads is extended by that");
     }
 
     private static void WriteStaleness(StringWriter text, History history)
@@ -118,15 +118,15 @@ internal static class Report
 
     private static string Name(ViolationKind kind) => kind switch
     {
-        ViolationKind.UnknownValue => "a value that no committed transaction left",
-        ViolationKind.WentBack => "a client was taken back to an older version",
-        ViolationKind.CacheDiffers => "cached after the quiet time, other than PostgreSQL",
-        ViolationKind.NotFresh => "a read with no-cache older than PostgreSQL was when it asked",
-        ViolationKind.NearCacheBehind => "a near cache behind Redis by more than a moment",
-        ViolationKind.LeftBehind => "cached though nobody has asked for it",
-        ViolationKind.DeadLetter => "a message set aside as a dead letter",
-        ViolationKind.LostEvent => "a committed change without its event",
-        ViolationKind.WithoutVersion => "a row that still has no version",
-        _ => "an answer undocumented or late, a process that died",
+        ViolationKind.UnknownValue => "a read returned a value that no transaction committed",
+        ViolationKind.WentBack => "a client read an older version than before",
+        ViolationKind.CacheDiffers => "a cache differs from PostgreSQL after the quiet time",
+        ViolationKind.NotFresh => "a read with no-cache returned an older row than PostgreSQL had",
+        ViolationKind.NearCacheBehind => "a near cache lagged behind Redis by more than the limit",
+        ViolationKind.LeftBehind => "an entry exists although no reader requested it",
+        ViolationKind.DeadLetter => "a message became a dead letter",
+        ViolationKind.LostEvent => "a committed change has no event",
+        ViolationKind.WithoutVersion => "a row still has no version",
+        _ => "an undocumented or late answer, or a process died",
     };
 }

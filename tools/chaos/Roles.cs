@@ -4,7 +4,7 @@ using ProductCache.Worker;
 
 namespace ProductCache.Chaos;
 
-/// <summary>This program as a process of the service: the hosts that users run, with a planted fault where one is asked for.</summary>
+/// <summary>This program as a process of the service: the same hosts that users run, with a planted fault if one is named.</summary>
 internal static class Roles
 {
     public const string Api = "api";

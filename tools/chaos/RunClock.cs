@@ -7,12 +7,12 @@ internal sealed class RunClock
 {
     private long started = Stopwatch.GetTimestamp();
 
-    /// <summary>Leads from a time of the report to a line in a log.</summary>
+    /// <summary>The start of the run, to find a time of the report in a log.</summary>
     public DateTimeOffset StartedAt { get; private set; } = DateTimeOffset.UtcNow;
 
     public TimeSpan Now => Stopwatch.GetElapsedTime(started);
 
-    /// <summary>Before anything that takes times from it runs.</summary>
+    /// <summary>Called before any use of the clock.</summary>
     public void Start() => (started, StartedAt) = (Stopwatch.GetTimestamp(), DateTimeOffset.UtcNow);
 
     public Task UntilAsync(TimeSpan time, CancellationToken cancellationToken)

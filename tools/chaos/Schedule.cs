@@ -15,34 +15,34 @@ internal enum Target
 
 internal enum FaultKind
 {
-    /// <summary>SIGKILL; started again after the hold. Redis comes back empty.</summary>
+    /// <summary>SIGKILL; restarted after the hold. Redis is empty afterwards.</summary>
     Kill,
 
     /// <summary>SIGSTOP; SIGCONT after the hold.</summary>
     Pause,
 
-    /// <summary>An orderly stop; started again after the hold.</summary>
+    /// <summary>An orderly stop; restarted after the hold.</summary>
     Restart,
 
     /// <summary>FLUSHALL.</summary>
     Flush,
 
-    /// <summary>All connections of clients are dropped by the server: CLIENT KILL TYPE normal, pg_terminate_backend.</summary>
+    /// <summary>The server drops all connections of clients: CLIENT KILL TYPE normal, pg_terminate_backend.</summary>
     DropConnections,
 
     /// <summary>CLIENT KILL TYPE pubsub.</summary>
     DropSubscriptions,
 
-    /// <summary>Keys of ours become something else: another type, damaged fields, no expiry.</summary>
+    /// <summary>Keys are damaged: another type, damaged fields, no expiry.</summary>
     DamageKeys,
 
-    /// <summary>Redis has no memory left and evicts nothing: it refuses all writes but removals.</summary>
+    /// <summary>Redis has no memory left and evicts nothing: it refuses all writes except removals.</summary>
     RefuseWrites,
 
-    /// <summary>Redis is a replica of a server that is not there: it answers READONLY.</summary>
+    /// <summary>Redis is a replica of a missing server: it answers READONLY.</summary>
     Demote,
 
-    /// <summary>The ACL takes scripts away.</summary>
+    /// <summary>The ACL forbids scripts.</summary>
     ForbidScripts,
 
     /// <summary>A trigger of the shop raises for some products.</summary>
@@ -59,7 +59,7 @@ internal enum FaultKind
 /// <param name="Hold">Until it is healed.</param>
 internal sealed record PlannedFault(TimeSpan At, FaultKind Kind, Target Target, TimeSpan Hold)
 {
-    /// <summary>Two processes of one sort are one row of the report.</summary>
+    /// <summary>Two processes of one kind share a row of the report.</summary>
     public string Name => $"{Verb} {Target.ToString().ToLowerInvariant().TrimEnd('1', '2')}";
 
     public override string ToString() => string.Create(
@@ -80,12 +80,12 @@ internal sealed record PlannedFault(TimeSpan At, FaultKind Kind, Target Target, 
 }
 
 /// <summary>
-/// What goes wrong and when: a pure function of the seed and the length of the run. One fault at a time, each followed by
-/// a calm, so that a stale read can be blamed on the right one.
+/// The faults and their times: a pure function of the seed and the length of the run. One fault at a time, each followed by a calm, so
+/// that a stale read can be attributed to it.
 /// </summary>
 internal sealed class Schedule
 {
-    /// <summary>Before the first fault: what staleness is like without any.</summary>
+    /// <summary>The time before the first fault, to measure staleness without faults.</summary>
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
 
     private static readonly (TimeSpan Min, TimeSpan Max) Pauses = (TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(8));
@@ -122,7 +122,7 @@ internal sealed class Schedule
         TruncateAt = truncateAt;
     }
 
-    /// <summary>Of faults and writes; what follows is healing, a quiet time and the checks.</summary>
+    /// <summary>The time of faults and writes. Recovery, a quiet time and the checks follow.</summary>
     public TimeSpan Length { get; }
 
     public IReadOnlyList<PlannedFault> Faults { get; }
@@ -156,8 +156,8 @@ internal sealed class Schedule
     }
 
     /// <summary>
-    /// How long after its healing a fault is still to blame for a stale read. A killed Worker's partitions go to another
-    /// one after Kafka's session timeout; all else recovers by itself within a second or two.
+    /// How long after its end a fault may still cause stale reads. The partitions of a killed Worker move to another one after the session
+    /// timeout of Kafka; everything else recovers within two seconds.
     /// </summary>
     public static TimeSpan Aftermath(PlannedFault fault) => fault switch
     {

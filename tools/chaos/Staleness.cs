@@ -1,6 +1,6 @@
 namespace ProductCache.Chaos;
 
-/// <summary>How old news was when it was read: how long before a read began something newer had been committed; 0 if nothing had.</summary>
+/// <summary>The staleness of a read: the time between the commit of a newer row and the start of the read; 0 if there was no newer row.</summary>
 internal static class Staleness
 {
     public const string Calm = "calm";
@@ -17,7 +17,7 @@ internal static class Staleness
         return outdatedAt < read.Start ? read.Start - outdatedAt : TimeSpan.Zero;
     }
 
-    /// <summary>The staleness of all answers, sorted, under the name of the fault in whose time they began; calm comes first.</summary>
+    /// <summary>The staleness of all answers, sorted, by the fault during which they began; calm comes first.</summary>
     public static IReadOnlyList<(string Name, TimeSpan[] Sorted)> ByFault(History history, Timelines timelines)
     {
         var faults = history.Faults.OrderBy(fault => fault.Start).ToList();

@@ -3,20 +3,20 @@ using System.Globalization;
 
 namespace ProductCache.Chaos;
 
-/// <summary>How long processes had to wait for a processor, and when.</summary>
+/// <summary>The times at which processes waited for a processor.</summary>
 internal sealed class Stalls(IEnumerable<Stall> stalls)
 {
     private readonly Stall[] stalls = [.. stalls];
 
-    /// <summary>All the waiting in the samples that touch this span.</summary>
+    /// <summary>The total waiting time of the samples that overlap this span.</summary>
     public TimeSpan Within(TimeSpan start, TimeSpan end) => stalls
         .Where(stall => stall.Until > start && stall.At < end)
         .Aggregate(TimeSpan.Zero, (sum, stall) => sum + stall.Lateness);
 }
 
 /// <summary>
-/// Measures them, in two ways: how late a timer rings that is due again and again on the pool that the readers use, and,
-/// where the kernel tells (pressure stall information), for how long anything at all stood in line for a processor.
+/// Measures stalls in two ways: how late a periodic timer fires on the thread pool of the readers, and, if the kernel provides pressure
+/// stall information, how long any task waited for a processor.
 /// </summary>
 internal sealed class StallMeter(RunClock clock)
 {

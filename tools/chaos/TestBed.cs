@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace ProductCache.Chaos;
 
-/// <summary>Servers of this run's own, two Api and two Worker processes.</summary>
+/// <summary>The servers of this run, two Api and two Worker processes.</summary>
 internal sealed class TestBed : IAsyncDisposable
 {
     private readonly string folder;
@@ -101,7 +101,7 @@ internal sealed class TestBed : IAsyncDisposable
 
     public FaultTarget FaultTargetOf(Target target) => faultTargets[target];
 
-    /// <summary>For clients that are to live through outages: they may wait for a paused server.</summary>
+    /// <summary>For clients that must survive outages: they may wait for a paused server.</summary>
     public NpgsqlDataSource OpenPostgres() => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres.ConnectionString)
     {
         ApplicationName = "chaos",
@@ -111,7 +111,7 @@ internal sealed class TestBed : IAsyncDisposable
 
     public Task<ConnectionMultiplexer> OpenRedisAsync() => ConnectionMultiplexer.ConnectAsync($"{RedisAddress},allowAdmin=true,connectTimeout=5000");
 
-    /// <summary>Somebody will want to read them.</summary>
+    /// <summary>Keeps the logs after the run.</summary>
     public void KeepLogs() => keepLogs = true;
 
     public async ValueTask DisposeAsync()

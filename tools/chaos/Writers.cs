@@ -58,7 +58,7 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
     public Task<long> DeleteAsync(long id, CancellationToken cancellationToken) =>
         TryAsync((connection, changes) => DeleteAsync(connection, changes, id, cancellationToken), cancellationToken);
 
-    /// <summary>The past with every outcome known. Those that are told only now count as committed since now.</summary>
+    /// <summary>All transactions with their outcomes. An outcome that is learned only now counts as committed now.</summary>
     public async Task<IReadOnlyList<WriteTransaction>> ResolveAsync(CancellationToken cancellationToken)
     {
         var unknown = transactions.Where(transaction => transaction.Outcome == TransactionOutcome.Unknown).Select(transaction => transaction.Number).ToArray();

@@ -7,7 +7,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Kafka;
 
-/// <summary>Publishes on the topic product-requests. The producer is resolved at a miss, so that hits never depend on Kafka.</summary>
+/// <summary>Produces fill requests to the topic product-requests. The producer is resolved at a miss, so that hits never depend on Kafka.</summary>
 internal sealed class FillRequestProducer(IServiceScopeFactory scopes, TimeProvider time) : IFillRequestPublisher
 {
     private readonly SilenceTimeout timeout = new(

@@ -7,7 +7,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Kafka;
 
-/// <summary>Publishes on the topic product-changes.</summary>
+/// <summary>Produces changes to the topic product-changes.</summary>
 internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimeProvider time) : IChangePublisher
 {
     public async Task<IReadOnlyList<RefusedChange>> PublishAsync(IReadOnlyList<RecordedChange> changes, CancellationToken cancellationToken)
@@ -20,7 +20,7 @@ internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimePro
             var producer = scope.ServiceProvider.GetRequiredService<ITopicProducer<string, ProductChanged>>();
             var refusals = await Task.WhenAll(changes.Select(change => ProduceAsync(producer, change, either.Token)));
 
-            // A limit of the topic is one of the batch that records travel in: each of them is tried once more, alone.
+            // The size limit of a topic applies to the batch of records: each refused record is retried once, alone.
             List<RefusedChange> refusedAlone = [];
             foreach (var refusal in refusals.OfType<RefusedChange>())
             {
@@ -61,7 +61,7 @@ internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimePro
         ChangedAt = change.ChangedAt,
     };
 
-    // What is wrong with the record itself: trying again would not help.
+    // The record itself is at fault: a retry would not help.
     private static bool IsFinal(Error error) => error.Code
         is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge or ErrorCode.InvalidMsg or ErrorCode.InvalidRecord
         or ErrorCode.InvalidTimestamp or ErrorCode.Local_InvalidArg;

@@ -8,8 +8,8 @@ using ProductCache.Contracts;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>
-/// Creates missing topics at start, where the brokers allow it. The start waits a moment for it, since a topic that a
-/// consumer has seen missing is noticed late; while Kafka is away, the start goes on and this tries again.
+/// Creates missing topics at start, if the brokers permit it. The start waits for it for a short time, since a consumer that has seen a
+/// topic missing notices it late. While Kafka is unavailable, the start continues and the creation is retried.
 /// </summary>
 internal sealed class TopicCreation(KafkaOptions options, TimeProvider time, ILogger<TopicCreation> logger) : BackgroundService
 {
@@ -17,7 +17,7 @@ internal sealed class TopicCreation(KafkaOptions options, TimeProvider time, ILo
     private static readonly TimeSpan StartWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
-    // Changes are kept for as long as an entry or a slow reader could miss one; after a day the last one of a product is enough.
+    // Changes are kept for as long as a slow consumer may need them. After a day, the last change of a product is enough.
     private static readonly Dictionary<string, string> ChangesConfiguration = new()
     {
         ["cleanup.policy"] = "compact,delete",
@@ -48,7 +48,7 @@ internal sealed class TopicCreation(KafkaOptions options, TimeProvider time, ILo
 
     private static string Milliseconds(TimeSpan span) => ((long)span.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
 
-    // What is settled, for good or bad, leaves the list.
+    // Removes every topic that was created, or that cannot be created, from the list.
     private async Task CreateAsync(List<string> missing)
     {
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = options.Bootstrap })

@@ -5,19 +5,19 @@ using ProductCache.Application;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>
-/// The table product_changes, which the triggers of products fill. A batch is a transaction that holds its rows: another
-/// relay skips them, and they are free again when the connection ends.
+/// The table product_changes, which triggers fill. A batch is a transaction that locks its rows: other relays skip them, and the end of
+/// the connection frees them.
 /// </summary>
-/// <param name="maxIdle"><see cref="MaxIdle"/> unless told otherwise.</param>
+/// <param name="maxIdle">Null: <see cref="MaxIdle"/>.</param>
 internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdle = null) : IChangeOutbox
 {
-    /// <summary>Rows of the lane for single changes in a batch: up to 20 changes each.</summary>
+    /// <summary>Rows in a batch of the lane for single changes. Each has up to 20 changes.</summary>
     public const int MaxSingleRows = 100;
 
-    /// <summary>Rows of the bulk lane in a batch: up to 500 changes each.</summary>
+    /// <summary>Rows in a batch of the bulk lane. Each has up to 500 changes.</summary>
     public const int MaxBulkRows = 4;
 
-    /// <summary>After so much silence PostgreSQL ends the transaction of a relay, so that one that is frozen or cut off does not hold its rows for long.</summary>
+    /// <summary>The idle time after which PostgreSQL ends the transaction of a relay, so that a frozen or disconnected relay frees its rows.</summary>
     public static readonly TimeSpan MaxIdle = TimeSpan.FromSeconds(15);
 
     private readonly string limitIdle = $"SET LOCAL idle_in_transaction_session_timeout = {(int)(maxIdle ?? MaxIdle).TotalMilliseconds}";
@@ -74,7 +74,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         }
     }
 
-    // A connection that is broken already says so once more when it is given back; its transaction has ended with it.
+    // Disposing a broken connection throws the same exception again; its transaction has ended with it.
     private static async ValueTask CloseAsync(NpgsqlConnection connection)
     {
         try
@@ -125,7 +125,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
             },
             cancellationToken);
 
-        // Where it was not completed, the connection is given back with an open transaction, which the pool rolls back.
+        // If the batch was not completed, the connection returns to the pool with an open transaction, which the pool rolls back.
         public override ValueTask DisposeAsync() => CloseAsync(connection);
     }
 }

@@ -10,7 +10,7 @@ public static class PostgresRegistration
     private const string Products = "products";
     private const string Lists = "lists";
 
-    /// <summary>What Workers need: the product store, the outbox and its relay, and the schema's migration at start.</summary>
+    /// <summary>For Workers: the product store, the outbox and its relay, the migration and the audit.</summary>
     public static IServiceCollection AddPostgresForWorkers(this IServiceCollection services, PostgresOptions options)
     {
         services.AddPostgres(options);
@@ -28,7 +28,7 @@ public static class PostgresRegistration
         return services;
     }
 
-    /// <summary>What writers and those who leaf through the catalogue need. Reads of a product do without, so readiness does not depend on it.</summary>
+    /// <summary>For the Api: writes and lists. Reads of a product do not need PostgreSQL, so readiness does not depend on it.</summary>
     public static IServiceCollection AddPostgresForWriters(this IServiceCollection services, PostgresOptions options)
     {
         services.AddPostgres(options);
@@ -51,7 +51,7 @@ public static class PostgresRegistration
             ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));
     }
 
-    // The name is that of the pool in the metrics; without it that is the connection string, with host, database and user.
+    // The name of the pool in the metrics. The default is the connection string, with host, database and user.
     private static NpgsqlDataSource SourceOf(string name, NpgsqlConnectionStringBuilder connection) =>
         new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = name }.Build();
 }

@@ -7,16 +7,16 @@ using StackExchange.Redis;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// What Redis remembers of the database, in the hash product-cache:store (version, identity, comparison), and all of its entries.
+/// Reads and writes the store marker, in the hash product-cache:store (version, identity, comparison), and reads all entries.
 /// </summary>
 internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisTimeout timeout) : ICacheAudit
 {
-    /// <summary>Keys that one SCAN looks at.</summary>
+    /// <summary>Keys that one SCAN visits.</summary>
     private const int ScanCount = 1_000;
 
     private static readonly RedisKey Marker = "product-cache:store";
 
-    // What is not as it is written here is removed: nothing is remembered then.
+    // A damaged marker is removed, and counts as missing.
     private const string ReadMarker =
         """
         if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
@@ -82,12 +82,12 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
             }
         }
 
-        // A lost counter begins another epoch, at which all near caches drop their copies.
+        // Without the counter a new epoch begins, and all near caches drop their copies.
         await timeout.WithinAsync(database.KeyDeleteAsync(CacheNotification.Counter), cancellationToken);
         await notifications.HeartbeatAsync(cancellationToken);
     }
 
-    // SCAN has every key that is there from its beginning to its end. Each primary has its own.
+    // SCAN returns every key that exists from its beginning to its end. Each primary is scanned.
     private async IAsyncEnumerable<IReadOnlyList<RedisKey>> ScanAsync(string pattern, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var server in redis.GetServers().Where(server => server.IsConnected && !server.IsReplica))

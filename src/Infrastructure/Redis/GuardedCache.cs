@@ -6,14 +6,14 @@ using StackExchange.Redis;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// The lease protocol on Redis: one script per step and product, those of a batch in one pipelined round.
-/// StackExchange.Redis sends EVALSHA and loads the script again where a server lost it.
+/// The lease protocol on Redis: one script per step and product. The scripts of a batch are sent in one pipelined round.
+/// StackExchange.Redis sends EVALSHA and loads a script again if a server has lost it.
 /// </summary>
 /// <param name="readableFormats">Null: <see cref="CachedProduct.ReadableFormats"/>.</param>
 internal sealed class GuardedCache(
     IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
 {
-    /// <summary>How the token of a Worker's claim begins; that of a reader's lease is hexadecimal.</summary>
+    /// <summary>The first character of the token of a claim. The token of a reader's lease is hexadecimal.</summary>
     private const string ClaimPrefix = "w";
 
     private static readonly RedisValue LeaseMilliseconds = (long)RedisOptions.LeaseLifetime.TotalMilliseconds;
@@ -118,7 +118,7 @@ internal sealed class GuardedCache(
 
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
-        // Both keys in one command: between two, a fill could store an old row under a lease that is about to go.
+        // Both keys in one command: between two commands, a fill could store an old row under a lease that is about to be removed.
         var database = redis.GetDatabase();
         var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(BothKeys(id))));
         return timeout.WithinAsync(round, cancellationToken);
@@ -152,7 +152,7 @@ internal sealed class GuardedCache(
         return new Lease(id, (string)token!);
     }
 
-    // A reader has no batch to look through for the item at fault: whatever Redis answers, it cannot be served.
+    // A reader has one product and no batch to search for the faulty item: any error of Redis means that it cannot be served.
     private async Task<RedisResult> RunForReaderAsync(ProductId id, string script, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         try
@@ -165,7 +165,7 @@ internal sealed class GuardedCache(
         }
     }
 
-    /// <param name="whereRefused">The result of an item whose script Redis refuses but whose keys it lets us remove; null: a refusal is an outage.</param>
+    /// <param name="whereRefused">The result of an item whose script Redis refuses but whose keys it permits to remove. Null: a refusal is an outage.</param>
     private async Task<RedisResult[]> RunAsync<T>(
         IReadOnlyList<T> items,
         string script,
@@ -178,7 +178,7 @@ internal sealed class GuardedCache(
         var failed = Enumerable.Range(0, items.Count).Where(i => replies[i].Error is not null).ToList();
         if (failed.Count > 0)
         {
-            // An error reply is about its own item. 1. A refusal of the server ends the round, unless a removal does as well.
+            // An error reply concerns its own item. 1. A refusal by the server ends the round, unless a removal is sufficient.
             foreach (var i in failed)
             {
                 if (timeout.RefusalOf(replies[i].Error!) is { } refusal)
@@ -187,8 +187,8 @@ internal sealed class GuardedCache(
                 }
             }
 
-            // 2. The keys of all others are removed too, and their step is taken once more, without them. 3. What fails again is
-            // no matter of its keys: the exception goes up, and the caller can find the item by trying fewer of them.
+            // 2. The keys of the other failed items are removed, and their steps are retried. 3. An item that fails again does not fail
+            // because of its keys: the exception is thrown, and the caller can find the item by retrying with fewer items.
             await RemoveAsync([.. failed.Select(i => idOf(items[i]))], cancellationToken);
             var faulty = failed.Where(i => replies[i].Error is not null).ToList();
             var again = await SendAsync([.. faulty.Select(i => items[i])]);

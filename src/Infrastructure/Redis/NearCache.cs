@@ -9,8 +9,8 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>NEAR_CACHE_MB, NEAR_CACHE_TTL_SECONDS.</summary>
-/// <param name="MaxBytes">What all copies may take together; 0: no near cache.</param>
-/// <param name="TimeToLive">How long a copy is used, however silent its product.</param>
+/// <param name="MaxBytes">The maximum size of all copies together; 0: no near cache.</param>
+/// <param name="TimeToLive">How long a copy is used at most.</param>
 public sealed record NearCacheOptions(long MaxBytes, TimeSpan TimeToLive)
 {
     public static NearCacheOptions Read(Settings settings) => new(
@@ -19,15 +19,15 @@ public sealed record NearCacheOptions(long MaxBytes, TimeSpan TimeToLive)
 }
 
 /// <summary>
-/// Copies of entries in this process, beside the cache. A copy is dropped when its product changes; when any
-/// notification may have been missed, all are. A copy is only made by a read that no change passed by.
+/// Copies of entries in this process. A copy is dropped when its product changes; all copies are dropped when a notification may have
+/// been missed. A read creates a copy only if no change of the product arrived meanwhile.
 /// </summary>
 internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
 {
-    /// <summary>What a copy takes beside its payload: objects, list nodes, the dictionary's slot.</summary>
+    /// <summary>The size of a copy without its payload: objects, list nodes, the slot of the dictionary.</summary>
     public const int Overhead = 256;
 
-    /// <summary>The library needs three copies at least.</summary>
+    /// <summary>The minimum capacity of the library.</summary>
     private const int MinCopies = 3;
 
     private readonly IDistributedCache cache;
@@ -38,7 +38,7 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
     private readonly Counter<long> clearings;
     private readonly NotificationSequence sequence;
 
-    // For everything below, and for every change of the copies; looking one up needs no lock.
+    // Guards everything below and every change of the copies. A lookup needs no lock.
     private readonly Lock gate = new();
     private readonly Dictionary<long, PendingRead> pendingReads = [];
     private long bytes;
@@ -51,7 +51,7 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
         maxBytes = options.MaxBytes;
         sequence = new NotificationSequence(time);
         var meter = meters.Create("ProductCache.NearCache");
-        clearings = meter.CreateCounter<long>("productcache.near.clearings", "{clearing}", "Times that all copies were dropped, since a notification may have been missed.");
+        clearings = meter.CreateCounter<long>("productcache.near.clearings", "{clearing}", "Times that all copies were dropped because a notification may have been missed.");
         if (maxBytes > 0)
         {
             copies = new ConcurrentLru<long, Copy>((int)Math.Clamp(maxBytes / Overhead, MinCopies, int.MaxValue / 2));
@@ -87,8 +87,8 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
     }
 
     /// <summary>
-    /// Always asks the cache, and makes a copy of what it finds. Copies are read by <see cref="TryGet"/> alone: a caller that refused
-    /// a copy must not get it back from here.
+    /// Always reads the cache, and creates a copy of the entry. Only <see cref="TryGet"/> reads copies: a caller that rejected a copy must
+    /// not receive it from here.
     /// </summary>
     public override async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
     {
@@ -97,8 +97,8 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
             return await cache.GetAsync(key, token);
         }
 
-        // 1. The read registers. 2. It asks the cache. 3. A change, or the news that one may have been missed, voids what it
-        // will find. 4. It makes a copy unless it was voided.
+        // 1. The read registers. 2. It reads the cache. 3. A change, or a notification that may have been missed, voids its result.
+        // 4. It creates a copy unless it was voided.
         var pending = Register(id);
         byte[]? payload = null;
         try
@@ -129,7 +129,7 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
         }
     }
 
-    /// <summary>A message that cannot be read, of a later version perhaps.</summary>
+    /// <summary>A message that this version cannot read.</summary>
     public void OnUnreadableNotification()
     {
         lock (gate)
@@ -169,7 +169,7 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
                 return;
             }
 
-            // Reads at one time that found different entries do not know which one is older: neither may become a copy.
+            // Concurrent reads that found different entries do not know which one is older: neither may become a copy.
             if (pending.Found is { } other && !entry.Header.Span.SequenceEqual(other.Header.Span))
             {
                 Drop_NeedsGate(id);
@@ -214,7 +214,7 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
 
     private sealed record Copy(CachedProduct Entry, long MadeAt);
 
-    /// <summary>All reads of one product that are on their way at one time.</summary>
+    /// <summary>The concurrent reads of one product.</summary>
     private sealed class PendingRead
     {
         public int Readers { get; set; }

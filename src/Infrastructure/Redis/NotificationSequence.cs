@@ -1,15 +1,15 @@
 namespace ProductCache.Infrastructure.Redis;
 
-/// <summary>Knows whether notifications may have been missed. Not thread-safe, but for <see cref="IsSilent"/>.</summary>
+/// <summary>Detects missed notifications. Not thread-safe, except <see cref="IsSilent"/>.</summary>
 internal sealed class NotificationSequence(TimeProvider time)
 {
-    /// <summary>How long nothing may be heard: one heartbeat, and half of the next.</summary>
+    /// <summary>The maximum time without a message: twice the time after which a heartbeat is sent.</summary>
     public static readonly TimeSpan MaxSilence = TimeSpan.FromMilliseconds(1_500);
 
     private string? epoch;
     private long number;
 
-    // 0: nothing has been heard yet.
+    // 0: no message has arrived yet.
     private long lastHeard;
 
     /// <param name="now">A timestamp of the time provider.</param>
@@ -19,7 +19,7 @@ internal sealed class NotificationSequence(TimeProvider time)
         return last == 0 || time.GetElapsedTime(last, now) > MaxSilence;
     }
 
-    /// <summary>False: this is the first message, or one before it was missed, or it comes after a silence.</summary>
+    /// <summary>False: the message is the first one, a message before it was missed, or it comes after a silence.</summary>
     public bool IsNext(CacheNotification notification)
     {
         var now = time.GetTimestamp();

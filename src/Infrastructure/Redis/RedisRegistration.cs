@@ -11,7 +11,7 @@ namespace ProductCache.Infrastructure.Redis;
 
 public static class RedisRegistration
 {
-    /// <summary>What readers need: the near cache, the cache (whose reads make the near copies), leases, and the news of fills and changes.</summary>
+    /// <summary>For the Api: the near cache, the cache (whose reads create the copies), leases, and the listener for notifications.</summary>
     public static IServiceCollection AddRedisForReaders(this IServiceCollection services, RedisOptions options, NearCacheOptions nearCache)
     {
         services.AddRedis(options, RedisOptions.ReadTimeout);
@@ -31,7 +31,7 @@ public static class RedisRegistration
         return services;
     }
 
-    /// <summary>What Workers need: claims, fills and refreshes, and the word that they are done.</summary>
+    /// <summary>For Workers: claims, fills, refreshes and notifications.</summary>
     public static IServiceCollection AddRedisForWorkers(this IServiceCollection services, RedisOptions options)
     {
         services.AddRedis(options, RedisOptions.BatchTimeout);

@@ -6,12 +6,12 @@ using StackExchange.Redis;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// Turns every way in which Redis can be silent, or refuse everything, into one exception, in bounded time. An error reply that is
-/// about the keys of a command stays the <see cref="RedisServerException"/> that it is. One per process.
+/// Limits the time of commands, and translates a Redis that does not answer or refuses all commands into one exception. An error reply
+/// that concerns the keys of a command stays a <see cref="RedisServerException"/>. One per process.
 /// </summary>
 internal sealed class RedisTimeout(TimeSpan timeout, TimeProvider time, ILogger<RedisTimeout>? logger = null)
 {
-    /// <summary>At most one warning of a refusal for the same reason in this time.</summary>
+    /// <summary>The interval in which a refusal is logged once for each reason.</summary>
     public static readonly TimeSpan WarningInterval = TimeSpan.FromSeconds(30);
 
     private readonly ILogger logger = logger ?? NullLogger<RedisTimeout>.Instance;
@@ -20,7 +20,7 @@ internal sealed class RedisTimeout(TimeSpan timeout, TimeProvider time, ILogger<
 
     private readonly Lock gate = new();
 
-    // Only under the gate. As many as there are reasons.
+    // Only under the gate. One for each reason.
     private readonly Dictionary<string, long> warned = [];
     private volatile bool refuses;
 
@@ -42,7 +42,7 @@ internal sealed class RedisTimeout(TimeSpan timeout, TimeProvider time, ILogger<
         catch (Exception exception) when (exception is RedisException or RedisCommandException or TimeoutException or ObjectDisposedException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            // A command that the client library cancels is one that Redis did not answer; only the caller's own token ends the call.
+            // The client library cancels a command that Redis did not answer. Only the token of the caller is a cancellation.
             var reason = RedisRefusal.LoginReasonOf(exception);
             if (reason is not null)
             {
@@ -53,10 +53,10 @@ internal sealed class RedisTimeout(TimeSpan timeout, TimeProvider time, ILogger<
         }
     }
 
-    /// <summary>What a refusal of the server is to callers, and logs it. Null: the error is about the keys of the command.</summary>
+    /// <summary>Translates and logs a refusal by the server. Null: the error concerns the keys of the command.</summary>
     public UnavailableException? RefusalOf(RedisServerException error)
     {
-        // The client library has this exception also for a node that it did not reach, or that forgets the script each time.
+        // The client library throws this exception also for a node that it did not reach, or that loses the script each time.
         if (error.Kind is RedisErrorKind.ConnectionFault or RedisErrorKind.Timeout or RedisErrorKind.UnknownRedirectTarget or RedisErrorKind.NoScript)
         {
             return new UnavailableException(Dependency.Cache, error);
@@ -65,7 +65,7 @@ internal sealed class RedisTimeout(TimeSpan timeout, TimeProvider time, ILogger<
         return Refused(error.Message) is { } reason ? new UnavailableException(Dependency.Cache, error, reason) : null;
     }
 
-    /// <summary>The reason of a refusal, which it logs. Null: the error is about the keys of the command.</summary>
+    /// <summary>Logs a refusal and returns its reason. Null: the error concerns the keys of the command.</summary>
     public string? Refused(string message)
     {
         var reason = RedisRefusal.ReasonOf(message);
@@ -77,7 +77,7 @@ internal sealed class RedisTimeout(TimeSpan timeout, TimeProvider time, ILogger<
         return reason;
     }
 
-    /// <summary>A write of ours has succeeded: a refusal that was logged is over.</summary>
+    /// <summary>A write has succeeded: a refusal that was logged is over.</summary>
     public void Written()
     {
         if (!refuses)

@@ -214,7 +214,7 @@ public sealed class NotificationsTests
         await FillAsync(id);
         await reader.CopyAsync(id);
 
-        // At one stroke, so that no client is back before the change is told.
+        // In one transaction, so that no client reconnects before the change is published.
         var stroke = worker.GetDatabase().CreateTransaction();
         var killed = stroke.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
         _ = stroke.ScriptEvaluateAsync(

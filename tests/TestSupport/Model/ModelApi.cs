@@ -128,7 +128,7 @@ internal sealed class ModelApi : IDisposable
         public void Dispose() => meters.ForEach(meter => meter.Dispose());
     }
 
-    /// <summary>Redis as the near cache sees it: it answers when it is told to.</summary>
+    /// <summary>The cache behind the near cache: it answers when the run lets it.</summary>
     private sealed class HeldCache : ReadOnlyDistributedCache
     {
         public Task<byte[]?> Answer { get; set; } = Task.FromResult<byte[]?>(null);

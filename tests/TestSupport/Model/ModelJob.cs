@@ -4,7 +4,7 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport.Model;
 
 /// <summary>
-/// A use case of a Worker that runs step by step: it stops at every call of a port, until it is told to go on. One that is
+/// A use case of a Worker that runs step by step: it stops at every call of a port, until the run resumes it. One that is
 /// not told any more is frozen; one that is forgotten has crashed.
 /// </summary>
 internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotifications

@@ -15,7 +15,7 @@ internal sealed class ModelViolation(string message) : Exception(message);
 /// </summary>
 internal sealed class ModelRun : IDisposable
 {
-    /// <summary>Longer than any run: what expires is told to.</summary>
+    /// <summary>Longer than any run: entries expire only when the run says so.</summary>
     public static readonly CacheLifetimes Lifetimes = new() { Absent = TimeSpan.FromMinutes(10), JitterPercent = 0 };
 
     private const int Workers = 2;
@@ -134,7 +134,7 @@ internal sealed class ModelRun : IDisposable
         }
     }
 
-    // Whoever takes a lease publishes a request.
+    // The owner of a lease publishes a request.
     private void Requested(ProductId id, Lease? lease, CachedProduct? renews)
     {
         if (lease is not null && renews is not null)

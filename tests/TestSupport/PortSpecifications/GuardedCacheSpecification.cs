@@ -572,7 +572,7 @@ public abstract class GuardedCacheSpecification
         await FillAsync(await ClaimAsync(id), Entry(id, version: 5));
         var stale = await InvalidateAsync(Upsert(id, version: 6));
 
-        // Another Worker brings row 6, and nobody can tell any more what was there in between.
+        // Another Worker replaces it by row 6. The state in between is unknown now.
         await ReplaceStaleAsync(id, stale.StaleRank, version: 6);
 
         Assert.That(await ReplaceStaleAsync(id, stale.StaleRank, version: 7), Is.EqualTo(RefreshOutcome.Removed));

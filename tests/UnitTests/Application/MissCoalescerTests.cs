@@ -8,10 +8,10 @@ public sealed class MissCoalescerTests
 {
     private const int Readers = 5_000;
 
-    /// <summary>Much longer than a woken wait takes, much shorter than <see cref="Rounds"/> waits that nobody wakes.</summary>
+    /// <summary>Much longer than a woken wait takes, much shorter than <see cref="Rounds"/> waits without a wake.</summary>
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
 
-    /// <summary>So many that looking again by oneself each time would outlast <see cref="Wait"/>.</summary>
+    /// <summary>So many rounds that waits without a wake would outlast <see cref="Wait"/>.</summary>
     private static readonly int Rounds = (int)(2 * (Wait / FillWaiters.LookAgainInterval));
 
     private static readonly ProductId Id = Sample.Id;
@@ -316,7 +316,7 @@ public sealed class MissCoalescerTests
         Assert.That(() => cancelled, Throws.InstanceOf<OperationCanceledException>());
         look.Answer(null);
 
-        // Whoever would still look again for those who left would do so as often as for this reader.
+        // A follower of the readers that left would look again as often as the one of this reader.
         var other = WaitAsync(new ProductId(7), Wait, CancellationToken.None);
         for (var i = 0; i < 4; i++)
         {

@@ -15,15 +15,15 @@ public sealed class ChecksTests
         UnknownValues(new HistoryBuilder().Inserts(1, -1).RollsBack(1, SomeWrite).Reads(5, 2)), Has.One.Contains("rolled back"));
 
     [Test]
-    public void AValueOfNobodyIsUnknown() => Assert.That(UnknownValues(new HistoryBuilder().Inserts(1, -1).Reads(5, 2)), Has.One.Contains("nobody wrote"));
+    public void AValueThatWasNeverWrittenIsUnknown() => Assert.That(UnknownValues(new HistoryBuilder().Inserts(1, -1).Reads(5, 2)), Has.One.Contains("was never written"));
 
     [Test]
     public void AVersionOfNobodyWithoutABodyIsUnknown() => Assert.That(
-        UnknownValues(new HistoryBuilder().Inserts(1, -1).Answers(304, 2, version: 5)), Has.One.Contains("no committed transaction"));
+        UnknownValues(new HistoryBuilder().Inserts(1, -1).Answers(304, 2, version: 5)), Has.One.Contains("no transaction committed"));
 
     [Test]
     public void AValueOfTwoWritesIsUnknown() => Assert.That(
-        UnknownValues(new HistoryBuilder().Inserts(1, -1).Reads(1, 2, number: Read.NoWrite)), Has.One.Contains("no single write"));
+        UnknownValues(new HistoryBuilder().Inserts(1, -1).Reads(1, 2, number: Read.NoWrite)), Has.One.Contains("mixes several writes"));
 
     [Test]
     public void AValueUnderTheVersionOfAnotherWriteIsUnknown() => Assert.That(
@@ -32,7 +32,7 @@ public sealed class ChecksTests
     [Test]
     public void AValueThatItsOwnTransactionOverwroteIsUnknown() => Assert.That(
         UnknownValues(new HistoryBuilder().Inserts(1, -1).Commits(1, SomeWrite, new Change(HistoryBuilder.Id, ChangeKind.Updated, 6, 6)).Reads(5, 2)),
-        Has.One.Contains("no committed transaction"));
+        Has.One.Contains("no transaction committed"));
 
     [Test]
     public void AValueReadBeforeItsCommitIsUnknown() => Assert.That(
@@ -83,22 +83,22 @@ public sealed class ChecksTests
         Assert.That(Checks.CacheDiffers(state, history.Timelines), Is.Empty);
     }
 
-    [TestCase(1, "Redis has v1, PostgreSQL v2")]
-    [TestCase(0, "Redis has none, PostgreSQL v2")]
+    [TestCase(1, "Redis has v1, PostgreSQL has v2")]
+    [TestCase(0, "Redis has no product, PostgreSQL has v2")]
     public void AnEntryThatIsNotTheRowDiffers(long version, string evidence) => Assert.That(
         CacheDiffers(State(rows: [(HistoryBuilder.Id, 2)], redis: [new CacheEntry(HistoryBuilder.Id, version)])), Has.One.Contains(evidence));
 
     [Test]
     public void AnEntryWithoutARowDiffers() => Assert.That(
-        CacheDiffers(State(redis: [new CacheEntry(HistoryBuilder.Id, 1)])), Has.One.Contains("Redis has v1, PostgreSQL none"));
+        CacheDiffers(State(redis: [new CacheEntry(HistoryBuilder.Id, 1)])), Has.One.Contains("Redis has v1, PostgreSQL has no product"));
 
     [Test]
     public void AnAnswerThatIsNotTheRowDiffers() => Assert.That(
-        CacheDiffers(State(rows: [(HistoryBuilder.Id, 2)], reads: new HistoryBuilder().Reads(1, 20))), Has.One.Contains("api-1 (from redis) has v1, PostgreSQL v2"));
+        CacheDiffers(State(rows: [(HistoryBuilder.Id, 2)], reads: new HistoryBuilder().Reads(1, 20))), Has.One.Contains("api-1 (from redis) has v1, PostgreSQL has v2"));
 
     [Test]
     public void AnAbsenceThatIsNotTrueDiffers() => Assert.That(
-        CacheDiffers(State(rows: [(HistoryBuilder.Id, 2)], reads: new HistoryBuilder().ReadsAbsence(20))), Has.One.Contains("api-1 (from redis) has none"));
+        CacheDiffers(State(rows: [(HistoryBuilder.Id, 2)], reads: new HistoryBuilder().ReadsAbsence(20))), Has.One.Contains("api-1 (from redis) has no product"));
 
     [Test]
     public void ChangesWithTheirEventsAreNotLost() => Assert.That(

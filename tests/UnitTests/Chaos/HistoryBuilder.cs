@@ -73,7 +73,7 @@ internal sealed class HistoryBuilder
         return this;
     }
 
-    /// <summary>Evicts the product, which nobody asks for again.</summary>
+    /// <summary>Evicts the product, which no reader requests again.</summary>
     public HistoryBuilder Abandons(double lastReadAt)
     {
         abandoned.Add(new Abandoned(Id, Seconds(lastReadAt), Seconds(lastReadAt + Duration)));
