@@ -30,22 +30,6 @@ public sealed class ClientLimitsTests
     }
 
     [Test]
-    public void SoManyWritesAtOneTimeAndNotOneMore()
-    {
-        using var limits = new ClientLimits(Read());
-        var http = From("192.0.2.7");
-        var held = Enumerable.Range(0, ClientLimits.MaxAtOnce).Select(_ => limits.Write(http)).ToList();
-
-        using var tooMany = limits.Write(http);
-        held[0].Dispose();
-        using var afterwards = limits.Write(http);
-
-        Assert.That(held.Select(lease => lease.IsAcquired), Has.All.True);
-        Assert.That(tooMany.IsAcquired, Is.False);
-        Assert.That(afterwards.IsAcquired, Is.True);
-    }
-
-    [Test]
     public void OneClientWaitsOnAShareOfThePlacesAndGivesThemBack()
     {
         using var limits = new ClientLimits(Read());
