@@ -64,7 +64,6 @@ public static class ApiHost
         builder.Services.AddSingleton<ProductReadEndpoints>();
         builder.Services.AddSingleton<ProductWriteEndpoints>();
         builder.Services.AddSingleton<CacheAdministration>();
-        builder.Services.AddHostedService<RejectedRequests>();
         builder.WebHost.ConfigureKestrel(RequestSmugglingGuard.Refuse);
 
         configure(builder.Services);

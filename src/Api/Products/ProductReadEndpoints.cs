@@ -256,5 +256,4 @@ internal sealed record RequestedBody(long Id, string Status, string Detail);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(RequestedBody))]
-[JsonSerializable(typeof(RejectedBody))]
 internal sealed partial class ApiJson : JsonSerializerContext;
