@@ -89,8 +89,11 @@ internal sealed class ClientLimits : IDisposable
     private readonly int mostRequests;
     private readonly Shares waiting = new(MaxWaiting, MaxWaiting / PartOfWaiting);
 
-    public ClientLimits(ClientLimitOptions options)
+    private readonly TimeProvider time;
+
+    public ClientLimits(ClientLimitOptions options, TimeProvider time)
     {
+        this.time = time;
         misses = PerSecond(options.Misses);
         lists = PartitionedRateLimiter.CreateChained(PerSecond(options.Lists), AtOnce(MaxAtOnce, queue: 0));
         listConnections = AtOnce(Math.Max(1, options.ListConnections / PartOfListConnections), MaxAtOnce);
@@ -143,7 +146,7 @@ internal sealed class ClientLimits : IDisposable
         Requests.Dispose();
     }
 
-    private static async ValueTask<RateLimitLease> TurnAsync(
+    private async ValueTask<RateLimitLease> TurnAsync(
         PartitionedRateLimiter<HttpContext> limiter, HttpContext http, int permits, CancellationToken cancellationToken)
     {
         if (limiter.AttemptAcquire(http, permits) is { IsAcquired: true } free)
@@ -151,8 +154,8 @@ internal sealed class ClientLimits : IDisposable
             return free;
         }
 
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(TurnDeadline);
+        using var timer = new CancellationTokenSource(TurnDeadline, time);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
         try
         {
             return await limiter.AcquireAsync(http, permits, deadline.Token);
