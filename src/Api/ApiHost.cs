@@ -44,7 +44,7 @@ public static class ApiHost
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddApiAuthorization(access);
-        builder.Services.AddClientLimits(limits);
+        builder.Services.AddRateLimits(limits);
         builder.Services.AddSingleton(largeAnswers);
         builder.Services.AddSingleton<LargeAnswers>();
         builder.AddKestrelLimits(connections, certificate);
@@ -52,14 +52,12 @@ public static class ApiHost
         builder.Services.AddCorsOrigins(origins);
         builder.Services.AddProblems();
         builder.Services.AddDescription();
-        builder.Services.AddSingleton<ReadMetrics>();
-        builder.Services.AddSingleton<WriteMetrics>();
+        builder.Services.AddSingleton<OutcomeMetrics>();
         builder.Services.AddSingleton<ExactIds>();
         builder.Services.AddSingleton<ProductListEndpoint>();
         builder.Services.AddSingleton<ProductReadEndpoints>();
         builder.Services.AddSingleton<ProductWriteEndpoints>();
         builder.Services.AddSingleton<CacheAdministration>();
-        builder.Services.AddHostedService<RejectedRequests>();
         builder.WebHost.ConfigureKestrel(RequestSmugglingGuard.Refuse);
 
         configure(builder.Services);
@@ -71,16 +69,10 @@ public static class ApiHost
         application.UseBodyLimit();
         application.UseStatusCodePages();
         application.Use(RequestSmugglingGuard.Refuse);
-        application.UseClientLimits();
+        application.UseRequestLimit();
         application.UseApiAuthorization();
-        application.MapOperations().RequireMetrics();
-        application.Services.GetRequiredService<ProductReadEndpoints>().Map(application);
-        application.Services.GetRequiredService<ProductWriteEndpoints>().Map(application);
-        application.Services.GetRequiredService<CacheAdministration>().Map(application);
-        application.MapProblems();
-        application.MapRoot();
-        application.MapOptionsMethod();
-        application.MapDescription();
+        application.UseRateLimiter();
+        application.MapRoutes();
         return application;
     }
 }

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Infrastructure;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using ProductCache.Api.Http;
 using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api.Auth;
@@ -68,6 +69,7 @@ internal static class ApiAuthorization
         services.AddAuthenticationCore();
         services.AddWebEncoders();
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<OutcomeMetrics>();
         var schemes = new AuthenticationBuilder(services);
         schemes.AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(KeyScheme, null);
         if (options.Tokens is { } tokens)

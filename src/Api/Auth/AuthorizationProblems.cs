@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
@@ -11,11 +10,8 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Api.Auth;
 
 /// <summary>What a route that requires a scope answers to who has it not: 401 and 403 as RFC 6750 has them, as problems.</summary>
-internal sealed partial class AuthorizationProblems(IMeterFactory meters, TimeProvider time, ILogger<AuthorizationProblems> logger) : IAuthorizationMiddlewareResultHandler
+internal sealed partial class AuthorizationProblems(OutcomeMetrics metrics, TimeProvider time, ILogger<AuthorizationProblems> logger) : IAuthorizationMiddlewareResultHandler
 {
-    private readonly Counter<long> refused = meters.Create("ProductCache.Api").CreateCounter<long>(
-        "productcache.refused", "{request}", "Requests without the credential that they need, by outcome.");
-
     private readonly SampledLines lines = new(time);
 
     public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
@@ -30,7 +26,7 @@ internal sealed partial class AuthorizationProblems(IMeterFactory meters, TimePr
         var (problem, detail, challenge) = authorizeResult.Forbidden
             ? MissingScope(policy)
             : WithoutClient(await context.AuthenticateAsync(ApiAuthorization.AnyScheme));
-        refused.Add(1, new KeyValuePair<string, object?>("outcome", problem.Outcome));
+        metrics.Refused.Count(problem.Outcome);
         if (lines.MayWrite(ClientLimits.ClientOf(context), out var leftOut))
         {
             LogRefused(problem.Outcome, context.GetEndpoint()?.DisplayName, context.Connection.RemoteIpAddress, leftOut);

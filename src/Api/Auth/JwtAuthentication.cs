@@ -64,16 +64,19 @@ internal static class JwtAuthentication
     private static readonly string[] Types = ["", "jwt", "at+jwt", "application/at+jwt"];
 
     /// <summary>As AddJwtBearer, which however wants all that AddAuthentication brings.</summary>
-    public static void AddJwtAuthentication(this AuthenticationBuilder schemes, JwtOptions options) =>
-        schemes.AddScheme<JwtBearerOptions, JwtBearerHandler>(ApiAuthorization.TokenScheme, null, bearer =>
+    public static void AddJwtAuthentication(this AuthenticationBuilder schemes, JwtOptions options)
+    {
+        schemes.AddScheme<JwtBearerOptions, JwtBearerHandler>(ApiAuthorization.TokenScheme, null, null);
+        schemes.Services.AddOptions<JwtBearerOptions>(ApiAuthorization.TokenScheme).Configure<TimeProvider>((bearer, time) =>
         {
             bearer.MapInboundClaims = false;
-            bearer.ConfigurationManager = SigningKeyCache.Of(options);
+            bearer.ConfigurationManager = SigningKeyCache.Of(options, time);
             bearer.TokenValidationParameters.ValidAudience = options.Audience;
             bearer.TokenValidationParameters.ValidAlgorithms = Algorithms;
             bearer.TokenValidationParameters.ClockSkew = ClockSkew;
             bearer.Events = new JwtBearerEvents { OnTokenValidated = Accept, OnAuthenticationFailed = Fail };
         });
+    }
 
     private static Task Accept(TokenValidatedContext context)
     {

@@ -38,7 +38,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
     private long knownSince;
     private bool isDoubted;
 
-    public static SigningKeyCache Of(JwtOptions options)
+    public static SigningKeyCache Of(JwtOptions options, TimeProvider time)
     {
         var client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = ConnectionLifetime })
         {
@@ -49,7 +49,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
             new Documents(
                 $"{options.Authority.AbsoluteUri.TrimEnd('/')}/.well-known/openid-configuration",
                 new HttpDocumentRetriever(client) { RequireHttps = options.RequireHttps }),
-            TimeProvider.System);
+            time);
     }
 
     /// <exception cref="AuthorityUnavailableException">It did not answer, or not with keys.</exception>

@@ -1,7 +1,6 @@
 using MediatR;
-using ProductCache.Api.Auth;
+using Microsoft.AspNetCore.Http.HttpResults;
 using ProductCache.Api.Http;
-using ProductCache.Api.OpenApi;
 using ProductCache.Api.Products;
 using ProductCache.Application;
 using ProductCache.Domain;
@@ -11,10 +10,7 @@ namespace ProductCache.Api.Cache;
 /// <summary>What operators may do to the cache over HTTP.</summary>
 internal sealed class CacheAdministration(IMediator mediator)
 {
-    public void Map(IEndpointRouteBuilder routes) => routes.MapDelete("/api/v1/cache/products/{id}", PurgeAsync)
-        .Describe(Operations.PurgeProduct).RequireAdminister();
-
-    private async Task<IResult> PurgeAsync(string id, HttpContext http, CancellationToken cancellationToken)
+    public async Task<Results<NoContent, ProblemHttpResult>> PurgeAsync(string id, HttpContext http, CancellationToken cancellationToken)
     {
         if (!ProductId.TryParse(id, out var productId))
         {

@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.RateLimiting;
-using Microsoft.AspNetCore.HttpOverrides;
 using ProductCache.Api.Auth;
-using ProductCache.Api.Http;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Postgres;
@@ -52,8 +50,9 @@ internal sealed record ClientLimitOptions(int Misses, int Writes, int Lists, int
 }
 
 /// <summary>
-/// What one client may ask for. A client is a credential, where there is one, else an address. Hits are not counted: they cost
-/// next to nothing, and counting them would not.
+/// Limits of one client that no policy of a route can express, because a handler must find out first what a request costs: whether a read
+/// misses, how many ids a batch has, whether the collection is read as a batch or as a list and with valid parameters. A client is a
+/// credential, where there is one, else an address. Hits are not counted: they cost next to nothing, and counting them would not.
 /// </summary>
 internal sealed class ClientLimits : IDisposable
 {
@@ -84,24 +83,27 @@ internal sealed class ClientLimits : IDisposable
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     private readonly PartitionedRateLimiter<HttpContext> misses;
-    private readonly PartitionedRateLimiter<HttpContext> writes;
     private readonly PartitionedRateLimiter<HttpContext> lists;
     private readonly PartitionedRateLimiter<HttpContext> listConnections;
     private readonly PartitionedRateLimiter<HttpContext> batches;
-    private readonly PartitionedRateLimiter<HttpContext> requests;
     private readonly int mostRequests;
     private readonly Shares waiting = new(MaxWaiting, MaxWaiting / PartOfWaiting);
 
-    public ClientLimits(ClientLimitOptions options)
+    private readonly TimeProvider time;
+
+    public ClientLimits(ClientLimitOptions options, TimeProvider time)
     {
+        this.time = time;
         misses = PerSecond(options.Misses);
-        writes = PartitionedRateLimiter.CreateChained(PerSecond(options.Writes), AtOnce(MaxAtOnce, queue: 0));
         lists = PartitionedRateLimiter.CreateChained(PerSecond(options.Lists), AtOnce(MaxAtOnce, queue: 0));
         listConnections = AtOnce(Math.Max(1, options.ListConnections / PartOfListConnections), MaxAtOnce);
         batches = AtOnce(MaxIdsAtOnce, MaxIdsQueued);
-        requests = PerSecond(options.Requests);
+        Requests = PerSecond(options.Requests, isFree: http => http.Request.Path.Equals(ServiceHost.LivePath, StringComparison.Ordinal));
         mostRequests = options.Requests * BurstSeconds;
     }
+
+    /// <summary>API_REQUESTS_PER_SECOND, for all requests but /health/live.</summary>
+    public PartitionedRateLimiter<HttpContext> Requests { get; }
 
     /// <summary>Whether the client may have somebody asked for one product more.</summary>
     public bool MayMiss(HttpContext http)
@@ -111,9 +113,6 @@ internal sealed class ClientLimits : IDisposable
     }
 
     /// <summary>To be held until the answer has been sent.</summary>
-    public RateLimitLease Write(HttpContext http) => writes.AttemptAcquire(http);
-
-    /// <inheritdoc cref="Write"/>
     public RateLimitLease List(HttpContext http) => lists.AttemptAcquire(http);
 
     /// <summary>A connection to PostgreSQL for a list, to be held while it is used. Waits for one; not acquired: none in time.</summary>
@@ -134,21 +133,20 @@ internal sealed class ClientLimits : IDisposable
             return true;
         }
 
-        using var lease = requests.AttemptAcquire(http, Math.Min(count, mostRequests));
+        using var lease = Requests.AttemptAcquire(http, Math.Min(count, mostRequests));
         return lease.IsAcquired;
     }
 
     public void Dispose()
     {
         misses.Dispose();
-        writes.Dispose();
         lists.Dispose();
         listConnections.Dispose();
         batches.Dispose();
-        requests.Dispose();
+        Requests.Dispose();
     }
 
-    private static async ValueTask<RateLimitLease> TurnAsync(
+    private async ValueTask<RateLimitLease> TurnAsync(
         PartitionedRateLimiter<HttpContext> limiter, HttpContext http, int permits, CancellationToken cancellationToken)
     {
         if (limiter.AttemptAcquire(http, permits) is { IsAcquired: true } free)
@@ -156,8 +154,8 @@ internal sealed class ClientLimits : IDisposable
             return free;
         }
 
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(TurnDeadline);
+        using var timer = new CancellationTokenSource(TurnDeadline, time);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
         try
         {
             return await limiter.AcquireAsync(http, permits, deadline.Token);
@@ -168,18 +166,26 @@ internal sealed class ClientLimits : IDisposable
         }
     }
 
-    private static PartitionedRateLimiter<HttpContext> PerSecond(int limit) => PartitionedRateLimiter.Create<HttpContext, string>(http => limit == 0
-        ? RateLimitPartition.GetNoLimiter(string.Empty)
-        : RateLimitPartition.GetTokenBucketLimiter(ClientOf(http), _ => new TokenBucketRateLimiterOptions
-        {
-            TokenLimit = limit * BurstSeconds,
-            TokensPerPeriod = limit,
-            ReplenishmentPeriod = Second,
-            QueueLimit = 0,
-        }));
+    /// <summary>Half of the limits: so many in each second, and a burst. Whoever keeps the limiter refills it.</summary>
+    internal static TokenBucketRateLimiterOptions Rate(int limit) => new()
+    {
+        TokenLimit = limit * BurstSeconds,
+        TokensPerPeriod = limit,
+        ReplenishmentPeriod = Second,
+        QueueLimit = 0,
+        AutoReplenishment = false,
+    };
+
+    /// <summary>The other half: so many at one time.</summary>
+    internal static ConcurrencyLimiterOptions Concurrency(int limit, int queue = 0) => new() { PermitLimit = limit, QueueLimit = queue };
+
+    private static PartitionedRateLimiter<HttpContext> PerSecond(int limit, Func<HttpContext, bool>? isFree = null) =>
+        PartitionedRateLimiter.Create<HttpContext, string>(http => limit == 0 || isFree?.Invoke(http) == true
+            ? RateLimitPartition.GetNoLimiter(string.Empty)
+            : RateLimitPartition.GetTokenBucketLimiter(ClientOf(http), _ => Rate(limit)));
 
     private static PartitionedRateLimiter<HttpContext> AtOnce(int limit, int queue) => PartitionedRateLimiter.Create<HttpContext, string>(http =>
-        RateLimitPartition.GetConcurrencyLimiter(ClientOf(http), _ => new ConcurrencyLimiterOptions { PermitLimit = limit, QueueLimit = queue }));
+        RateLimitPartition.GetConcurrencyLimiter(ClientOf(http), _ => Concurrency(limit, queue)));
 
     internal static string ClientOf(HttpContext http)
     {
@@ -214,52 +220,6 @@ internal sealed class WaitingPlaces(Shares shares, string client) : IDisposable
         if (Interlocked.Exchange(ref taken, 0) is var amount and > 0)
         {
             shares.GiveBack(client, amount);
-        }
-    }
-}
-
-internal static class ClientLimitsRegistration
-{
-    public static void AddClientLimits(this IServiceCollection services, ClientLimitOptions options)
-    {
-        services.AddSingleton(options);
-        services.AddSingleton<ClientLimits>();
-    }
-
-    /// <summary>From here on the address of a request is the client's, and its scheme and the prefix of its path are those that the client used.</summary>
-    public static void UseTrustedProxies(this WebApplication application)
-    {
-        var options = application.Services.GetRequiredService<ClientLimitOptions>();
-        if (options.TrustedProxies.Count == 0)
-        {
-            return;
-        }
-
-        // As many hops as are trusted, one after the other from the right; without proxies the headers are not looked at.
-        var forwarded = new ForwardedHeadersOptions
-        {
-            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
-            ForwardLimit = null,
-        };
-        forwarded.KnownIPNetworks.Clear();
-        forwarded.KnownProxies.Clear();
-        foreach (var proxy in options.TrustedProxies)
-        {
-            forwarded.KnownIPNetworks.Add(proxy);
-        }
-
-        application.UseForwardedPrefix(options.TrustedProxies);
-        application.UseForwardedHeaders(forwarded);
-    }
-
-    public static void UseClientLimits(this WebApplication application)
-    {
-        if (application.Services.GetRequiredService<ClientLimitOptions>().Requests > 0)
-        {
-            var limits = application.Services.GetRequiredService<ClientLimits>();
-            application.Use((http, next) => http.Request.Path.Equals(ServiceHost.LivePath, StringComparison.Ordinal) || limits.MayRequest(http)
-                ? next(http)
-                : Problems.TooManyRequestsOf(http).ExecuteAsync(http));
         }
     }
 }

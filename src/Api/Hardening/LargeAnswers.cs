@@ -38,9 +38,11 @@ internal sealed class LargeAnswers
 
     private readonly Shares shares;
     private readonly Counter<long> ended;
+    private readonly TimeProvider time;
 
-    public LargeAnswers(LargeAnswerOptions options, IMeterFactory meters)
+    public LargeAnswers(LargeAnswerOptions options, IMeterFactory meters, TimeProvider time)
     {
+        this.time = time;
         shares = new Shares(options.MaxBytes, options.MaxBytes / PartOfClient);
         var meter = meters.Create("ProductCache.Api");
         ended = meter.CreateCounter<long>("productcache.answers.ended", "{answer}", "Answers that ended because the client took nothing of them.");
@@ -55,7 +57,7 @@ internal sealed class LargeAnswers
         return held;
     }
 
-    public AnswerWriter Write(HttpContext http, JsonWriterOptions options = default) => new(http, options, ended);
+    public AnswerWriter Write(HttpContext http, JsonWriterOptions options = default) => new(http, options, ended, time);
 }
 
 /// <summary>What one answer holds.</summary>
@@ -135,8 +137,9 @@ internal sealed class HeldBytes(Shares shares, string client) : IDisposable
 }
 
 /// <summary>Writes the JSON of an answer piece by piece. An answer of which the client takes nothing for a while is cut off.</summary>
-internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, Counter<long> ended) : IAsyncDisposable
+internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, Counter<long> ended, TimeProvider time) : IAsyncDisposable
 {
+    private CancellationTokenSource? timer;
     private CancellationTokenSource? deadline;
     private long sent;
 
@@ -152,8 +155,9 @@ internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, 
     {
         Json.Flush();
         sent = Json.BytesCommitted;
-        deadline ??= CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
-        deadline.CancelAfter(LargeAnswers.PieceDeadline);
+        timer ??= new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        deadline ??= CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, timer.Token);
+        timer.CancelAfter(LargeAnswers.PieceDeadline);
         try
         {
             // Returns at once while the server has room for more.
@@ -165,7 +169,7 @@ internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, 
 
         if (!deadline.IsCancellationRequested)
         {
-            deadline.CancelAfter(Timeout.InfiniteTimeSpan);
+            timer.CancelAfter(Timeout.InfiniteTimeSpan);
             return true;
         }
 
@@ -188,5 +192,6 @@ internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, 
 
         await Json.DisposeAsync();
         deadline?.Dispose();
+        timer?.Dispose();
     }
 }

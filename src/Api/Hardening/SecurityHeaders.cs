@@ -15,7 +15,7 @@ internal static class SecurityHeaders
         return next(http);
     });
 
-    public static void Write(IHeaderDictionary headers, bool isHttps)
+    private static void Write(IHeaderDictionary headers, bool isHttps)
     {
         headers.XContentTypeOptions = "nosniff";
         if (isHttps)

@@ -9,9 +9,6 @@ internal static class FreshnessHeaders
     /// <summary>The version that an answer must at least have: what the ETag of a write said, without its quotes.</summary>
     public const string VersionAtLeast = "Product-Version-At-Least";
 
-    /// <summary>HEAD wherever GET is: the same answer, of which the server sends no body.</summary>
-    public static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Head];
-
     /// <summary>The directives of Cache-Control (<see cref="CacheDirectives"/>) and Product-Version-At-Least.</summary>
     /// <param name="freshness">Null: the request demands nothing.</param>
     /// <returns>Whether Product-Version-At-Least, if it is there, is a version.</returns>

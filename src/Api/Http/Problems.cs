@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
 using Microsoft.AspNetCore.Http.HttpResults;
-using ProductCache.Api.OpenApi;
 using ProductCache.Api.Products;
 using ProductCache.Infrastructure.Hosting;
 
@@ -123,7 +122,7 @@ internal static class Problems
         return Create(problem, detail);
     }
 
-    public static ProblemHttpResult TooManyRequestsOf(HttpContext http) =>
+    public static ProblemHttpResult RateLimitExceeded(HttpContext http) =>
         RetryLater(http, TooManyRequests, "This client asks for more than it may in so short a time, or at one time. Nothing was done.");
 
     /// <param name="refusal">Why the answer may hold no more bytes.</param>
@@ -151,12 +150,10 @@ internal static class Problems
             }
         });
 
-    public static void MapProblems(this IEndpointRouteBuilder routes) => routes.MapMethods($"{Path}/{{name}}", FreshnessHeaders.Methods, Page).Describe(Operations.GetProblem);
-
     /// <summary>The page of a problem, in Markdown.</summary>
     internal static Stream? Open(string name) => Assembly.GetExecutingAssembly().GetManifestResourceStream($"problems/{name}.md");
 
-    private static Results<FileStreamHttpResult, NotFound> Page(string name) =>
+    public static Results<FileStreamHttpResult, NotFound> GetPage(string name) =>
         All.FirstOrDefault(problem => problem.Name == name) is { } known && Open(known.Name) is { } page
             ? TypedResults.Stream(page, "text/markdown; charset=utf-8")
             : TypedResults.NotFound();

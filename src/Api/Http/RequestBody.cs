@@ -24,7 +24,7 @@ internal static class RequestBody
     /// <summary>From the first to the last byte.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
 
-    public static async Task<(ReadOnlyMemory<byte> Bytes, IResult? Fault)> ReadAsync(
+    public static async Task<(ReadOnlyMemory<byte> Bytes, ProblemHttpResult? Fault)> ReadAsync(
         HttpContext http, string mediaType, TimeProvider time, CancellationToken cancellationToken)
     {
         if (WrongContent(http, mediaType) is { } wrong)
@@ -65,7 +65,7 @@ internal static class RequestBody
         exception is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout }
         || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested);
 
-    private static IResult? WrongContent(HttpContext http, string mediaType)
+    private static ProblemHttpResult? WrongContent(HttpContext http, string mediaType)
     {
         var request = http.Request;
         if (request.Headers.ContentEncoding is { Count: > 0 } encodings && !encodings.ToString().Equals("identity", StringComparison.OrdinalIgnoreCase))

@@ -73,7 +73,7 @@ internal static class ApiDescription
     public static void MapDescription(this WebApplication application)
     {
         var documents = new CachedDocuments();
-        application.MapOpenApi(DocumentRoute).WithMetadata(new HttpMethodMetadata(FreshnessHeaders.Methods)).AddEndpointFilter(documents);
+        application.MapOpenApi(DocumentRoute).AllowRead().AddEndpointFilter(documents);
         application.MapScalarApiReference(PageRoute, page =>
         {
             page.Title = "ProductCache";
@@ -82,7 +82,7 @@ internal static class ApiDescription
             page.Telemetry = false;
             page.AddDocument(Document);
             page.HideDeveloperTools().DisableAgent().DisableMcp().HideClientButton();
-        }).WithMetadata(new HttpMethodMetadata(FreshnessHeaders.Methods)).AddEndpointFilter(async (context, next) =>
+        }).AllowRead().AddEndpointFilter(async (context, next) =>
         {
             context.HttpContext.Response.Headers.ContentSecurityPolicy = PagePolicy;
             return await next(context);

@@ -181,7 +181,7 @@ internal static class Operations
         [
             new(200, "The page.", string.Empty) { MediaType = "text/markdown" },
             new(404, "There is no such problem.", Schemas.Problem) { MediaType = Answer.Problem },
-            new(400, "The request is not clear HTTP.", Schemas.Problem) { MediaType = Answer.Problem },
+            new(400, "The request is not unambiguous HTTP. A request that the server cannot parse has an empty body.", Schemas.Problem) { MediaType = Answer.Problem },
         ],
     };
 

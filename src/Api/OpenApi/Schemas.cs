@@ -110,7 +110,7 @@ internal static class Schemas
         ("product", new OpenApiSchemaReference(Product, document)));
 
     private static OpenApiSchema ProblemOf((string, IOpenApiSchema)[] more) => Object(
-        "What is wrong (RFC 9457). type leads to a page of the service; what the HTTP server itself refuses has a type of RFC 9110, or about:blank.",
+        "What is wrong (RFC 9457). type leads to a page of the service, or to a section of RFC 9110.",
         ["type", "title", "status", .. more.Select(member => member.Item1)],
         [("type", AnyText()), ("title", AnyText()), ("status", new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "400", Maximum = "599" }), ("detail", AnyText()),
          ("traceId", new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "^[0-9a-f]{32}$", Description = "Of the trace that the request belongs to." }), .. more]);

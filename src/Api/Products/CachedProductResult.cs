@@ -4,8 +4,12 @@ using ProductCache.Application;
 namespace ProductCache.Api.Products;
 
 /// <summary>A product as it stands in the cache: its bytes are the body, nothing is parsed or written anew. 200, 304 or 412.</summary>
-internal sealed class CachedProductResult(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now) : IResult
+internal sealed class CachedProductResult(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now) : ICountedResult
 {
+    public static string OutcomeOf(EntrySource source) => source == EntrySource.Fill ? "filled" : "hit";
+
+    public void Count(OutcomeCounter counter) => counter.Count(OutcomeOf(source));
+
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;

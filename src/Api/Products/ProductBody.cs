@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using FluentValidation;
+using Microsoft.AspNetCore.Http.HttpResults;
 using ProductCache.Api.Http;
 using ProductCache.Application;
 using ProductCache.Domain;
@@ -38,7 +39,7 @@ internal sealed class ProductBody
 
     /// <param name="id">Of the product that is changed, which the body may repeat; none: the database draws one.</param>
     /// <param name="isPatch">What is not there stays as it is (RFC 7396); else name and price must be there.</param>
-    public static (ProductDraft? Draft, IResult? Fault) Read(
+    public static (ProductDraft? Draft, ProblemHttpResult? Fault) Read(
         ReadOnlyMemory<byte> bytes, ProductId? id, bool isPatch, IValidator<ProductDraft> validator)
     {
         try

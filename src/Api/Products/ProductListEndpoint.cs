@@ -72,7 +72,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
         http.Response.RegisterForDispose(leave);
         if (!leave.IsAcquired)
         {
-            return Problems.TooManyRequestsOf(http);
+            return Problems.RateLimitExceeded(http);
         }
 
         CacheHeaders.WriteNothing(http.Response.Headers, "fwd=bypass");
@@ -157,7 +157,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
             json.WriteStartArray("items"u8);
             foreach (var product in page.Products)
             {
-                WriteItem(json, product, $"{httpContext.Request.PathBase}{ProductWriteEndpoints.Collection}/{product.Id}");
+                WriteItem(json, product, $"{httpContext.Request.PathBase}{Routes.Products}/{product.Id}");
                 if (!await writer.PartAsync())
                 {
                     return;

@@ -4,10 +4,8 @@ using System.Text.Json.Serialization;
 using MediatR;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Primitives;
-using ProductCache.Api.Auth;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
-using ProductCache.Api.OpenApi;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -17,20 +15,14 @@ namespace ProductCache.Api.Products;
 /// The routes of products, and what their outcomes are over HTTP. One object for all requests: a parameter that is a service
 /// would cost each of them a scope of its own.
 /// </summary>
-internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoint list, ClientLimits limits, LargeAnswers answers, TimeProvider time, ReadMetrics metrics)
+internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoint list, ClientLimits limits, LargeAnswers answers, TimeProvider time)
 {
-    public void Map(IEndpointRouteBuilder routes)
-    {
-        routes.MapMethods("/productapp/{id}", FreshnessHeaders.Methods, GetProduct).Describe(Operations.GetProductApp).RequireRead();
-        routes.MapMethods("/api/v1/products/{id}", FreshnessHeaders.Methods, GetProduct).Describe(Operations.GetProduct).RequireRead();
-        routes.MapMethods("/api/v1/products", FreshnessHeaders.Methods, GetProducts).Describe(Operations.GetProducts).RequireRead();
-    }
+    private const string RequestedOutcome = "requested";
 
-    private async Task<IResult> GetProduct(string id, HttpContext http, CancellationToken cancellationToken)
+    public async Task<IResult> GetProduct(string id, HttpContext http, CancellationToken cancellationToken)
     {
         if (!ProductId.TryParse(id, out var productId))
         {
-            metrics.Count(Problems.NotAProductId.Outcome);
             return NotAnId();
         }
 
@@ -41,7 +33,6 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
 
         if (EntityTags.Read(http.Request.Headers.IfMatch) is { IsMalformed: true })
         {
-            metrics.Count(Problems.NotAPrecondition.Outcome);
             return IfMatchHeader.NotAPrecondition();
         }
 
@@ -49,7 +40,6 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         var result = wait is null && freshness is null
             ? await mediator.Send(new GetProduct(productId, MayAsk: () => limits.MayMiss(http)), cancellationToken)
             : await SendWaitingAsync(http, productId, wait, freshness, cancellationToken);
-        metrics.Count(OutcomeOf(result));
         PreferHeader.Applied(http.Response.Headers, HasWaited(result) ? wait : null);
         switch (result)
         {
@@ -95,18 +85,18 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         return await mediator.Send(new GetProduct(id, wait, freshness, () => limits.MayMiss(http), places.TryTake), cancellationToken);
     }
 
-    private async Task<IResult> GetProducts(HttpContext http, CancellationToken cancellationToken)
+    public async Task<IResult> GetProducts(HttpContext http, CancellationToken cancellationToken)
     {
         if (!http.Request.Query.ContainsKey("ids"))
         {
-            return await list.ListAsync(http, cancellationToken);
+            // A list reads no product from the cache.
+            return new CountedResult(await list.ListAsync(http, cancellationToken));
         }
 
         var isPage = http.Request.Query.Keys.Any(ProductListEndpoint.Parameters.Contains);
         if (!TryReadIds(http.Request.Query["ids"], out var ids, out var fault) || isPage)
         {
             fault = isPage ? "ids reads the products that it names, all at once; after, limit and q are for the list." : fault;
-            metrics.Count(Problems.NotAListOfIds.Outcome);
             return Problems.Create(Problems.NotAListOfIds, fault);
         }
 
@@ -123,7 +113,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         // One of them has been counted already.
         if (!limits.MayRequest(http, ids.Count - 1))
         {
-            return Problems.TooManyRequestsOf(http);
+            return Problems.RateLimitExceeded(http);
         }
 
         var wait = PreferHeader.ReadWait(http.Request.Headers);
@@ -134,7 +124,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         {
             if (!turn.IsAcquired)
             {
-                return Problems.TooManyRequestsOf(http);
+                return Problems.RateLimitExceeded(http);
             }
 
             results = [.. await mediator.Send(
@@ -148,11 +138,11 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
                 cancellationToken)];
         }
 
-        foreach (var result in results)
-        {
-            metrics.Count(OutcomeOf(result));
-        }
+        return new CountedResult(AnswerOf(http, ids, results, wait, held), [.. results.Select(OutcomeOf)]);
+    }
 
+    private IResult AnswerOf(HttpContext http, IReadOnlyList<ProductId> ids, GetProductResult[] results, TimeSpan? wait, HeldBytes held)
+    {
         if (held.Refusal is { } refusal)
         {
             return Problems.TooManyBytes(http, refusal);
@@ -209,18 +199,19 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         return fault.Length == 0;
     }
 
-    private static JsonHttpResult<RequestedBody> Requested(HttpContext http, ProductId id, Forward forward)
+    private static CountedResult Requested(HttpContext http, ProductId id, Forward forward)
     {
         var headers = http.Response.Headers;
         CacheHeaders.WriteNothing(headers, CacheHeaders.WordsOf(forward, stored: false));
         headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{http.Request.Path}");
         headers.RetryAfter = Problems.RetryAfter;
-        return TypedResults.Json(
+        var body = TypedResults.Json(
             new RequestedBody(id.Value, "requested", forward.Reason == ForwardReason.Miss
                 ? "The product is not cached yet and has been requested. Ask again."
                 : "The product is cached, but not as fresh as demanded. A newer copy has been requested. Ask again."),
             ApiJson.Default.RequestedBody,
             statusCode: StatusCodes.Status202Accepted);
+        return new CountedResult(body, RequestedOutcome);
     }
 
     private static ProblemHttpResult NotCached(HttpContext http)
@@ -236,24 +227,19 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         ? Problems.RetryLater(http, Problems.CacheUnavailable, $"{result.Reason ?? "The cache does not answer"}. Nothing was requested.")
         : Problems.RetryLater(http, Problems.BrokerUnavailable, "The product is not cached as demanded and cannot be requested now.");
 
-    private ProblemHttpResult NotAVersion()
-    {
-        metrics.Count(Problems.NotAVersion.Outcome);
-        return Problems.Create(
-            Problems.NotAVersion,
-            $"{FreshnessHeaders.VersionAtLeast} is a whole number from 1 to {ProductVersion.Max}, in digits without sign or leading zero: what an ETag has between its quotes.");
-    }
+    private static ProblemHttpResult NotAVersion() => Problems.Create(
+        Problems.NotAVersion,
+        $"{FreshnessHeaders.VersionAtLeast} is a whole number from 1 to {ProductVersion.Max}, in digits without sign or leading zero: what an ETag has between its quotes.");
 
     private static bool HasWaited(GetProductResult result) => result
         is GetProductResult.Requested or GetProductResult.OlderThanDemanded or GetProductResult.Found { Source: EntrySource.Fill } or GetProductResult.Absent { Source: EntrySource.Fill };
 
     private static string OutcomeOf(GetProductResult result) => result switch
     {
-        GetProductResult.Found { Source: EntrySource.Fill } => "filled",
-        GetProductResult.Found => "hit",
+        GetProductResult.Found found => CachedProductResult.OutcomeOf(found.Source),
         GetProductResult.Absent => Problems.NoSuchProduct.Outcome,
         GetProductResult.Unreadable => Problems.UnreadableProduct.Outcome,
-        GetProductResult.Requested => "requested",
+        GetProductResult.Requested => RequestedOutcome,
         GetProductResult.OlderThanDemanded => Problems.OlderThanDemanded.Outcome,
         GetProductResult.TooManyMisses => Problems.TooManyMisses.Outcome,
         GetProductResult.TooLarge => Problems.TooManyLargeAnswers.Outcome,
@@ -270,5 +256,4 @@ internal sealed record RequestedBody(long Id, string Status, string Detail);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(RequestedBody))]
-[JsonSerializable(typeof(RejectedBody))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -1,10 +1,9 @@
 using System.Globalization;
 using FluentValidation;
 using MediatR;
+using Microsoft.AspNetCore.Http.HttpResults;
 using ProductCache.Api.Auth;
-using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
-using ProductCache.Api.OpenApi;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -14,32 +13,14 @@ namespace ProductCache.Api.Products;
 /// The routes that write, and what their outcomes are over HTTP. An answer comes after the commit; the change path brings it to
 /// the caches.
 /// </summary>
-internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<ProductDraft> validator, ClientLimits limits, ExactIds ids, WriteMetrics metrics, TimeProvider time)
+internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<ProductDraft> validator, ExactIds ids, TimeProvider time)
 {
     public const string IdempotencyKeyHeader = "Idempotency-Key";
 
-    public const string Collection = "/api/v1/products";
-    private const string Item = $"{Collection}/{{id}}";
+    /// <summary>In Cache-Status: a write does not use the cache.</summary>
+    private const string Uncached = "fwd=method";
 
-    public void Map(IEndpointRouteBuilder routes)
-    {
-        var writes = routes.MapGroup(string.Empty).AddEndpointFilter(metrics).AddEndpointFilter(LimitAsync).RequireWrite();
-        writes.MapPost(Collection, CreateAsync).Describe(Operations.CreateProduct);
-        writes.MapPut(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: false, token))
-            .Describe(Operations.ReplaceProduct);
-        writes.MapPatch(Item, (string id, HttpContext http, CancellationToken token) => UpdateAsync(id, http, isPatch: true, token))
-            .Describe(Operations.PatchProduct);
-        writes.MapDelete(Item, DeleteAsync).Describe(Operations.DeleteProduct);
-    }
-
-    // Held until the handler is done with PostgreSQL.
-    private async ValueTask<object?> LimitAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
-    {
-        using var leave = limits.Write(context.HttpContext);
-        return leave.IsAcquired ? await next(context) : Problems.TooManyRequestsOf(context.HttpContext);
-    }
-
-    private async Task<IResult> CreateAsync(HttpContext http, CancellationToken cancellationToken)
+    public async Task<Results<WrittenProduct, ProblemHttpResult>> CreateAsync(HttpContext http, CancellationToken cancellationToken)
     {
         if (!TryReadKey(http, out var key))
         {
@@ -54,10 +35,22 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
         }
 
         var (draft, fault) = ProductBody.Read(bytes, id: null, isPatch: false, validator);
-        return fault ?? IfMatchHeader.OfUntagged(http) ?? Answer(http, await mediator.Send(new CreateProduct(draft!, key), cancellationToken), isNew: true);
+        if ((fault ?? IfMatchHeader.OfUntagged(http) as ProblemHttpResult) is { } problem)
+        {
+            return problem;
+        }
+
+        var result = await mediator.Send(new CreateProduct(draft!, key), cancellationToken);
+        return result is WriteResult.Written { Product: var product } ? Created(http, product) : ProblemOf(http, result);
     }
 
-    private async Task<IResult> UpdateAsync(string id, HttpContext http, bool isPatch, CancellationToken cancellationToken)
+    public Task<Results<WrittenProduct, ProblemHttpResult>> ReplaceAsync(string id, HttpContext http, CancellationToken cancellationToken) =>
+        UpdateAsync(id, http, isPatch: false, cancellationToken);
+
+    public Task<Results<WrittenProduct, ProblemHttpResult>> PatchAsync(string id, HttpContext http, CancellationToken cancellationToken) =>
+        UpdateAsync(id, http, isPatch: true, cancellationToken);
+
+    private async Task<Results<WrittenProduct, ProblemHttpResult>> UpdateAsync(string id, HttpContext http, bool isPatch, CancellationToken cancellationToken)
     {
         if (!ProductId.TryParse(id, out var productId))
         {
@@ -83,39 +76,56 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
         }
 
         var (draft, fault) = ProductBody.Read(bytes, productId, isPatch, validator);
-        return fault ?? Answer(http, await mediator.Send(new UpdateProduct(productId, draft!, condition), cancellationToken));
+        if (fault is not null)
+        {
+            return fault;
+        }
+
+        var result = await mediator.Send(new UpdateProduct(productId, draft!, condition), cancellationToken);
+        return result is WriteResult.Written { Product: var product } ? Written(http, product, StatusCodes.Status200OK) : ProblemOf(http, result);
     }
 
-    private async Task<IResult> DeleteAsync(string id, HttpContext http, CancellationToken cancellationToken)
+    public async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(string id, HttpContext http, CancellationToken cancellationToken)
     {
         if (!ProductId.TryParse(id, out var productId))
         {
             return ProductReadEndpoints.NotAnId();
         }
 
-        return IfMatchHeader.TryRead(http.Request.Headers, out var condition)
-            ? Answer(http, await mediator.Send(new DeleteProduct(productId, condition), cancellationToken))
-            : IfMatchHeader.NotAPrecondition();
+        if (!IfMatchHeader.TryRead(http.Request.Headers, out var condition))
+        {
+            return IfMatchHeader.NotAPrecondition();
+        }
+
+        var result = await mediator.Send(new DeleteProduct(productId, condition), cancellationToken);
+        if (result is not WriteResult.Deleted)
+        {
+            return ProblemOf(http, result);
+        }
+
+        CacheHeaders.WriteNothing(http.Response.Headers, Uncached);
+        return TypedResults.NoContent();
     }
 
-    private IResult Answer(HttpContext http, WriteResult result, bool isNew = false)
+    private WrittenProduct Created(HttpContext http, Product product)
     {
-        CacheHeaders.WriteNothing(http.Response.Headers, "fwd=method");
+        ids.Meet(product.Id);
+        http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{Routes.Products}/{product.Id}");
+        return Written(http, product, StatusCodes.Status201Created);
+    }
+
+    private static WrittenProduct Written(HttpContext http, Product product, int status)
+    {
+        CacheHeaders.WriteNothing(http.Response.Headers, Uncached);
+        http.Response.Headers.ETag = $"\"{product.Version}\"";
+        return new WrittenProduct(product, status);
+    }
+
+    private static ProblemHttpResult ProblemOf(HttpContext http, WriteResult result)
+    {
+        CacheHeaders.WriteNothing(http.Response.Headers, Uncached);
         switch (result)
         {
-            case WriteResult.Written { Product: var product }:
-                if (isNew)
-                {
-                    ids.Meet(product.Id);
-                    http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{Collection}/{product.Id}");
-                }
-
-                http.Response.Headers.ETag = $"\"{product.Version}\"";
-                return new WrittenProduct(product, isNew ? StatusCodes.Status201Created : StatusCodes.Status200OK);
-
-            case WriteResult.Deleted:
-                return TypedResults.NoContent();
-
             case WriteResult.Absent:
                 return Problems.Create(Problems.NoSuchProduct, "There is no such product. Nothing was written.");
 
@@ -159,7 +169,7 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
         return true;
     }
 
-    private sealed class WrittenProduct(Product product, int status) : IResult
+    internal sealed class WrittenProduct(Product product, int status) : IResult
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {

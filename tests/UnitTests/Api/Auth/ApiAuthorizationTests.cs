@@ -8,7 +8,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Http;
-using ProductCache.Api.OpenApi;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 

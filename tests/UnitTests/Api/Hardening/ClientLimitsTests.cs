@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Hardening;
 using ProductCache.TestSupport;
@@ -21,7 +22,7 @@ public sealed class ClientLimitsTests
     [Test]
     public void OneClientMissesSoManyAndOthersAreNotTouched()
     {
-        using var limits = new ClientLimits(Read(("API_MISSES_PER_SECOND", "1")));
+        using var limits = new ClientLimits(Read(("API_MISSES_PER_SECOND", "1")), TimeProvider.System);
 
         var first = Enumerable.Range(0, ClientLimits.BurstSeconds).Select(_ => limits.MayMiss(From("192.0.2.7"))).ToList();
 
@@ -30,25 +31,9 @@ public sealed class ClientLimitsTests
     }
 
     [Test]
-    public void SoManyWritesAtOneTimeAndNotOneMore()
-    {
-        using var limits = new ClientLimits(Read());
-        var http = From("192.0.2.7");
-        var held = Enumerable.Range(0, ClientLimits.MaxAtOnce).Select(_ => limits.Write(http)).ToList();
-
-        using var tooMany = limits.Write(http);
-        held[0].Dispose();
-        using var afterwards = limits.Write(http);
-
-        Assert.That(held.Select(lease => lease.IsAcquired), Has.All.True);
-        Assert.That(tooMany.IsAcquired, Is.False);
-        Assert.That(afterwards.IsAcquired, Is.True);
-    }
-
-    [Test]
     public void OneClientWaitsOnAShareOfThePlacesAndGivesThemBack()
     {
-        using var limits = new ClientLimits(Read());
+        using var limits = new ClientLimits(Read(), TimeProvider.System);
         var (first, other) = (From("192.0.2.7"), From("192.0.2.8"));
         const int share = ClientLimits.MaxWaiting / ClientLimits.PartOfWaiting;
         var places = limits.WaitingPlacesOf(first);
@@ -63,7 +48,7 @@ public sealed class ClientLimitsTests
     [Test]
     public async Task OneClientUsesHalfOfTheConnectionsForLists()
     {
-        using var limits = new ClientLimits(Read());
+        using var limits = new ClientLimits(Read(), TimeProvider.System);
         var (first, other) = (From("192.0.2.7"), From("192.0.2.8"));
         using var one = await limits.ListConnectionAsync(first, CancellationToken.None);
         using var two = await limits.ListConnectionAsync(first, CancellationToken.None);
@@ -78,9 +63,25 @@ public sealed class ClientLimitsTests
     }
 
     [Test]
+    public async Task AListThatGetsNoConnectionInTimeIsRefused()
+    {
+        var time = new FakeTimeProvider();
+        using var limits = new ClientLimits(Read(), time);
+        var client = From("192.0.2.7");
+        using var one = await limits.ListConnectionAsync(client, CancellationToken.None);
+        using var two = await limits.ListConnectionAsync(client, CancellationToken.None);
+        var waiting = limits.ListConnectionAsync(client, CancellationToken.None).AsTask();
+
+        time.Advance(ClientLimits.TurnDeadline);
+        using var three = await waiting;
+
+        Assert.That(three.IsAcquired, Is.False);
+    }
+
+    [Test]
     public async Task BatchesOfOneClientWaitForEachOtherAndNotForThoseOfOthers()
     {
-        using var limits = new ClientLimits(Read());
+        using var limits = new ClientLimits(Read(), TimeProvider.System);
         var (first, other) = (From("192.0.2.7"), From("192.0.2.8"));
         using var reading = await limits.BatchAsync(first, ClientLimits.MaxIdsAtOnce - 1, CancellationToken.None);
         var waiting = limits.BatchAsync(first, 200, CancellationToken.None).AsTask();
@@ -96,7 +97,7 @@ public sealed class ClientLimitsTests
     [Test]
     public void ABatchCountsAsItsProductsAndAsAllThatAClientHasAtMost()
     {
-        using var limits = new ClientLimits(Read(("API_REQUESTS_PER_SECOND", "1")));
+        using var limits = new ClientLimits(Read(("API_REQUESTS_PER_SECOND", "1")), TimeProvider.System);
 
         Assert.That(limits.MayRequest(From("192.0.2.7"), 15), Is.True);
         Assert.That(limits.MayRequest(From("192.0.2.7"), 15), Is.False);
@@ -106,7 +107,7 @@ public sealed class ClientLimitsTests
     [Test]
     public void ZeroIsNoLimit()
     {
-        using var limits = new ClientLimits(Read(("API_MISSES_PER_SECOND", "0")));
+        using var limits = new ClientLimits(Read(("API_MISSES_PER_SECOND", "0")), TimeProvider.System);
 
         Assert.That(Enumerable.Range(0, 100_000).Select(_ => limits.MayMiss(From("192.0.2.7"))), Has.All.True);
     }

@@ -100,8 +100,8 @@ public sealed class RequestBodyTests
         return http;
     }
 
-    private static string? TypeOf((ReadOnlyMemory<byte> Bytes, IResult? Fault) read) => ((ProblemHttpResult)read.Fault!).ProblemDetails.Type;
+    private static string? TypeOf((ReadOnlyMemory<byte> Bytes, ProblemHttpResult? Fault) read) => read.Fault!.ProblemDetails.Type;
 
-    private Task<(ReadOnlyMemory<byte> Bytes, IResult? Fault)> ReadAsync(HttpContext http) =>
+    private Task<(ReadOnlyMemory<byte> Bytes, ProblemHttpResult? Fault)> ReadAsync(HttpContext http) =>
         RequestBody.ReadAsync(http, RequestBody.Json, time, CancellationToken.None);
 }

@@ -128,7 +128,7 @@ public sealed class ProductBatchResultTests
     private async Task<HttpResponse> SendAsync(params GetProductResult[] results)
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
-        var answers = new LargeAnswers(new LargeAnswerOptions(MaxBytes: 1), meters.GetRequiredService<IMeterFactory>());
+        var answers = new LargeAnswers(new LargeAnswerOptions(MaxBytes: 1), meters.GetRequiredService<IMeterFactory>(), TimeProvider.System);
         await new ProductBatchResult([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow(), answers, answers.Hold(context)).ExecuteAsync(context);
         await context.Response.BodyWriter.FlushAsync();
         return context.Response;

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using ProductCache.Api.Products;
 using ProductCache.Application;
@@ -128,13 +127,13 @@ public sealed class ProductBodyTests
     private static ProductDraft Draft(string text, ProductId? id = null, bool isPatch = false)
     {
         var (draft, fault) = Read(text, id, isPatch);
-        Assert.That(fault, Is.Null, () => PointersOf((ProblemHttpResult)fault!));
+        Assert.That(fault, Is.Null, () => PointersOf(fault!));
         return draft!;
     }
 
-    private static ProblemHttpResult Fault(string text, ProductId? id = null, bool isPatch = false) => (ProblemHttpResult)Read(text, id, isPatch).Fault!;
+    private static ProblemHttpResult Fault(string text, ProductId? id = null, bool isPatch = false) => Read(text, id, isPatch).Fault!;
 
-    private static (ProductDraft? Draft, IResult? Fault) Read(string text, ProductId? id, bool isPatch) =>
+    private static (ProductDraft? Draft, ProblemHttpResult? Fault) Read(string text, ProductId? id, bool isPatch) =>
         ProductBody.Read(Encoding.UTF8.GetBytes(text), id, isPatch, new ProductDraftValidator());
 
     private static string PointersOf(ProblemHttpResult problem) =>
