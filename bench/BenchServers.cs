@@ -40,6 +40,9 @@ internal sealed class BenchServers : IAsyncDisposable
 
     public int ApiPort { get; private set; }
 
+    // Prepared statements, as the service has them. The pools of all processes together must fit into PostgreSQL's 100 connections.
+    private string PeerConnectionString => $"{ConnectionString};Maximum Pool Size=10;Max Auto Prepare=20;Auto Prepare Min Usages=2";
+
     public static async Task<BenchServers> StartAsync()
     {
         var folder = Directory.CreateTempSubdirectory("product-cache-bench-").FullName;
@@ -53,11 +56,12 @@ internal sealed class BenchServers : IAsyncDisposable
         return servers;
     }
 
-    /// <summary>Starts another process of this program, and returns when it listens.</summary>
-    public async Task<int> StartPeerAsync(string peer)
+    /// <summary>Starts one of <see cref="Peers"/>, and returns its port when it listens.</summary>
+    public async Task<int> StartPeerAsync(string peer, TimeSpan ttl, TimeSpan memoryTtl)
     {
         var port = new Ports().Take(28_100);
-        Launch("ProductCache.Bench.dll", ["peer", peer, $"{port}", Redis], new Dictionary<string, string>());
+        var settings = new PeerSettings(Redis, PeerConnectionString, ttl, memoryTtl);
+        Launch("ProductCache.Bench.dll", ["peer", peer, $"{port}"], settings.ToEnvironment());
         await ListensAsync(port);
         return port;
     }
@@ -87,7 +91,19 @@ internal sealed class BenchServers : IAsyncDisposable
             SELECT min(id) FROM inserted
             """);
         command.Parameters.AddWithValue(count);
+
+        // A million rows take longer than the default of 30 s where others have the processors.
+        command.CommandTimeout = 600;
         return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Writes what PostgreSQL holds in memory to disk. The service's own user may not.</summary>
+    public async Task CheckpointAsync(TimeSpan timeout)
+    {
+        await using var administrator = NpgsqlDataSource.Create(postgres.AdministratorConnectionString);
+        await using var command = administrator.CreateCommand("CHECKPOINT");
+        command.CommandTimeout = (int)timeout.TotalSeconds;
+        await command.ExecuteNonQueryAsync();
     }
 
     /// <summary>Resident memory of the Api and the Worker, in MiB.</summary>

@@ -20,7 +20,7 @@ internal static class BulkUpdate
     private static readonly TimeSpan SingleInterval = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
 
-    public static async Task RunAsync(BenchServers servers)
+    public static async Task<Section> RunAsync(BenchServers servers)
     {
         await using var redis = await ConnectionMultiplexer.ConnectAsync($"{servers.Redis},allowAdmin=true");
         var first = await servers.InsertAsync(Rows);
@@ -36,11 +36,6 @@ internal static class BulkUpdate
         }
 
         await ExecuteAsync(servers, "TRUNCATE product_changes");
-
-        Console.WriteLine($"\nBulk update of {Rows:N0} rows, {Rounds} rounds in turns, median\n");
-        Console.WriteLine("| | seconds | ratio |\n| --- | --- | --- |");
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| without triggers | {Median(bare):0.0} | 1.00 |"));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| with triggers and outbox | {Median(triggered):0.0} | {Ratio(triggered, bare):0.00} |"));
 
         var singles = await servers.InsertAsync(1);
         await FillAsync(servers, [.. Enumerable.Range(0, Cached).Select(i => first + (i * (Rows / Cached))), singles]);
@@ -61,13 +56,44 @@ internal static class BulkUpdate
             Timeout);
         await done.CancelAsync();
         var right = await Changes.UntilAsync(() => AllRightAsync(servers, redis, first, singles), committed, Timeout);
-        Console.WriteLine($"\nThe same with {Cached:N0} of them cached, by {servers.KafkaName}; from the answer to COMMIT on\n");
-        Console.WriteLine("| | |\n| --- | --- |");
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| outbox empty after | {empty / 1000:0.0} s, {Rows / (empty / 1000):N0} rows/s |"));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| all cached ones right after | {right / 1000:0.0} s, {Rows / (right / 1000):N0} rows/s |"));
-        Console.WriteLine($"| Redis memory before, highest, after | {before / 1024:N0}, {highest / 1024:N0}, {Memory(redis) / 1024:N0} KiB |");
-        Console.WriteLine("\n| a single change meanwhile, in Redis | p50 | p99 |\n| --- | --- | --- |");
-        Changes.Report($"{(await single).Count} changes", await single);
+        var meanwhile = await single;
+        return new Section(
+            "Bulk update",
+            $"One UPDATE of {Rows:N0} rows, by {servers.KafkaName}. The first table compares the statement alone, {Rounds} rounds in turns. " +
+            $"The second one begins at the answer to COMMIT, with {Cached:N0} of the rows cached. " +
+            "The third one is a single change meanwhile, until it is in Redis.",
+            [
+                new ReportTable(
+                    ["the statement", "seconds, median", "min", "max", "ratio"],
+                    [Statement("without triggers", bare), Statement("with triggers and outbox", triggered)],
+                    new BarChart(
+                        "bulk",
+                        $"Bulk update: one UPDATE of {Rows:N0} rows",
+                        "seconds",
+                        $"Median of {Rounds} rounds; whiskers: the fastest and the slowest",
+                        [
+                            new Bar("without triggers", Median(bare), bare.Min(), bare.Max()),
+                            new Bar("with triggers and outbox", Median(triggered), triggered.Min(), triggered.Max(), Own: true),
+                        ])),
+                new ReportTable(
+                    ["after COMMIT", "seconds", "rows/s"],
+                    [After("outbox empty", empty), After("all cached rows right", right)],
+                    new BarChart("bulk-after", "Bulk update: after COMMIT", "seconds", "One run",
+                    [
+                        new Bar("outbox empty", empty / 1000, empty / 1000, empty / 1000, Own: true),
+                        new Bar("all cached rows right", right / 1000, right / 1000, right / 1000, Own: true),
+                    ])),
+                new ReportTable(["a single change meanwhile", "p50, ms", "p99, ms"], [Changes.Row($"{meanwhile.Count} changes", meanwhile)]),
+            ],
+            $"Redis memory before, highest, after: {before / 1024:N0}, {highest / 1024:N0}, {Memory(redis) / 1024:N0} KiB.");
+
+        IReadOnlyList<string> Statement(string name, List<double> seconds) =>
+        [
+            name, Figures.Number(Median(seconds)), Figures.Number(seconds.Min()), Figures.Number(seconds.Max()), Figures.Ratio(Ratio(seconds, bare)),
+        ];
+
+        static IReadOnlyList<string> After(string name, double milliseconds) =>
+            [name, Figures.Number(milliseconds / 1000), Figures.Number(Rows / (milliseconds / 1000))];
     }
 
     private static async Task<List<double>> ChangeSinglyAsync(BenchServers servers, ConnectionMultiplexer redis, long id, CancellationToken done)
@@ -77,7 +103,9 @@ internal static class BulkUpdate
         {
             var (version, committed) = await Changes.ChangeAsync(servers, id);
             times.Add(await Changes.UntilAsync(
-                async () => (long?)await redis.GetDatabase().HashGetAsync(CacheKeys.Entry(new ProductId(id)), "rank") >= 2 * version, committed, Timeout));
+                async () => (long?)await redis.GetDatabase().HashGetAsync(CacheKeys.Entry(new ProductId(id)), "rank") >= 2 * version,
+                committed,
+                Timeout));
             await Task.Delay(SingleInterval, CancellationToken.None);
         }
 
@@ -98,7 +126,8 @@ internal static class BulkUpdate
     private static async Task<bool> AllRightAsync(BenchServers servers, ConnectionMultiplexer redis, long first, long end)
     {
         Dictionary<long, long> versions = [];
-        await using (var command = servers.DataSource.CreateCommand("SELECT id, version FROM products WHERE id >= $1 AND id < $2 AND (id - $1) % $3 = 0"))
+        await using (var command = servers.DataSource.CreateCommand(
+            "SELECT id, version FROM products WHERE id >= $1 AND id < $2 AND (id - $1) % $3 = 0"))
         {
             command.Parameters.AddWithValue(first);
             command.Parameters.AddWithValue(end);
@@ -119,7 +148,7 @@ internal static class BulkUpdate
     {
         // Every round finds the table as small as the first one did.
         await ExecuteAsync(servers, $"VACUUM FULL {table}");
-        await ExecuteAsync(servers, "CHECKPOINT");
+        await servers.CheckpointAsync(Timeout);
         var started = Stopwatch.GetTimestamp();
         await ExecuteAsync(servers, $"UPDATE {table} SET price = price + 0.01 {where}");
         return Stopwatch.GetElapsedTime(started).TotalSeconds;

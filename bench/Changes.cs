@@ -13,7 +13,7 @@ internal static class Changes
     private const int Count = 500;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public static async Task RunAsync(BenchServers servers)
+    public static async Task<Section> RunAsync(BenchServers servers)
     {
         var first = await servers.InsertAsync(Count);
         using var one = Client(servers.ApiPort);
@@ -40,11 +40,20 @@ internal static class Changes
             }
         }
 
-        Console.WriteLine($"\nChanges: {Count} UPDATEs of one cached row, one after the other, by {servers.KafkaName}; from the answer to COMMIT on\n");
-        Console.WriteLine("| new version seen in | p50 | p99 |\n| --- | --- | --- |");
-        Report("Redis", inRedis);
-        Report("one Api with a near cache", inOne);
-        Report("another Api with a near cache", inOther);
+        (string Name, List<double> Times)[] seen =
+            [("Redis", inRedis), ("one Api with a near cache", inOne), ("another Api with a near cache", inOther)];
+        return new Section(
+            "Changes",
+            $"{Count} UPDATEs of one cached row each, one after the other, by {servers.KafkaName}; milliseconds from the answer to COMMIT on.",
+            [
+                new ReportTable(
+                    ["new version seen in", "p50, ms", "p99, ms"],
+                    [.. seen.Select(place => Row(place.Name, place.Times))],
+                    new BarChart("changes", "Changes: from COMMIT to the new version", "ms", $"p50 of {Count}; whiskers: up to p99",
+                    [
+                        .. seen.Select(place => Bar.OfLatency(place.Name, Percentile(place.Times, 50), Percentile(place.Times, 99), own: true)),
+                    ])),
+            ]);
     }
 
     internal static async Task<double> UntilAsync(Func<Task<bool>> condition, long since, TimeSpan? patience = null)
@@ -71,8 +80,8 @@ internal static class Changes
         return (version, Stopwatch.GetTimestamp());
     }
 
-    internal static void Report(string name, List<double> milliseconds) => Console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"| {name} | {Percentile(milliseconds, 50):0.0} ms | {Percentile(milliseconds, 99):0.0} ms |"));
+    internal static IReadOnlyList<string> Row(string name, List<double> milliseconds) =>
+        [name, Figures.Number(Percentile(milliseconds, 50)), Figures.Number(Percentile(milliseconds, 99))];
 
     private static HttpClient Client(int port) => new() { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
 

@@ -6,72 +6,183 @@ using static ProductCache.Bench.Statistics;
 
 namespace ProductCache.Bench;
 
-/// <summary>Requests per second for one cached product, in turns with the peers, by wrk.</summary>
+/// <summary>Requests per second for cached products, in turns with the peers, by wrk.</summary>
 internal static partial class Hits
 {
-    private const int Rounds = 5;
-    private const int Seconds = 4;
+    private const int Products = 1_000;
+    private const int WarmUps = 2;
+    private const int Rounds = 9;
+    private const int Seconds = 2;
     private const int Connections = 64;
 
-    public static async Task RunAsync(BenchServers servers)
+    // The service's own defaults.
+    private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(600);
+    private static readonly TimeSpan MemoryTtl = TimeSpan.FromSeconds(5);
+
+    public static async Task<Section> RunAsync(BenchServers servers)
     {
-        var id = await servers.InsertAsync(1);
-        using var client = new HttpClient();
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{servers.ApiPort}/productapp/{id}/") { Headers = { { "Prefer", "wait=10" } } };
-        using var answer = await client.SendAsync(request);
-        answer.EnsureSuccessStatusCode();
-        await using (var redis = await ConnectionMultiplexer.ConnectAsync(servers.Redis))
-        {
-            await redis.GetDatabase().StringSetAsync(Peers.Key, await answer.Content.ReadAsByteArrayAsync());
-        }
-
-        (string Name, int Port)[] contenders =
+        var first = await servers.InsertAsync(Products);
+        Task<int> PeerAsync(string peer) => servers.StartPeerAsync(peer, Ttl, MemoryTtl);
+        Contender[] contenders =
         [
-            ("bare Kestrel, the body from memory", await servers.StartPeerAsync("kestrel")),
-            ("Kestrel and one raw Redis GET", await servers.StartPeerAsync("redis")),
-            ("ProductCache, a hit from the near cache", servers.ApiPort),
-            ("ProductCache, near cache off: a hit from Redis", await servers.StartApiAsync(KeyValuePair.Create("NEAR_CACHE_MB", "0"))),
+            new("bare Kestrel, a fixed body", await PeerAsync(Peers.Kestrel)),
+            new("Kestrel and one raw Redis GET", await PeerAsync(Peers.RawRedis)),
+            new("no cache: one SELECT per request", await PeerAsync(Peers.Sql)),
+            new("IDistributedCache, Redis", await PeerAsync(Peers.Distributed)),
+            new("HybridCache, Redis only", await PeerAsync(Peers.HybridRedisOnly)),
+            new("FusionCache, Redis only", await PeerAsync(Peers.FusionRedisOnly)),
+            new("ProductCache, Redis only", await servers.StartApiAsync(KeyValuePair.Create("NEAR_CACHE_MB", "0")), Own: true),
+            new("HybridCache, memory and Redis", await PeerAsync(Peers.Hybrid)),
+            new("FusionCache, memory and Redis", await PeerAsync(Peers.Fusion)),
+            new("ProductCache, near cache and Redis", servers.ApiPort, Own: true),
         ];
-        var results = contenders.Select(_ => new List<double>()).ToArray();
-        for (var round = -1; round < Rounds; round++)
-        {
-            for (var i = 0; i < contenders.Length; i++)
-            {
-                var rate = await MeasureAsync(contenders[i].Port, id);
+        await FillAsync(servers, contenders, first);
 
-                // The first round warms up.
-                if (round >= 0)
+        var results = contenders.Select(_ => new List<Load>()).ToArray();
+        var script = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(script, Script(first));
+            for (var round = -WarmUps; round < Rounds; round++)
+            {
+                for (var i = 0; i < contenders.Length; i++)
                 {
-                    results[i].Add(rate);
+                    var load = await MeasureAsync(contenders[i].Port, script);
+
+                    // The first rounds warm up.
+                    if (round >= 0)
+                    {
+                        results[i].Add(load);
+                    }
                 }
             }
         }
-
-        Console.WriteLine($"\nHits: {Rounds} rounds in turns, {Seconds} s each, {Connections} connections\n");
-        Console.WriteLine("| | requests/s, median | of bare Kestrel | of the raw GET |\n| --- | --- | --- | --- |");
-        for (var i = 0; i < contenders.Length; i++)
+        finally
         {
-            Console.WriteLine($"| {contenders[i].Name} | {Median(results[i]):N0} | {Ratio(results[i], results[0]):0.00} | {Ratio(results[i], results[1]):0.00} |");
+            File.Delete(script);
         }
 
-        var (api, worker) = servers.Memory();
-        Console.WriteLine($"\nResident memory after it: Api {api} MiB, Worker {worker} MiB");
+        return Describe(contenders, results, servers.Memory());
     }
 
-    private static async Task<double> MeasureAsync(int port, long id)
+    private static Section Describe(Contender[] contenders, List<Load>[] results, (long Api, long Worker) memory)
     {
-        var start = new ProcessStartInfo("wrk", ["-t1", $"-c{Connections}", $"-d{Seconds}s", $"http://127.0.0.1:{port}/productapp/{id}/"]) { RedirectStandardOutput = true };
+        List<double>[] rates = [.. results.Select(loads => loads.ConvertAll(load => load.Rate))];
+        List<IReadOnlyList<string>> rows = [];
+        List<Bar> throughput = [], latency = [];
+        for (var i = 0; i < contenders.Length; i++)
+        {
+            var (name, own) = (contenders[i].Name, contenders[i].Own);
+            var (p50, p99) = (Median(results[i].ConvertAll(load => load.P50)), Median(results[i].ConvertAll(load => load.P99)));
+            rows.Add(
+            [
+                name, Figures.Number(Median(rates[i])), Figures.Number(rates[i].Min()), Figures.Number(rates[i].Max()),
+                Figures.Ratio(Ratio(rates[i], rates[0])), Figures.Ratio(Ratio(rates[i], rates[1])), Figures.Number(p50), Figures.Number(p99),
+            ]);
+            throughput.Add(new Bar(name, Median(rates[i]), rates[i].Min(), rates[i].Max(), own));
+            latency.Add(Bar.OfLatency(name, p50, p99, own));
+        }
+
+        return new Section(
+            "Hits",
+            $"{Products:N0} cached products read in turn by wrk over {Connections} connections; {Rounds} rounds in turns, {Seconds} s each. " +
+            $"Lifetime of an entry: {Ttl.TotalSeconds:0} s in Redis, {MemoryTtl.TotalSeconds:0} s in memory. The latencies are those at full load.",
+            [
+                new ReportTable(
+                    ["", "requests/s, median", "min", "max", "ratio to bare Kestrel", "ratio to the raw GET", "p50, ms", "p99, ms"],
+                    rows,
+                    new BarChart(
+                        "hits", "Hits: requests per second", "requests/s", $"Median of {Rounds} rounds; whiskers: the lowest and the highest round", throughput),
+                    new BarChart(
+                        "hits-latency", "Hits: latency at full load", "ms", $"p50, {Connections} connections; whiskers: up to p99", latency)),
+            ],
+            $"Resident memory after it: Api {memory.Api} MiB, Worker {memory.Worker} MiB.");
+    }
+
+    /// <summary>Fills every cache, and makes sure that all but bare Kestrel answer the same.</summary>
+    private static async Task FillAsync(BenchServers servers, Contender[] contenders, long first)
+    {
+        using var client = new HttpClient();
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Redis);
+        await Parallel.ForEachAsync(Enumerable.Range(0, Products), async (offset, cancellationToken) =>
+        {
+            var id = first + offset;
+            var body = await GetAsync(client, servers.ApiPort, id, cancellationToken);
+            await redis.GetDatabase().StringSetAsync(Peers.RawKey(id), body);
+            foreach (var contender in contenders.Skip(1))
+            {
+                if (await GetAsync(client, contender.Port, id, cancellationToken) != body)
+                {
+                    throw new InvalidOperationException($"{contender.Name} answers product {id} otherwise than the service.");
+                }
+            }
+        });
+    }
+
+    private static async Task<string> GetAsync(HttpClient client, int port, long id, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}/productapp/{id}/")
+        {
+            Headers = { { "Prefer", "wait=10" } },
+        };
+        using var answer = await client.SendAsync(request, cancellationToken);
+        return answer.StatusCode == System.Net.HttpStatusCode.OK
+            ? await answer.Content.ReadAsStringAsync(cancellationToken)
+            : throw new InvalidOperationException($"Port {port} answered {(int)answer.StatusCode} for product {id}.");
+    }
+
+    /// <summary>The requests are built once: wrk shares the processors with what it measures.</summary>
+    private static string Script(long first) =>
+        $$"""
+        local requests, turn = {}, 0
+        function init()
+          for offset = 0, {{Products - 1}} do
+            requests[#requests + 1] = wrk.format("GET", string.format("/productapp/%d/", {{first}} + offset))
+          end
+        end
+        function request()
+          turn = turn % #requests + 1
+          return requests[turn]
+        end
+        """;
+
+    private static async Task<Load> MeasureAsync(int port, string script)
+    {
+        var start = new ProcessStartInfo("wrk", ["-t1", $"-c{Connections}", $"-d{Seconds}s", "--latency", "-s", script, $"http://127.0.0.1:{port}/"])
+        {
+            RedirectStandardOutput = true,
+        };
         using var wrk = Process.Start(start)!;
         var output = await wrk.StandardOutput.ReadToEndAsync();
         await wrk.WaitForExitAsync();
-        if (output.Contains("Non-2xx", StringComparison.Ordinal))
+        if (output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
         {
             throw new InvalidOperationException(output);
         }
 
-        return double.Parse(Rate().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
+        var rate = double.Parse(Rate().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
+        var latencies = Latency().Matches(output).ToDictionary(match => match.Groups[1].Value, Milliseconds);
+        return new Load(rate, latencies["50"], latencies["99"]);
+    }
+
+    private static double Milliseconds(Match match)
+    {
+        var unit = match.Groups[3].Value switch
+        {
+            "us" => 0.001,
+            "ms" => 1,
+            _ => 1_000,
+        };
+        return double.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture) * unit;
     }
 
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
     private static partial Regex Rate();
+
+    [GeneratedRegex(@"^\s+(\d+)%\s+([\d.]+)(us|ms|s)\s*$", RegexOptions.Multiline)]
+    private static partial Regex Latency();
+
+    private sealed record Contender(string Name, int Port, bool Own = false);
+
+    private sealed record Load(double Rate, double P50, double P99);
 }

@@ -11,7 +11,7 @@ internal static class Many
     private const int WarmUps = 100;
     private const int Rounds = 500;
 
-    public static async Task RunAsync(BenchServers servers)
+    public static async Task<Section> RunAsync(BenchServers servers)
     {
         var first = await servers.InsertAsync(Products);
         var ids = Enumerable.Range(0, Products).Select(offset => first + offset).ToList();
@@ -54,13 +54,24 @@ internal static class Many
             }
         }
 
-        Console.WriteLine($"\nMany: {Products} cached products, {Rounds} rounds in turns, one client\n");
-        Console.WriteLine("| | ms, p50 | p99 | of the pipeline |\n| --- | --- | --- | --- |");
+        List<IReadOnlyList<string>> rows = [];
+        List<Bar> bars = [];
         for (var i = 0; i < contenders.Length; i++)
         {
-            Console.WriteLine(
-                $"| {contenders[i].Name} | {Median(results[i]):0.00} | {Percentile(results[i], 99):0.00} | {Ratio(results[i], results[0]):0.00} |");
+            var (p50, p99) = (Median(results[i]), Percentile(results[i], 99));
+            rows.Add([contenders[i].Name, Figures.Number(p50), Figures.Number(p99), Figures.Ratio(Ratio(results[i], results[0]))]);
+            bars.Add(Bar.OfLatency(contenders[i].Name, p50, p99, contenders[i].Name.StartsWith("ProductCache", StringComparison.Ordinal)));
         }
+
+        return new Section(
+            "Many",
+            $"A read of {Products} cached products by one client, {Rounds} rounds in turns.",
+            [
+                new ReportTable(
+                    ["", "p50, ms", "p99, ms", "ratio to the pipeline"],
+                    rows,
+                    new BarChart("many", $"Many: {Products} cached products", "ms", $"p50 of {Rounds} rounds; whiskers: up to p99", bars)),
+            ]);
     }
 
     private static Uri BatchOf(int port, IEnumerable<long> ids) => new($"http://127.0.0.1:{port}/api/v1/products?ids={string.Join(',', ids)}");

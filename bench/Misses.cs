@@ -11,7 +11,7 @@ internal static class Misses
     private const int Count = 200;
     private const int WarmUp = 50;
 
-    public static async Task RunAsync(BenchServers servers)
+    public static async Task<Section> RunAsync(BenchServers servers)
     {
         var first = await servers.InsertAsync(Count + WarmUp);
         using var client = new HttpClient();
@@ -39,11 +39,32 @@ internal static class Misses
             }
         }
 
-        Console.WriteLine($"\nMisses: {Count} cold products one after the other, {servers.KafkaName}\n");
-        Console.WriteLine("| | p50 | p99 |\n| --- | --- | --- |");
-        Console.WriteLine($"| ProductCache: GET with Prefer: wait until the 200 | {Percentile(misses, 50):0.0} ms | {Percentile(misses, 99):0.0} ms |");
-        Console.WriteLine($"| bare sum: produce → consume, SQL read, Redis write | {Percentile(sums, 50):0.0} ms | {Percentile(sums, 99):0.0} ms |");
-        Console.WriteLine($"| ratio | {Percentile(misses, 50) / Percentile(sums, 50):0.00} | {Percentile(misses, 99) / Percentile(sums, 99):0.00} |");
+        return new Section(
+            "Misses",
+            $"{Count} products that are not cached, one after the other, by {servers.KafkaName}; " +
+            "beside the bare sum of what a miss cannot do without, in turns.",
+            [
+                new ReportTable(
+                    ["", "p50, ms", "p99, ms", "ratio of p50", "ratio of p99"],
+                    [
+                        Row("bare sum: produce and consume, one SELECT, one Redis SET", sums),
+                        Row("ProductCache: GET with Prefer: wait until its 200", misses),
+                    ],
+                    new BarChart("misses", "Misses: until the 200", "ms", $"p50 of {Count}; whiskers: up to p99",
+                    [
+                        Bar.OfLatency("bare sum of the steps", Percentile(sums, 50), Percentile(sums, 99)),
+                        Bar.OfLatency("ProductCache", Percentile(misses, 50), Percentile(misses, 99), own: true),
+                    ])),
+            ]);
+
+        IReadOnlyList<string> Row(string name, List<double> times) =>
+        [
+            name,
+            Figures.Number(Percentile(times, 50)),
+            Figures.Number(Percentile(times, 99)),
+            Figures.Ratio(Percentile(times, 50) / Percentile(sums, 50)),
+            Figures.Ratio(Percentile(times, 99) / Percentile(sums, 99)),
+        ];
     }
 
     private sealed class Parts : IDisposable

@@ -1,43 +1,46 @@
+using System.Globalization;
 using ProductCache.Bench;
 
-// Two of the peers are servers, run as processes of their own like the service they stand beside.
-if (args is ["peer", var peer, var port, var redis])
+// The peers are servers, run as processes of their own like the service they stand beside.
+if (args is ["peer", var peer, var port])
 {
-    await Peers.RunAsync(peer, int.Parse(port, System.Globalization.CultureInfo.InvariantCulture), redis);
+    await Peers.RunAsync(peer, int.Parse(port, CultureInfo.InvariantCulture));
     return 0;
 }
 
-string[] ofService = ["hits", "many", "misses", "changes", "bulk", "sql"];
-
-// They need nothing but Kafka.
-string[] ofRider = ["rider", "rider-memory"];
-string[] all = [.. ofService, .. ofRider];
-
-// The last one takes its time, and is run only when it is named.
-var chosen = args.Length == 0 ? all[..^1] : args;
-if (chosen.Except(all).FirstOrDefault() is { } unknown)
+var (command, error) = BenchCommand.Parse(args);
+if (error is not null)
 {
-    await Console.Error.WriteLineAsync($"There is no bench {unknown}; there are: {string.Join(", ", all)}.");
+    await Console.Error.WriteLineAsync(error);
     return 2;
 }
 
-foreach (var bench in chosen.Intersect(ofRider))
+var report = new Report(command!.Out);
+foreach (var bench in command.Benches.Intersect(BenchCommand.OfRider))
 {
-    await (bench == "rider" ? Rider.RunAsync() : RiderMemory.RunAsync());
+    await report.RunAsync(
+        bench,
+        async () =>
+        {
+            var printed = await PrintedSection.CaptureAsync(bench == "rider" ? Rider.RunAsync : RiderMemory.RunAsync);
+            return PrintedSection.Parse(bench, printed, ownPrefixes: ["rider", "ITopicProducer"]);
+        },
+        printed: true);
 }
 
-var left = chosen.Except(ofRider).ToList();
-if (left.Count == 0)
+var ofService = command.Benches.Intersect(BenchCommand.OfService).ToList();
+if (ofService.Count == 0)
 {
     return 0;
 }
 
 await using var servers = await BenchServers.StartAsync();
-foreach (var bench in left)
+foreach (var bench in ofService)
 {
-    await (bench switch
+    await report.RunAsync(bench, () => bench switch
     {
         "hits" => Hits.RunAsync(servers),
+        "freshness" => Freshness.RunAsync(servers),
         "many" => Many.RunAsync(servers),
         "misses" => Misses.RunAsync(servers),
         "changes" => Changes.RunAsync(servers),

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using ProductCache.Application;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Postgres;
+using static ProductCache.Bench.Statistics;
 
 namespace ProductCache.Bench;
 
@@ -15,7 +16,7 @@ internal static class SqlReads
     private static readonly Func<ProductsDbContext, long[], IAsyncEnumerable<ProductRow>> Compiled = EF.CompileAsyncQuery(
         (ProductsDbContext context, long[] ids) => context.Products.AsNoTracking().Where(product => ids.Contains(product.Id)));
 
-    public static async Task RunAsync(BenchServers servers)
+    public static async Task<Section> RunAsync(BenchServers servers)
     {
         var first = await servers.InsertAsync(5_000);
         var services = new ServiceCollection();
@@ -24,8 +25,9 @@ internal static class SqlReads
         await using var provider = services.BuildServiceProvider();
         var store = provider.GetRequiredService<IProductStore>();
 
-        Console.WriteLine($"\nSQL reads: {Reads} batches, {Rounds} rounds in turns, median per batch\n");
-        Console.WriteLine("| batch | Npgsql, prepared | EF, no tracking | EF, compiled query |\n| --- | --- | --- | --- |");
+        string[] names = ["Npgsql, prepared (the Worker)", "EF Core, no tracking", "EF Core, compiled query"];
+        List<IReadOnlyList<string>> rows = [];
+        List<Bar> bars = [];
         foreach (var size in new[] { 1, 100 })
         {
             List<double>[] times = [[], [], []];
@@ -65,8 +67,26 @@ internal static class SqlReads
                 }
             }
 
-            var medians = times.Select(values => values.Order().ElementAt(Rounds / 2)).ToArray();
-            Console.WriteLine($"| {size} | {medians[0]:0} µs | {medians[1]:0} µs ({medians[1] / medians[0]:0.00}×) | {medians[2]:0} µs ({medians[2] / medians[0]:0.00}×) |");
+            for (var i = 0; i < names.Length; i++)
+            {
+                var name = $"batch of {size}: {names[i]}";
+                rows.Add(
+                [
+                    name, Figures.Number(Median(times[i])), Figures.Number(times[i].Min()), Figures.Number(times[i].Max()),
+                    Figures.Ratio(Ratio(times[i], times[0])),
+                ]);
+                bars.Add(new Bar(name, Median(times[i]), times[i].Min(), times[i].Max(), Own: i == 0));
+            }
         }
+
+        return new Section(
+            "SQL reads",
+            $"{Reads} batches a round, {Rounds} rounds in turns; microseconds per batch.",
+            [
+                new ReportTable(
+                    ["", "µs, median", "min", "max", "ratio to Npgsql"],
+                    rows,
+                    new BarChart("sql", "SQL reads: one batch", "µs", $"Median of {Rounds} rounds; whiskers: the fastest and the slowest", bars)),
+            ]);
     }
 }

@@ -1,4 +1,5 @@
 using ProductCache.Api;
+using ProductCache.Api.Auth;
 using ProductCache.Infrastructure.Hosting;
 
 return args is [KeyCommand.Name, .. var rest]

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Primitives;
-using ProductCache.Api.Description;
+using ProductCache.Api.Http;
+using ProductCache.Api.OpenApi;
 
 namespace ProductCache.Api;
 
@@ -27,9 +29,7 @@ internal static class Root
         },
     };
 
-    public static void MapRoot(this IEndpointRouteBuilder routes) => routes.MapMethods(Path, Reading.Methods, Get).Describe(Operations.GetRoot);
-
-    private static IResult Get(HttpContext http)
+    public static Results<ContentHttpResult, RedirectHttpResult> Get(HttpContext http)
     {
         var prefix = http.Request.PathBase.ToUriComponent();
         http.Response.Headers.Vary = StringValues.Concat(http.Response.Headers.Vary, "Accept");

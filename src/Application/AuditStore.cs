@@ -4,112 +4,39 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>
-/// Checks that the store still is what the caches were filled from: its triggers are in force, and its versions have not gone
-/// back. Repairs what it can. Every Worker does it every few seconds.
+/// Checks that the caches can still rely on the store: its triggers are enabled, and its versions have not gone back. Repairs what it
+/// can. Every Worker runs it every few seconds.
 /// </summary>
-/// <param name="WithRows">Also look through all rows for those without a version, once at the start of a Worker.</param>
+/// <param name="WithRows">Also scan all rows for missing versions. A Worker does this once, when it starts.</param>
 public sealed record AuditStore(bool WithRows) : IRequest<AuditStoreResult>;
 
-/// <param name="Repairs">What was wrong and is repaired, a sentence each.</param>
-/// <param name="Compared">Entries that were compared with their rows; 0 where nothing called for it.</param>
+/// <param name="Repairs">The faults that were found and repaired, one sentence each.</param>
+/// <param name="Compared">Entries that were compared with their rows; 0: no comparison was due.</param>
 /// <param name="Corrected">Entries that differed from their rows and were removed.</param>
 public sealed record AuditStoreResult(IReadOnlyList<string> Repairs, int Compared, int Corrected);
-
-/// <summary>The store as the audit finds it.</summary>
-/// <param name="Identity">Changes with a failover, a restored table, another server or another database.</param>
-/// <param name="LastVersion">The last version that was drawn; 0 where none was.</param>
-/// <param name="Faults">What is missing or weakened among the triggers and the settings of the sequence, a sentence each.</param>
-public sealed record StoreState(string Identity, long LastVersion, IReadOnlyList<string> Faults);
-
-/// <summary>The side of the audit that looks after the store. All calls throw <see cref="UnavailableException"/> when it does not answer in time.</summary>
-public interface IStoreAudit
-{
-    Task<StoreState> InspectAsync(CancellationToken cancellationToken);
-
-    /// <summary>Puts triggers and settings back.</summary>
-    /// <exception cref="StoreNotRepairedException">The rights do not allow it, or the table is locked.</exception>
-    Task RepairAsync(CancellationToken cancellationToken);
-
-    /// <summary>Looks through all rows and gives versions to those that have none. Says how many these were.</summary>
-    /// <exception cref="StoreNotRepairedException">The rights do not allow it, or a trigger of another owner refuses it.</exception>
-    Task<int> DrawMissingVersionsAsync(CancellationToken cancellationToken);
-
-    /// <summary>Moves the sequence to <paramref name="version"/>, unless it is beyond it by then.</summary>
-    /// <returns>The last version after it.</returns>
-    /// <exception cref="StoreNotRepairedException">The rights do not allow it, or there are no more versions.</exception>
-    Task<long> MoveVersionsAsync(long version, CancellationToken cancellationToken);
-
-    /// <summary>Draws new versions for rows whose content changed without one.</summary>
-    /// <exception cref="StoreNotRepairedException">The rights do not allow it.</exception>
-    Task RedrawAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken);
-}
-
-/// <summary>The store needs a repair that this service may not make; the message says which.</summary>
-public sealed class StoreNotRepairedException(string message) : Exception(message);
-
-/// <summary>What the cache remembers of the store that it was filled from.</summary>
-/// <param name="HighestVersion">No higher version has been seen. 0: nothing is remembered.</param>
-/// <param name="Identity">Of the store; null where nothing is remembered.</param>
-/// <param name="Comparison">Names a comparison of entries and rows that has begun and has not ended; null: none is due.</param>
-public sealed record StoreMark(long HighestVersion, string? Identity, string? Comparison);
-
-/// <summary>The side of the audit that looks after the cache. All calls throw <see cref="UnavailableException"/> when it does not answer in time.</summary>
-public interface ICacheAudit
-{
-    Task<StoreMark> ReadMarkAsync(CancellationToken cancellationToken);
-
-    /// <summary>Remembers that entries and rows have to be compared, whatever becomes of this process.</summary>
-    Task RequireComparisonAsync(string name, CancellationToken cancellationToken);
-
-    /// <summary>Raises the highest version, never lowers it, and ends the comparison of this name.</summary>
-    Task WriteMarkAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken);
-
-    /// <summary>Every entry that is there from the beginning to the end of the call, in batches. Others may come too, or come twice.</summary>
-    IAsyncEnumerable<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync(CancellationToken cancellationToken);
-
-    /// <summary>Removes every entry and every lease, and makes all near caches drop their copies.</summary>
-    Task RemoveAllAsync(CancellationToken cancellationToken);
-}
-
-/// <summary>The highest version of a row that this process has read. A singleton.</summary>
-public sealed class VersionHighWater
-{
-    private long highest;
-
-    public long Highest => Volatile.Read(ref highest);
-
-    public void Raise(long version)
-    {
-        var before = Volatile.Read(ref highest);
-        while (before < version)
-        {
-            before = Interlocked.CompareExchange(ref highest, version, before);
-        }
-    }
-}
 
 public sealed class AuditStoreHandler(
     IStoreAudit store, ICacheAudit audit, IProductStore products, IGuardedCache cache, ICacheNotifications notifications, VersionHighWater seen)
     : IRequestHandler<AuditStore, AuditStoreResult>
 {
     /// <summary>
-    /// How far beyond the highest known version the sequence is moved. More than can be drawn between two audits: those of the
-    /// lost state that were not seen are not drawn again.
+    /// How far the sequence is moved beyond the highest known version. It exceeds the number of versions that can be drawn between two
+    /// audits, so that unseen versions of the lost state are not drawn again.
     /// </summary>
     public const long Margin = 10_000_000;
 
     public async Task<AuditStoreResult> Handle(AuditStore request, CancellationToken cancellationToken)
     {
-        // The mark is read before the store: versions that others draw and remember meanwhile must not look as if the store had
-        // gone back.
-        var mark = await audit.ReadMarkAsync(cancellationToken);
-        var highest = Math.Max(mark.HighestVersion, seen.Highest);
+        // The marker is read before the store. In the reverse order, versions that others draw and record meanwhile would look as if
+        // the store had gone back.
+        var marker = await audit.ReadMarkerAsync(cancellationToken);
+        var highest = Math.Max(marker.HighestVersion, seen.Highest);
         var state = await store.InspectAsync(cancellationToken);
         List<string> repairs = [.. state.Faults];
-        var comparison = mark.Comparison;
-        if (comparison is null && (state.Faults.Count > 0 || (mark.Identity is not null && mark.Identity != state.Identity)))
+        var comparison = marker.Comparison;
+        if (comparison is null && (state.Faults.Count > 0 || (marker.Identity is not null && marker.Identity != state.Identity)))
         {
-            // Before the repair, after which nothing else would show that changes may have been missed.
+            // Before the repair: afterwards nothing else would show that changes may have been missed.
             comparison = Guid.NewGuid().ToString("N");
             await audit.RequireComparisonAsync(comparison, cancellationToken);
         }
@@ -128,19 +55,19 @@ public sealed class AuditStoreHandler(
         var (compared, corrected) = (0, 0);
         if (last < highest)
         {
-            // In this order: a crash between the two leaves versions that are too low, which the next audit sees. Entries that
-            // are filled between the two hold rows of the restored state.
+            // In this order: after a crash between the two steps the versions are still too low, and the next audit sees it. Entries
+            // that are filled between the two steps hold rows of the restored state.
             await audit.RemoveAllAsync(cancellationToken);
             last = await store.MoveVersionsAsync(highest + Margin, cancellationToken);
             repairs.Add(
-                $"The database went back to an older state: its last version was {state.LastVersion}, and version {highest} has been seen. All entries were dropped, and versions continue after {last}.");
+                $"The database went back to an older state: its last version was {state.LastVersion}, but version {highest} has been seen. All entries were removed, and versions continue after {last}.");
         }
         else if (comparison is not null)
         {
             (compared, corrected) = await CompareAsync(cancellationToken);
         }
 
-        await audit.WriteMarkAsync(Math.Max(last, highest), state.Identity, comparison, cancellationToken);
+        await audit.WriteMarkerAsync(Math.Max(last, highest), state.Identity, comparison, cancellationToken);
         return new AuditStoreResult(repairs, compared, corrected);
     }
 
@@ -149,7 +76,7 @@ public sealed class AuditStoreHandler(
         var (compared, corrected) = (0, 0);
         await foreach (var entries in audit.ReadEntriesAsync(cancellationToken))
         {
-            // Read after the entries: a row that is newer than its entry has a change on its way, and to remove the entry is safe.
+            // The rows are read after the entries: if a row is newer than its entry, a change is on its way, and removing the entry is safe.
             var read = await products.ReadAsync([.. entries.Keys], cancellationToken);
             var different = entries.Where(entry => !IsOf(read, entry.Key, entry.Value)).Select(entry => entry.Key).ToList();
             var withoutVersion = different

@@ -15,7 +15,7 @@ public static class CacheKeys
 
     public static string Entry(ProductId id) => $"product:{{{id.Value}}}";
 
-    /// <summary>Whose entry a key names.</summary>
+    /// <summary>Reads the product id from the key of an entry.</summary>
     public static bool TryReadEntry(string key, out ProductId id)
     {
         id = default;

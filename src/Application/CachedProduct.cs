@@ -9,7 +9,7 @@ namespace ProductCache.Application;
 /// A cache entry: a header of 25 bytes and the JSON body exactly as it is sent to readers. Big endian:
 /// <code>
 ///  0      format (1)
-///  1..8   version of the row; 0: known to be absent (a negative entry, without a body), or unreadable (the reason is the body)
+///  1..8   version of the row; 0: a negative entry (without a body), or an unreadable row (the body is the reason)
 ///  9..16  filled at, milliseconds since 1970
 /// 17..24  lifetime, milliseconds
 /// 25..    {"id":1,"name":"…","price":123.45,"description":"…"}
@@ -21,19 +21,19 @@ public sealed class CachedProduct
     public const byte Format = 1;
 
     /// <summary>
-    /// The formats that this process reads; the others are a miss. The process that writes a format reads it, and so must all readers
-    /// before the first entry of it is written: see CONTRIBUTING.md.
+    /// The formats that this process reads; an entry of another format is a miss. All readers must read a format before the first entry
+    /// of it is written: see CONTRIBUTING.md.
     /// </summary>
     public static readonly IReadOnlyList<byte> ReadableFormats = [Format];
 
     public const int HeaderLength = 25;
 
-    /// <summary>Where "filled at" and "lifetime" stand, which a refresh leaves as they are.</summary>
+    /// <summary>The offset of "filled at" and "lifetime", which a refresh does not change.</summary>
     public const int TimesOffset = 9;
 
     private const int TimesLength = HeaderLength - TimesOffset;
 
-    // The year 9999, as far as DateTimeOffset goes.
+    // The year 9999, the upper limit of DateTimeOffset.
     private const long MaxMilliseconds = 253_402_300_799_999;
 
     private CachedProduct(byte[] payload) => Payload = payload;
@@ -43,23 +43,23 @@ public sealed class CachedProduct
     /// <summary>A negative entry: PostgreSQL has no such product.</summary>
     public bool IsAbsent => Version == 0 && Payload.Length == HeaderLength;
 
-    /// <summary>PostgreSQL has the row, and it is no valid product: see <see cref="Reason"/>. It is ranked as a negative entry.</summary>
+    /// <summary>PostgreSQL has the row, but it is not a valid product: see <see cref="Reason"/>. It has the rank of a negative entry.</summary>
     public bool IsUnreadable => Version == 0 && Payload.Length > HeaderLength;
 
-    /// <summary>Why the row is unreadable, in a sentence.</summary>
+    /// <summary>Why the row is unreadable, in one sentence.</summary>
     public string Reason => Encoding.UTF8.GetString(Body.Span);
 
-    /// <summary>The version of the row; 0 where it is absent or unreadable.</summary>
+    /// <summary>The version of the row; 0: it is absent or unreadable.</summary>
     public long Version => Read(1);
 
-    /// <summary>Orders what can be known of one product: row version v has 2v, its deletion 2v+1, a negative entry 0.</summary>
+    /// <summary>Orders the states of one product: row version v has rank 2v, its deletion 2v+1, a negative entry 0.</summary>
     public long Rank => 2 * Version;
 
     public DateTimeOffset FilledAt => DateTimeOffset.FromUnixTimeMilliseconds(Read(TimesOffset));
 
     public TimeSpan Lifetime => TimeSpan.FromMilliseconds(Read(17));
 
-    /// <summary>In whole seconds. The clocks of the processes may differ: an age is never negative.</summary>
+    /// <summary>The age in whole seconds. It is never negative, although the clocks of the processes may differ.</summary>
     public TimeSpan AgeAt(DateTimeOffset now) => TimeSpan.FromSeconds(Math.Max((long)(now - FilledAt).TotalSeconds, 0));
 
     public ReadOnlyMemory<byte> Body => Payload.AsMemory(HeaderLength);
@@ -75,14 +75,14 @@ public sealed class CachedProduct
     /// <summary>A negative entry: PostgreSQL has no such product.</summary>
     public static CachedProduct Absent(DateTimeOffset filledAt, TimeSpan lifetime) => new(HeaderOf(0, filledAt, lifetime));
 
-    /// <summary>A row that is no valid product.</summary>
+    /// <summary>A row that is not a valid product.</summary>
     public static CachedProduct Unreadable(string reason, DateTimeOffset filledAt, TimeSpan lifetime) =>
         new([.. HeaderOf(0, filledAt, lifetime), .. Encoding.UTF8.GetBytes(reason)]);
 
-    /// <summary>Format, version, filled at and lifetime: what tells two entries of one product apart.</summary>
+    /// <summary>Format, version, filled at and lifetime, which distinguish two entries of one product.</summary>
     public ReadOnlyMemory<byte> Header => Payload.AsMemory(0, HeaderLength);
 
-    /// <summary>Filled at and lifetime: every fill of a product writes others, a refresh leaves them.</summary>
+    /// <summary>Filled at and lifetime. Every fill of a product writes other values; a refresh keeps them.</summary>
     public ReadOnlyMemory<byte> Times => Payload.AsMemory(TimesOffset, TimesLength);
 
     public static bool TryRead(byte[]? payload, [NotNullWhen(true)] out CachedProduct? entry)
@@ -106,7 +106,7 @@ public sealed class CachedProduct
         return header;
     }
 
-    // A damaged payload is a miss as well: it must not become an answer.
+    // A damaged payload is a miss too: it must not become an answer.
     private bool IsPlausible() =>
         Version is >= 0 and <= ProductVersion.Max
         && (Version == 0 || Payload.Length > HeaderLength)

@@ -2,11 +2,11 @@ using MediatR;
 
 namespace ProductCache.Application;
 
-/// <param name="Draft">A whole, valid one.</param>
+/// <param name="Draft">Complete and valid.</param>
 public sealed record CreateProduct(ProductDraft Draft, IdempotencyKey? Key = null) : IRequest<WriteResult>;
 
 public sealed class CreateProductHandler(IProductWriter writer) : IRequestHandler<CreateProduct, WriteResult>
 {
     public Task<WriteResult> Handle(CreateProduct request, CancellationToken cancellationToken) =>
-        StoreOutage.ToldAsync(writer.CreateAsync(request.Draft, request.Key, cancellationToken));
+        writer.CreateAsync(request.Draft, request.Key, cancellationToken).UnavailableAsResult();
 }

@@ -9,5 +9,5 @@ public sealed record DeleteProduct(ProductId Id, VersionCondition? Condition) : 
 public sealed class DeleteProductHandler(IProductWriter writer) : IRequestHandler<DeleteProduct, WriteResult>
 {
     public Task<WriteResult> Handle(DeleteProduct request, CancellationToken cancellationToken) =>
-        StoreOutage.ToldAsync(writer.DeleteAsync(request.Id, request.Condition, cancellationToken));
+        writer.DeleteAsync(request.Id, request.Condition, cancellationToken).UnavailableAsResult();
 }

@@ -3,12 +3,12 @@ using System.Buffers.Binary;
 namespace ProductCache.Application;
 
 /// <summary>
-/// When an entry was filled and how long it lives, in milliseconds. Every fill of a product writes other times, and a refresh leaves
-/// them, so they name a fill.
+/// When an entry was filled, and its lifetime, in milliseconds. Every fill of a product writes other times and a refresh keeps them, so
+/// they identify a fill.
 /// </summary>
 public readonly record struct EntryTimes(long FilledAt, long Lifetime)
 {
-    /// <summary>As in the header of an entry.</summary>
+    /// <summary>The length in the header of an entry.</summary>
     public const int Length = 2 * sizeof(long);
 
     public static EntryTimes Of(CachedProduct entry) => Read(entry.Times.Span);

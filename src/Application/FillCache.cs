@@ -5,30 +5,30 @@ namespace ProductCache.Application;
 
 /// <summary>Reads requested products from the store and fills the cache with them, in one query per round.</summary>
 /// <remarks>
-/// Throws <see cref="UnreadableProductException"/>, after all else is done, where a row is no valid product. One that was requested
-/// alone has its reason in the cache then, for its readers; of several, those that can be read are filled.
+/// Throws <see cref="UnreadableProductException"/> at the end if a row is not a valid product. If it was requested alone, the reason is
+/// cached for its readers. If it was requested with others, the valid ones are filled.
 /// </remarks>
 public sealed record FillCache(IReadOnlyCollection<FillRequest> Requests) : IRequest<FillCacheResult>;
 
-/// <param name="Renews">The entry that is to be read again although it is cached. Null: the product is read if it is not cached.</param>
+/// <param name="Renews">The entry to refill although it is cached. Null: the product is read only if it is not cached.</param>
 public readonly record struct FillRequest(ProductId Id, EntryTimes? Renews = null);
 
 /// <param name="Stored">Products and negative entries written.</param>
-/// <param name="AlreadyThere">Requests for what was cached already; nothing was read for them.</param>
-/// <param name="Refused">Rows read in vain: another Worker took over, or the claim expired.</param>
-/// <param name="GivenUp">Products that changed again and again while they were read; the next reader asks anew.</param>
+/// <param name="AlreadyThere">Requests for products that were cached already; nothing was read for them.</param>
+/// <param name="Refused">Rows that were read but not stored: another Worker took over, or the claim expired.</param>
+/// <param name="GivenUp">Products that changed at every attempt; the next reader requests them again.</param>
 public sealed record FillCacheResult(int Stored, int AlreadyThere, int Refused, int GivenUp);
 
 public sealed class FillCacheHandler(
-    IGuardedCache cache, IProductStore store, ICacheNotifications notifications, CacheLifetimes lifetimes, NegativeEntries absences, TimeProvider time, Random random)
+    IGuardedCache cache, IProductStore store, ICacheNotifications notifications, CacheLifetimes lifetimes, NegativeCachingPolicy absences, TimeProvider time, Random random)
     : IRequestHandler<FillCache, FillCacheResult>
 {
-    /// <summary>How often a product is claimed and read when changes keep passing by.</summary>
+    /// <summary>How often a product is claimed and read when it changes at every attempt.</summary>
     public const int MaxAttempts = 3;
 
     public async Task<FillCacheResult> Handle(FillCache request, CancellationToken cancellationToken)
     {
-        // Of several requests for one product any may name the entry that is there.
+        // Any of several requests for one product may name the cached entry.
         List<ClaimRequest> pending =
             [.. request.Requests.ToLookup(one => one.Id, one => one.Renews).Select(all => new ClaimRequest(all.Key, [.. all.OfType<EntryTimes>().Distinct()]))];
         List<ProductId> answered = new(pending.Count);
@@ -50,11 +50,11 @@ public sealed class FillCacheHandler(
                 break;
             }
 
-            // The statement begins after the claim: a change it does not see passes by the lease.
+            // The statement begins after the claim: a change that it does not see raises the floor of the lease.
             var read = await store.ReadAsync([.. claimed.Select(claim => claim.Id)], cancellationToken);
             foreach (var claim in claimed)
             {
-                // The last attempt counts: the row may have changed since the one before.
+                // The last attempt counts: the row may have changed since the previous one.
                 unreadable.Remove(claim.Id);
                 if (read.Unreadable.TryGetValue(claim.Id, out var reason))
                 {
@@ -64,7 +64,7 @@ public sealed class FillCacheHandler(
 
             if (!isAlone)
             {
-                // Their requests are handled once more, one by one.
+                // Their requests are retried one by one.
                 claimed.RemoveAll(claim => read.Unreadable.ContainsKey(claim.Id));
             }
 

@@ -4,10 +4,10 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <param name="Wait">How long the reader may wait for the fill. None: a plain miss not at all, one with demands for <see cref="RenewedProducts.DefaultWait"/>.</param>
-/// <param name="Freshness">None: whatever the cache has.</param>
-/// <param name="MayAsk">Asked before somebody is asked for the product, once at most; none: always.</param>
-/// <param name="MayWait">Called at most once, before the read waits for a fill. False: it does not wait. Null: always allowed.</param>
+/// <param name="Wait">How long the reader may wait for the fill. Null: a miss does not wait; a read with freshness requirements waits for <see cref="Revalidator.DefaultWait"/>.</param>
+/// <param name="Freshness">Null: any cached entry is accepted.</param>
+/// <param name="MayAsk">Called at most once, before a fill is requested. Returns false to reject the miss. Null: always allowed.</param>
+/// <param name="MayWait">Called at most once, before the read waits for a fill. Returns false to answer without a wait. Null: always allowed.</param>
 public sealed record GetProduct(
     ProductId Id, TimeSpan? Wait = null, Freshness? Freshness = null, Func<bool>? MayAsk = null, Func<bool>? MayWait = null)
     : IRequest<GetProductResult>;
@@ -20,45 +20,45 @@ public abstract record GetProductResult
     }
 
     /// <summary>The product.</summary>
-    /// <param name="Forward">Where the source is a fill: how it came about.</param>
+    /// <param name="Forward">If the source is a fill: why it was requested.</param>
     public sealed record Found(CachedProduct Entry, EntrySource Source, Forward Forward = default) : GetProductResult;
 
     /// <summary>The product is known not to exist.</summary>
     public sealed record Absent(CachedProduct Entry, EntrySource Source, Forward Forward = default) : GetProductResult;
 
-    /// <summary>The store has a row of the product that is no valid product; the entry says why.</summary>
+    /// <summary>The store has a row that is not a valid product; the entry has the reason.</summary>
     public sealed record Unreadable(CachedProduct Entry, EntrySource Source, Forward Forward = default) : GetProductResult;
 
-    /// <summary>Not cached, or not as fresh as demanded; a Worker has been asked for it, by this reader or another.</summary>
+    /// <summary>Not cached, or not as fresh as required. A fill has been requested, by this reader or another.</summary>
     public sealed record Requested(Forward Forward = default) : GetProductResult;
 
-    /// <summary>The store has the product, but in an older version than was demanded.</summary>
+    /// <summary>The store has the product in an older version than required.</summary>
     public sealed record OlderThanDemanded(CachedProduct Entry, Forward Forward) : GetProductResult;
 
-    /// <summary>Somebody would have to be asked, and this reader has no more leave to.</summary>
+    /// <summary>A fill would be needed, but this reader has reached its limit. No fill was requested.</summary>
     public sealed record TooManyMisses : GetProductResult
     {
         public static readonly TooManyMisses Instance = new();
     }
 
-    /// <summary>One of many products, and the answer may not hold more bytes (<see cref="GetProducts.MayHold"/>).</summary>
+    /// <summary>One of several products, and the answer may not hold more bytes (<see cref="GetProducts.MayHold"/>).</summary>
     public sealed record TooLarge : GetProductResult
     {
         public static readonly TooLarge Instance = new();
     }
 
-    /// <summary>Not cached (or not as fresh as demanded), and only what is cached was wanted: nobody has been asked.</summary>
+    /// <summary>Not cached, or not as fresh as required, and the reader accepts cached entries only. No fill was requested.</summary>
     public sealed record NotCached : GetProductResult
     {
         public static readonly NotCached Instance = new();
     }
 
-    /// <summary>The answer needs a dependency that does not answer, or refuses.</summary>
+    /// <summary>A required dependency did not respond in time, or refuses requests.</summary>
     /// <param name="Reason">As in <see cref="UnavailableException.Reason"/>.</param>
     public sealed record Unavailable(Dependency Dependency, string? Reason = null) : GetProductResult;
 }
 
-/// <summary>Where the entry of an answer came from.</summary>
+/// <summary>The source of the entry of an answer.</summary>
 public enum EntrySource
 {
     /// <summary>A copy in this process.</summary>
@@ -67,12 +67,12 @@ public enum EntrySource
     /// <summary>The cache.</summary>
     Cache,
 
-    /// <summary>The cache as well, filled while this reader waited.</summary>
+    /// <summary>The cache, filled while this reader waited.</summary>
     Fill,
 }
 
-/// <summary>A request that went past the cache.</summary>
-/// <param name="Collapsed">Another reader had asked already.</param>
+/// <summary>A request that the cache could not answer.</summary>
+/// <param name="Collapsed">Another reader had requested the fill already.</param>
 public readonly record struct Forward(ForwardReason Reason, bool Collapsed);
 
 public enum ForwardReason
@@ -83,12 +83,12 @@ public enum ForwardReason
     /// <summary>The entry was beyond its lifetime.</summary>
     Stale,
 
-    /// <summary>The entry was within its lifetime, and the reader demanded a fresher one.</summary>
+    /// <summary>The entry was within its lifetime, but the reader required a fresher one.</summary>
     Request,
 }
 
 public sealed class GetProductHandler(
-    INearCache nearCache, IDistributedCache cache, MissingProducts missing, RenewedProducts renewed, EarlyRefresh early, TimeProvider time)
+    INearCache nearCache, IDistributedCache cache, MissCoalescer misses, Revalidator revalidator, EagerRefresh eagerRefresh, TimeProvider time)
     : IRequestHandler<GetProduct, GetProductResult>
 {
     public async Task<GetProductResult> Handle(GetProduct request, CancellationToken cancellationToken)
@@ -116,7 +116,7 @@ public sealed class GetProductHandler(
             }
 
             return request.Freshness is { } freshness
-                ? await RenewAsync(request, freshness, entry, cancellationToken)
+                ? await RevalidateAsync(request, freshness, entry, cancellationToken)
                 : await MissAsync(request, cancellationToken);
         }
         catch (UnavailableException unavailable)
@@ -129,21 +129,21 @@ public sealed class GetProductHandler(
     {
         if (request.Wait is not { } wait || wait <= TimeSpan.Zero || !MayWait(request))
         {
-            var asked = await missing.AskAsync(request.Id, cancellationToken);
+            var asked = await misses.AskAsync(request.Id, cancellationToken);
             return new GetProductResult.Requested(new Forward(ForwardReason.Miss, Collapsed: !asked));
         }
 
-        var (filled, collapsed) = await missing.WaitAsync(request.Id, wait, cancellationToken);
+        var (filled, collapsed) = await misses.WaitAsync(request.Id, wait, cancellationToken);
         return Filled(filled, new Forward(ForwardReason.Miss, collapsed));
     }
 
-    private async Task<GetProductResult> RenewAsync(GetProduct request, Freshness freshness, CachedProduct? seen, CancellationToken cancellationToken)
+    private async Task<GetProductResult> RevalidateAsync(GetProduct request, Freshness freshness, CachedProduct? seen, CancellationToken cancellationToken)
     {
         var reason = seen is null ? ForwardReason.Miss
             : seen.AgeAt(time.GetUtcNow()) > seen.Lifetime ? ForwardReason.Stale
             : ForwardReason.Request;
-        var wait = MayWait(request) ? request.Wait ?? RenewedProducts.DefaultWait : TimeSpan.Zero;
-        var (renewal, collapsed) = await renewed.WaitAsync(
+        var wait = MayWait(request) ? request.Wait ?? Revalidator.DefaultWait : TimeSpan.Zero;
+        var (renewal, collapsed) = await revalidator.WaitAsync(
             request.Id, entry => freshness.Accepts(entry, time.GetUtcNow()), wait, cancellationToken);
         var forward = new Forward(reason, collapsed);
         return renewal is { Version: > 0 } && renewal.Version < freshness.AtLeast?.Value
@@ -160,7 +160,7 @@ public sealed class GetProductHandler(
     {
         if (request.Freshness is not { OnlyIfCached: true })
         {
-            early.Consider(request.Id, entry);
+            eagerRefresh.RefreshIfDue(request.Id, entry);
         }
 
         return Cached(entry, source);

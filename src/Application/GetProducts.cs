@@ -3,15 +3,15 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>Many products at once, each as <see cref="GetProduct"/> has it.</summary>
+/// <summary>Reads several products, each as <see cref="GetProduct"/> does.</summary>
 /// <param name="Ids">In the order of the answers; at most <see cref="GetProductsHandler.MaxIds"/>.</param>
-/// <param name="Wait">As in <see cref="GetProduct"/>, for all together.</param>
+/// <param name="Wait">As in <see cref="GetProduct"/>, for all products together.</param>
 /// <param name="Freshness">As in <see cref="GetProduct"/>.</param>
 /// <param name="MayAsk">As in <see cref="GetProduct"/>, once for each product.</param>
-/// <param name="MayWait">As in <see cref="GetProduct"/>, once for each product; from several threads.</param>
+/// <param name="MayWait">As in <see cref="GetProduct"/>, once for each product, from several threads.</param>
 /// <param name="MayHold">
-/// Called with the result of each product as soon as it is there, from several threads. False: the result is dropped, and that of
-/// the product is <see cref="GetProductResult.TooLarge"/>. Null: always allowed.
+/// Called with the result of each product as soon as it is available, from several threads. Returns false to replace the result by
+/// <see cref="GetProductResult.TooLarge"/>. Null: always allowed.
 /// </param>
 public sealed record GetProducts(
     IReadOnlyList<ProductId> Ids,
@@ -27,15 +27,15 @@ public sealed class GetProductsHandler(IRequestHandler<GetProduct, GetProductRes
 {
     public const int MaxIds = 200;
 
-    // Side by side: the client libraries send what is asked at one time in one go, so the cache is read in one round, leases
-    // are taken in one, and requests travel in one batch.
+    // Concurrently: the client libraries send concurrent commands together, so the cache is read in one round, the leases are taken in
+    // one round, and the requests are produced in one batch.
     public async Task<IReadOnlyList<GetProductResult>> Handle(GetProducts request, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(request.Ids.Count, MaxIds);
         return await Task.WhenAll(request.Ids.Select(id => ReadAsync(id, request, cancellationToken)));
     }
 
-    // While others wait for a fill, what is there already is held: hence at once, and not for all together.
+    // A result is held in memory while others wait for their fills, so it is counted at once and not when all are complete.
     private async Task<GetProductResult> ReadAsync(ProductId id, GetProducts request, CancellationToken cancellationToken)
     {
         var result = await one.Handle(new GetProduct(id, request.Wait, request.Freshness, request.MayAsk, request.MayWait), cancellationToken);

@@ -2,38 +2,37 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>The right to ask for a product (a reader's) or to fill it (a Worker's claim), while its token stands in the cache.</summary>
+/// <summary>The right to request a product (a reader's lease) or to fill it (a Worker's claim), while the cache holds its token.</summary>
 public readonly record struct Lease(ProductId Id, string Token);
 
-/// <summary>A product that is to be claimed.</summary>
+/// <summary>A product to claim.</summary>
 /// <param name="Renews">
-/// The entries that are to be read again although they are cached. The lease of the reader who asked for it may have ended before a
-/// Worker came to the request; without them it would find an entry, and nothing to do, for as long as Workers are late.
+/// The entries to refill although they are cached. The lease of the reader that requested the refill may have expired before a Worker
+/// handles the request. Without them, a late Worker would find an entry and do nothing.
 /// </param>
 public readonly record struct ClaimRequest(ProductId Id, IReadOnlyList<EntryTimes> Renews);
 
 /// <summary>
-/// An entry to be stored under a claim, and how long it is kept beyond its own lifetime, to be served while it cannot be
-/// renewed.
+/// An entry to store under a claim, and how long it is kept beyond its lifetime (stale-if-error).
 /// </summary>
 public readonly record struct Fill(Lease Claim, CachedProduct Entry, TimeSpan KeptBeyond = default);
 
-/// <summary>A newer row for an entry that a change found stale, and the rank that the entry had then.</summary>
+/// <summary>The new row for an entry that a change found stale, and the rank of the stale entry.</summary>
 public readonly record struct Refresh(ProductId Id, long StaleRank, Product Row)
 {
-    /// <summary>The row as an entry, but for its times: those of the entry that it replaces stay.</summary>
+    /// <summary>The row as an entry without times: those of the replaced entry are kept.</summary>
     public CachedProduct ToEntry() => CachedProduct.Of(Row, DateTimeOffset.UnixEpoch, TimeSpan.Zero);
 }
 
 public enum RefreshOutcome
 {
-    /// <summary>The entry holds the new row; its lifetime goes on as it was.</summary>
+    /// <summary>The entry holds the new row; its lifetime is unchanged.</summary>
     Replaced,
 
-    /// <summary>The entry was older than the row, but not the one that was found stale: it is gone.</summary>
+    /// <summary>The entry was older than the row, but was not the stale one: it was removed.</summary>
     Removed,
 
-    /// <summary>There is no entry, a negative one, or one that is as new.</summary>
+    /// <summary>There is no entry, a negative one, or one that is at least as new as the row.</summary>
     Current,
 }
 
@@ -44,27 +43,27 @@ public readonly record struct Change(ProductId Id, ProductVersion Version, bool 
     public long Rank => (2 * Version.Value) + (Deleted ? 1 : 0);
 }
 
-/// <summary>What was there when a renewal was sure to be read after it: an entry, or null.</summary>
-/// <param name="History"><see cref="Renewal.History"/> of the step that made the mark.</param>
-public readonly record struct RenewalMark(CachedProduct? Entry, string History);
+/// <summary>The cached entry, or null, at a time after which the store is certain to be read again.</summary>
+/// <param name="History">The <see cref="Revalidation.History"/> of the step that made the marker.</param>
+public readonly record struct RevalidationMarker(CachedProduct? Entry, string History);
 
-/// <param name="Entry">The entry that is there now, in any case.</param>
-/// <param name="Lease">Whoever gets one is the one who publishes.</param>
+/// <param name="Entry">The cached entry, whatever the outcome.</param>
+/// <param name="Lease">Not null: the caller owns the lease and publishes the request.</param>
 /// <param name="History">
-/// Names the writes that the cache's data is the result of. Another one: a server that had not all of them has taken over, and a mark
-/// of before counts as none.
+/// Identifies the history of writes of the server. If it differs, a server that may lack writes has taken over, and an earlier marker is
+/// invalid.
 /// </param>
-public readonly record struct Renewal(RenewalOutcome Outcome, CachedProduct? Entry, Lease? Lease, string History);
+public readonly record struct Revalidation(RevalidationOutcome Outcome, CachedProduct? Entry, Lease? Lease, string History);
 
-public enum RenewalOutcome
+public enum RevalidationOutcome
 {
-    /// <summary>The entry was read from the store after the mark was made.</summary>
+    /// <summary>The entry was read from the store after the marker was made.</summary>
     Renewed,
 
-    /// <summary>The store will be read after this: what is there now is the mark.</summary>
+    /// <summary>The store will be read after this step: the cached entry becomes the marker.</summary>
     Asked,
 
-    /// <summary>A Worker is at it, and may have read the store before this.</summary>
+    /// <summary>A Worker holds a claim and may have read the store before this step.</summary>
     Busy,
 }
 
@@ -73,10 +72,10 @@ public enum FillOutcome
     /// <summary>The entry is in the cache and the lease is gone.</summary>
     Stored,
 
-    /// <summary>The lease is gone or belongs to somebody else: nothing was stored, and nothing is to be done.</summary>
+    /// <summary>The lease is gone or has another owner. Nothing was stored, and nothing has to be done.</summary>
     Refused,
 
-    /// <summary>A change newer than the row passed by since the claim: claim and read again.</summary>
+    /// <summary>A change newer than the row arrived since the claim: claim and read again.</summary>
     Outdated,
 }
 
@@ -88,66 +87,65 @@ public enum ChangeOutcome
     /// <summary>An entry contradicted the change and was removed.</summary>
     Removed,
 
-    /// <summary>An entry is older than the change and waits for a refresh.</summary>
+    /// <summary>An entry is older than the change and has to be replaced.</summary>
     Stale,
 }
 
-/// <summary>What a change found: for <see cref="ChangeOutcome.Stale"/>, the rank of the old entry; else 0.</summary>
+/// <param name="StaleRank">The rank of the stale entry for <see cref="ChangeOutcome.Stale"/>, else 0.</param>
 public readonly record struct ChangeResult(ChangeOutcome Outcome, long StaleRank);
 
 /// <summary>
-/// The only way by which entries are written: the lease is the fence. Every step is atomic per product; a list is one
-/// round trip, and its results come in the order of the list.
-/// Throws <see cref="UnavailableException"/> when the cache does not answer in time or refuses the step; the step may or may not
-/// have happened. Entries and leases that are not as they are written here are removed and count as missing. Another exception is
-/// about one product of the list, and the steps of the others have been taken.
+/// The only port that writes entries: the lease is the fence. Every step is atomic per product. A list takes one round trip, and its
+/// results are in the order of the list.
+/// Throws <see cref="UnavailableException"/> when the cache does not answer in time or refuses the step; the step may or may not have
+/// taken effect. Damaged entries and leases are removed and count as missing. Any other exception concerns one product of the list, and
+/// the steps of the others have been taken.
 /// </summary>
 public interface IGuardedCache
 {
     /// <summary>
-    /// After a miss: creates the product's lease if there is none. Taken: the lease, and its owner is the one who
-    /// publishes. Nothing to do: <see langword="null"/>, somebody asked already, or an entry is there by now.
+    /// After a miss: creates the lease of the product if there is none. Returns the lease, whose owner publishes the request, or
+    /// <see langword="null"/> if the product is requested or cached already.
     /// </summary>
     Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken);
 
     /// <summary>
-    /// While an entry is still there, but close to its end: creates the product's lease if there is none. Taken: the lease,
-    /// and its owner publishes. Nothing to do: <see langword="null"/>, somebody asked already, or the entry in the cache is
-    /// not (or no longer) the one that was <paramref name="seen"/>.
+    /// For an eager refresh of a cached entry: creates the lease of the product if there is none. Returns the lease, whose owner
+    /// publishes the request, or <see langword="null"/> if the product is requested already or <paramref name="seen"/> is no longer the
+    /// cached entry.
     /// </summary>
-    Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken);
+    Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken);
 
     /// <summary>
-    /// For a reader whom no entry will do that was read before now: creates the product's lease if there is none. The first
-    /// outcome that is not <see cref="RenewalOutcome.Busy"/> makes the mark; with it, the step looks for what came after.
+    /// For a reader that requires an entry read from the store after now: creates the lease of the product if there is none. The first
+    /// outcome other than <see cref="RevalidationOutcome.Busy"/> makes the marker. With the marker, the step looks for a later fill.
     /// </summary>
-    Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken);
+    Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Before SQL is read. Claimed: a lease with a fresh token, floor 0 and a restarted expiry. Nothing to do:
-    /// <see langword="null"/>, an entry is there without a lease, and it is none of those that are to be renewed.
+    /// Before the SQL read. Returns a claim, a lease with a fresh token, floor 0 and a restarted expiry, or <see langword="null"/> if the
+    /// product is cached without a lease and the request does not renew that entry.
     /// </summary>
     Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken);
 
-    /// <summary>After SQL was read: stores what was read, if the claim still stands and no newer change passed by.</summary>
+    /// <summary>After the SQL read: stores the entries whose claim is still valid and for which no newer change has arrived.</summary>
     Task<IReadOnlyList<FillOutcome>> FillAsync(IReadOnlyList<Fill> fills, CancellationToken cancellationToken);
 
-    /// <summary>Deletes leases whose tokens still stand; others are left alone.</summary>
+    /// <summary>Deletes the leases that still have these tokens. Others are kept.</summary>
     Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken);
 
-    /// <summary>Removes entries and leases, which is always safe: the next reader requests the product, and a fill under a removed lease is refused.</summary>
+    /// <summary>Removes entries and leases. This is always safe: the next reader requests the product, and a fill under a removed lease is refused.</summary>
     Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Passes committed changes by the lease (its floor rises to the change's rank) and by the entry. Where the cache refuses
-    /// the step but allows a removal, entry and lease are removed.
+    /// Applies committed changes: raises the floor of the lease to the rank of the change, and removes or reports an entry that
+    /// contradicts it. If the cache refuses the step but permits a removal, entry and lease are removed.
     /// </summary>
-    Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken);
+    Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken);
 
     /// <summary>
-    /// After a change found an entry stale and SQL was read: passes the row by the lease (its floor rises) and replaces the
-    /// entry if it is still the one found stale. Nothing is ever created. Where the cache refuses the step but allows a removal,
-    /// entry and lease are removed.
+    /// After a change found entries stale and SQL was read: raises the floor of the lease, and replaces the entry if it is still the
+    /// stale one. Nothing is created. If the cache refuses the step but permits a removal, entry and lease are removed.
     /// </summary>
-    Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken);
+    Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken);
 }

@@ -4,14 +4,14 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>
-/// Copies of entries in this process, and the only way to read one: IDistributedCache always asks the cache itself, and its reads make
-/// the copies. A near cache that is switched off has none.
+/// Copies of entries in this process. Only this port reads them: IDistributedCache always reads the cache itself, and those reads create
+/// the copies. A disabled near cache has no copies.
 /// </summary>
 public interface INearCache
 {
-    /// <summary>A copy that no change is known to contradict.</summary>
+    /// <summary>Reads a copy that no known change contradicts.</summary>
     bool TryGet(ProductId id, [NotNullWhen(true)] out CachedProduct? entry);
 
-    /// <summary>Drops the copy: a newer entry is known. Reads that are on their way make none.</summary>
+    /// <summary>Drops the copy because a newer entry is known. Reads in flight create no copy.</summary>
     void Forget(ProductId id);
 }

@@ -2,19 +2,19 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>The products of record.</summary>
+/// <summary>The system of record for products.</summary>
 public interface IProductStore
 {
     /// <summary>
-    /// Reads the named products in statements that begin after the call, from the primary: one statement, more only where a
-    /// row cannot be read. Throws <see cref="UnavailableException"/> when the store does not answer in time.
+    /// Reads products from the primary, in a statement that begins after the call. Further statements follow only if a row cannot be
+    /// read. Throws <see cref="UnavailableException"/> when the store does not answer in time.
     /// </summary>
     Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken);
 }
 
-/// <summary>What the store has of the named products. An absent product is in neither part.</summary>
+/// <summary>The result of a read. An absent product is in neither part.</summary>
 /// <param name="Products">The rows that are valid products.</param>
-/// <param name="Unreadable">The rows that are there and are no valid products, each with the reason in a sentence.</param>
+/// <param name="Unreadable">The rows that are not valid products, each with the reason in one sentence.</param>
 public sealed record StoreRead(IReadOnlyDictionary<ProductId, Product> Products, IReadOnlyDictionary<ProductId, string> Unreadable)
 {
     private static readonly Dictionary<ProductId, string> NoFault = [];
@@ -25,5 +25,5 @@ public sealed record StoreRead(IReadOnlyDictionary<ProductId, Product> Products,
     }
 }
 
-/// <summary>The row of a product cannot be read. Trying again does not help; a change of the row does.</summary>
+/// <summary>The row of a product cannot be read. A retry does not help; a change of the row does.</summary>
 public sealed class UnreadableProductException(string message) : Exception(message);

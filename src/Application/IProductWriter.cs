@@ -2,8 +2,8 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>Names a creation, so that a repeated request creates nothing twice.</summary>
-/// <param name="Client">Whose key it is: two clients may use the same one.</param>
+/// <summary>Identifies a creation, so that a repeated request does not create a second product.</summary>
+/// <param name="Client">The client that chose the key: two clients may use the same key.</param>
 public sealed record IdempotencyKey(string Client, string Key)
 {
     public const int MaxLength = 255;
@@ -19,7 +19,7 @@ public abstract record WriteResult
     {
     }
 
-    /// <summary>Committed; the product as it is now.</summary>
+    /// <summary>Committed; the product after the write.</summary>
     public sealed record Written(Product Product) : WriteResult;
 
     /// <summary>Committed; the product is gone.</summary>
@@ -43,26 +43,26 @@ public abstract record WriteResult
         public static readonly KeyReused Instance = new();
     }
 
-    /// <summary>The database refuses the write: a constraint or a trigger of another owner, or its encoding. Nothing was written.</summary>
-    /// <param name="Reason">What the database said.</param>
+    /// <summary>The database refused the write, by a constraint, a trigger of another owner or its encoding. Nothing was written.</summary>
+    /// <param name="Reason">The error message of the database.</param>
     public sealed record Refused(string Reason) : WriteResult;
 
-    /// <summary>Committed; but the row is no valid product, because a constraint of the table is missing.</summary>
+    /// <summary>Committed, but the row is not a valid product because a constraint of the table is missing.</summary>
     public sealed record Unreadable(string Reason) : WriteResult;
 
-    /// <summary>The store did not answer in time, or cannot write now. Whether it has written is not known.</summary>
-    /// <param name="Reason">What the store answered, without a full stop. Null: it is silent.</param>
+    /// <summary>The store did not answer in time, or cannot write now. It is unknown whether it has written.</summary>
+    /// <param name="Reason">The error message of the store, without a full stop. Null: it did not answer.</param>
     public sealed record Unavailable(string? Reason) : WriteResult;
 }
 
-/// <summary>Writes to PostgreSQL and returns after the commit. The change path brings it to the caches: nobody else touches them.</summary>
+/// <summary>Writes to PostgreSQL and returns after the commit. Only the change path updates the caches.</summary>
 public interface IProductWriter
 {
-    /// <param name="draft">A whole, valid one.</param>
+    /// <param name="draft">Complete and valid.</param>
     Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken);
 
-    /// <param name="changes">Valid; what it does not say stays as it is.</param>
-    /// <param name="condition">Decided in the same step as the write. Null: any version is written.</param>
+    /// <param name="changes">Valid. A null member stays unchanged.</param>
+    /// <param name="condition">Checked in the same step as the write. Null: any version is accepted.</param>
     Task<WriteResult> UpdateAsync(ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="UpdateAsync"/>

@@ -5,14 +5,14 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>What a writer says of a product; what it does not say is null.</summary>
+/// <summary>The members of a product that a writer sent. A member that was not sent is null.</summary>
 public sealed record ProductDraft(string? Name, decimal? Price, string? Description)
 {
-    /// <summary>The same for drafts that say the same, however they were spelt.</summary>
+    /// <summary>Equal for drafts with equal values, even if their JSON differs.</summary>
     public byte[] Fingerprint() => SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new[] { Name, Price is { } price ? new Price(price).ToString() : null, Description }));
 }
 
-/// <summary>The rules of <see cref="Product"/>, told to the writer. What is not there breaks none.</summary>
+/// <summary>The rules of <see cref="Product"/>, with messages for the writer. A null member is valid.</summary>
 public sealed class ProductDraftValidator : AbstractValidator<ProductDraft>
 {
     public ProductDraftValidator()
@@ -27,10 +27,10 @@ public sealed class ProductDraftValidator : AbstractValidator<ProductDraft>
             .When(draft => draft.Price is not null);
         RuleFor(draft => draft.Description)
             .Must(description => LengthOf(description!) <= Product.MaxDescriptionLength).WithMessage($"A description has at most {Product.MaxDescriptionLength} characters.")
-            .Must(description => !description!.Contains('\0')).WithMessage("A description has no null character, which PostgreSQL cannot keep.")
+            .Must(description => !description!.Contains('\0')).WithMessage("A description has no null character: PostgreSQL cannot store it.")
             .When(draft => draft.Description is not null);
     }
 
-    // In code points, as the table counts them.
+    // In code points, like the constraint of the table.
     private static int LengthOf(string text) => text.EnumerateRunes().Count();
 }

@@ -4,10 +4,10 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>A product as readers are sent it: <c>{"id":1,"name":"…","price":123.45,"description":"…"}</c>.</summary>
+/// <summary>The JSON of a product in responses: <c>{"id":1,"name":"…","price":123.45,"description":"…"}</c>.</summary>
 public static class ProductJson
 {
-    // application/json, never part of a page: no escapes for the sake of HTML.
+    // The content is application/json and never part of an HTML page, so nothing is escaped for HTML.
     public static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static void Write(Stream stream, Product product)

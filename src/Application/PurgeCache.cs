@@ -3,14 +3,14 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>Drops a product from the cache and from all near caches; the next reader asks for it anew.</summary>
+/// <summary>Removes a product from the cache and from all near caches. The next reader requests it again.</summary>
 public sealed record PurgeCache(ProductId Id) : IRequest<PurgeCacheResult>;
 
 public enum PurgeCacheResult
 {
     Purged,
 
-    /// <summary>The cache does not answer.</summary>
+    /// <summary>The cache is unavailable.</summary>
     Unavailable,
 }
 

@@ -3,12 +3,12 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>Brings committed changes to the cache: what is cached and older is read anew, and every near cache hears of all.</summary>
+/// <summary>Applies committed changes to the cache: reads the rows of stale entries again, and notifies all near caches of every change.</summary>
 public sealed record RefreshCache(IReadOnlyCollection<Change> Changes) : IRequest<RefreshCacheResult>;
 
-/// <param name="Products">Products that the changes are about.</param>
-/// <param name="Replaced">Entries that hold the new row now.</param>
-/// <param name="Removed">Entries that contradicted a change and are gone.</param>
+/// <param name="Products">The number of changed products.</param>
+/// <param name="Replaced">Entries that were replaced by the new row.</param>
+/// <param name="Removed">Entries that contradicted a change and were removed.</param>
 public sealed record RefreshCacheResult(int Products, int Replaced, int Removed);
 
 public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store, ICacheNotifications notifications)
@@ -22,7 +22,7 @@ public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store
         }
 
         List<Change> changes = [.. request.Changes.Distinct()];
-        var results = await cache.ChangeAsync(changes, cancellationToken);
+        var results = await cache.InvalidateAsync(changes, cancellationToken);
         Dictionary<ProductId, long> stale = [];
         for (var i = 0; i < changes.Count; i++)
         {
@@ -38,21 +38,21 @@ public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store
         {
             var read = await store.ReadAsync(stale.Keys, cancellationToken);
 
-            // A product without a row is left: the change that deleted it is on its way, or was here.
-            var outcomes = await cache.RefreshAsync(
+            // A product without a row is skipped: its deletion is a change of its own, which has been applied or will be.
+            var outcomes = await cache.ReplaceStaleAsync(
                 [.. read.Products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
             replaced = outcomes.Count(outcome => outcome == RefreshOutcome.Replaced);
             removed += outcomes.Count(outcome => outcome == RefreshOutcome.Removed);
             if (read.Unreadable.Count > 0)
             {
-                // The old entry must go; the next reader is told what is wrong with the row.
+                // The old entry must be removed; the next reader gets the reason why the row is unreadable.
                 await cache.RemoveAsync([.. read.Unreadable.Keys], cancellationToken);
                 removed += read.Unreadable.Count;
             }
         }
 
-        // After the last refresh, and of every change, whether the cache had an entry or not: a near cache may still have
-        // what has left the cache long ago, and one that reads again because of this must not find what was there before.
+        // For every change, whether the cache had an entry or not: a near cache may still have a copy of an entry that the cache lost
+        // long ago. After the last refresh: a near cache that reads again must not find the old entry.
         ProductId[] ids = [.. changes.Select(change => change.Id).Distinct()];
         await notifications.ChangedAsync(ids, cancellationToken);
         return new RefreshCacheResult(ids.Length, replaced, removed);

@@ -3,58 +3,13 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>Publishes one batch of the changes that the database has recorded, and strikes them off its list.</summary>
+/// <summary>Publishes one batch of changes from the outbox and removes them.</summary>
 public sealed record RelayChanges(ChangeLane Lane) : IRequest<RelayChangesResult>;
 
-/// <param name="Taken">Changes taken from the outbox; 0: it has none that no other relay is busy with.</param>
-/// <param name="Published">Of these, acknowledged; fewer than were taken where one product changed several times.</param>
-/// <param name="Parked">Of these, impossible to publish, and set aside with the reason.</param>
+/// <param name="Taken">Changes taken from the outbox; 0: it is empty, or other relays hold all changes.</param>
+/// <param name="Published">Changes that the broker acknowledged; fewer than taken if one product changed several times.</param>
+/// <param name="Parked">Changes that cannot be published and were parked with the reason.</param>
 public sealed record RelayChangesResult(int Taken, int Published, int Parked);
-
-/// <summary>Changes of large statements queue beside all others, so that a single change never waits for a million.</summary>
-public enum ChangeLane
-{
-    Single,
-    Bulk,
-}
-
-/// <summary>A change as the database recorded it, not checked yet.</summary>
-public sealed record RecordedChange(long ProductId, long Version, bool Deleted, DateTimeOffset ChangedAt);
-
-/// <summary>A change that will never be published, and why.</summary>
-public sealed record RefusedChange(RecordedChange Change, string Reason);
-
-/// <summary>The transactional outbox: what was committed to the products and is not published yet.</summary>
-public interface IChangeOutbox
-{
-    /// <summary>
-    /// Takes the oldest changes of a lane that no other relay holds. They stay in the outbox, held by the batch, until it is
-    /// completed; a batch that is only disposed (or whose process dies) gives them back.
-    /// Throws <see cref="UnavailableException"/> when the store does not answer in time.
-    /// </summary>
-    Task<IChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken);
-}
-
-public interface IChangeBatch : IAsyncDisposable
-{
-    IReadOnlyList<RecordedChange> Changes { get; }
-
-    /// <summary>
-    /// Removes the batch from the outbox; what was refused is parked in the same transaction.
-    /// Throws <see cref="UnavailableException"/> when the store does not answer in time; the batch may then come again.
-    /// </summary>
-    Task CompleteAsync(IReadOnlyList<RefusedChange> refused, CancellationToken cancellationToken);
-}
-
-/// <summary>Tells other processes that products have changed.</summary>
-public interface IChangePublisher
-{
-    /// <summary>
-    /// Returns when the broker has acknowledged every change or refused it for good: those it returns. Throws
-    /// <see cref="UnavailableException"/> when it has not in time; some may have been published.
-    /// </summary>
-    Task<IReadOnlyList<RefusedChange>> PublishAsync(IReadOnlyList<RecordedChange> changes, CancellationToken cancellationToken);
-}
 
 public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher publisher) : IRequestHandler<RelayChanges, RelayChangesResult>
 {
@@ -66,8 +21,8 @@ public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher p
             return new RelayChangesResult(0, 0, 0);
         }
 
-        // Of each kind the newest: an upsert does not speak for a deletion, nor the reverse, since a row can be committed
-        // after a later one of its id was deleted.
+        // The newest of each kind: an upsert does not supersede a deletion, nor the reverse, since a row can be committed after a later
+        // row of the same id was deleted.
         List<RefusedChange> refused = [];
         Dictionary<(long, bool), RecordedChange> newest = new(batch.Changes.Count);
         foreach (var change in batch.Changes)
@@ -82,11 +37,11 @@ public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher p
             }
         }
 
-        // In the order of their versions: who reads the last change of a product sees its newest.
+        // In the order of versions: the last record of a product is its newest change.
         var refusedByBroker = await publisher.PublishAsync([.. newest.Values.OrderBy(change => (change.Version, change.Deleted))], cancellationToken);
         refused.AddRange(refusedByBroker);
 
-        // Only now, when all else is acknowledged.
+        // Only after all others are acknowledged.
         await batch.CompleteAsync(refused, cancellationToken);
         return new RelayChangesResult(batch.Changes.Count, newest.Count - refusedByBroker.Count, refused.Count);
     }

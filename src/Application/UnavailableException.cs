@@ -1,6 +1,6 @@
 namespace ProductCache.Application;
 
-/// <summary>What the service leans on. The names serve as metric tags and in problem details.</summary>
+/// <summary>The dependencies of the service. The names serve as metric tags and in problem details.</summary>
 public enum Dependency
 {
     /// <summary>Redis: entries, leases, notifications.</summary>
@@ -14,10 +14,10 @@ public enum Dependency
 }
 
 /// <summary>
-/// A dependency could not be reached, did not answer before its deadline, or refuses all requests of a kind. Thrown by the
-/// adapters of all ports; what was asked may or may not have happened.
+/// A dependency could not be reached, did not answer in time, or refuses all requests of a kind. Thrown by the adapters of all ports. The
+/// request may or may not have taken effect.
 /// </summary>
-/// <param name="reason">Of a dependency that answers and refuses: one sentence for operators and clients, without a full stop. Null: it is silent.</param>
+/// <param name="reason">Why the dependency refuses: one sentence for operators and clients, without a full stop. Null: it did not answer.</param>
 public sealed class UnavailableException(Dependency dependency, Exception? cause = null, string? reason = null)
     : Exception($"The {dependency.ToString().ToLowerInvariant()} is not available{(reason is null ? string.Empty : $": {reason}")}.", cause)
 {

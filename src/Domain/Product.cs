@@ -1,6 +1,6 @@
 namespace ProductCache.Domain;
 
-/// <summary>A product as PostgreSQL holds it. The table's constraints are the same rules, so every row is a valid product.</summary>
+/// <summary>A product. The constraints of the table enforce the same rules, so every row is a valid product.</summary>
 public sealed record Product
 {
     public const int MaxNameLength = 200;
@@ -37,7 +37,7 @@ public sealed record Product
 
     public ProductVersion Version { get; }
 
-    // Characters are code points, as in PostgreSQL's char_length: an emoji is one, though it takes two UTF-16 units.
+    // Characters are code points, like in char_length of PostgreSQL: an emoji is one character, although it has two UTF-16 units.
     private static bool IsLongerThan(string text, int characters) =>
         text.Length > characters && text.EnumerateRunes().Count() > characters;
 }

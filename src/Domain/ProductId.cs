@@ -17,8 +17,8 @@ public readonly record struct ProductId
     public long Value => value > 0 ? value : throw new InvalidOperationException("default(ProductId) is not a product id.");
 
     /// <summary>
-    /// Reads the one canonical spelling: ASCII digits without sign, space or leading zero. A product has one URL and
-    /// one cache key, so "01" and "+1" are refused rather than folded.
+    /// Parses the canonical form: ASCII digits without sign, space or leading zero. A product has one URL and one cache key, so "01" and
+    /// "+1" are rejected and not normalised.
     /// </summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out ProductId id)
     {

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace ProductCache.Standalone;
 
 /// <summary>
-/// A server that lives no longer than this process: stopped by it in order, and by the kernel if it dies. In a session
-/// of its own, so that a Ctrl-C in the terminal does not reach it before its turn.
+/// A server that lives no longer than this process: this process stops it in order, and the kernel does if this process dies. It has a
+/// session of its own, so that a Ctrl-C in the terminal does not reach it before its turn.
 /// </summary>
 public sealed partial class ChildProcess : IAsyncDisposable
 {
@@ -17,6 +17,9 @@ public sealed partial class ChildProcess : IAsyncDisposable
     public const int SIGSTOP = 19;
 
     private const int LinesKept = 20;
+
+    // Other processes run by the system's clock.
+    private static readonly TimeProvider Time = TimeProvider.System;
 
     private readonly Process process;
     private readonly int stopSignal;
@@ -38,10 +41,10 @@ public sealed partial class ChildProcess : IAsyncDisposable
 
     public bool HasExited => process.HasExited;
 
-    /// <summary>What it said last, for the one who wants to know why it is gone.</summary>
+    /// <summary>The last lines of its output, which may show why it has ended.</summary>
     public string LastLines => string.Join(Environment.NewLine, lastLines);
 
-    /// <param name="user">The user to run as, where this process is root; <see langword="null"/>: the same user.</param>
+    /// <param name="user">The user to run as, if this process is root. Null: the same user.</param>
     public static ChildProcess Start(string? user, int stopSignal, TimeSpan stopTimeout, string program, params IEnumerable<string> arguments)
     {
         List<string> command = ["setpriv", "--pdeathsig", stopSignal == SIGINT ? "INT" : "TERM"];
@@ -64,14 +67,14 @@ public sealed partial class ChildProcess : IAsyncDisposable
     public static async Task RunAsync(string? user, string program, IEnumerable<string> arguments, TimeSpan timeout)
     {
         await using var child = Start(user, SIGTERM, timeout, program, arguments);
-        await child.process.WaitForExitAsync().WaitAsync(timeout);
+        await child.process.WaitForExitAsync().WaitAsync(timeout, Time);
         if (child.process.ExitCode != 0)
         {
             throw new StandaloneException($"{Path.GetFileName(program)} failed:{Environment.NewLine}{child.LastLines}");
         }
     }
 
-    /// <summary>Completes when it has ended, with its exit code: 128 and the number of the signal, if one has ended it.</summary>
+    /// <summary>Completes when it has ended, with its exit code: 128 plus the number of the signal that ended it, if any.</summary>
     public async Task<int> EndedAsync()
     {
         await process.WaitForExitAsync();
@@ -91,7 +94,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
         Signal(stopSignal);
         try
         {
-            await process.WaitForExitAsync().WaitAsync(stopTimeout);
+            await process.WaitForExitAsync().WaitAsync(stopTimeout, Time);
         }
         catch (TimeoutException)
         {
@@ -118,7 +121,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The kernel's signal comes at the death of the thread that forked, so one that never ends does it.</summary>
+    /// <summary>The kernel sends the signal when the thread that forked ends, so a thread that never ends forks.</summary>
     private static class Forker
     {
         private static readonly BlockingCollection<(ProcessStartInfo Start, TaskCompletionSource<Process> Started)> Orders = [];
@@ -149,5 +152,5 @@ public sealed partial class ChildProcess : IAsyncDisposable
     }
 }
 
-/// <summary>Standalone cannot start; the message is a plain sentence.</summary>
+/// <summary>Standalone cannot start or continue. The message is a sentence for the user.</summary>
 public sealed class StandaloneException(string message) : Exception(message);

@@ -4,12 +4,12 @@ using System.Security.Cryptography;
 namespace ProductCache.Standalone;
 
 /// <summary>
-/// Where the private PostgreSQL keeps its data: PRODUCTCACHE_DATA, else /var/lib/product-cache for root (a place that
-/// the user postgres can reach) and ~/.local/share/product-cache for others. One process at a time.
+/// The folder with the data of the private PostgreSQL: PRODUCTCACHE_DATA, else /var/lib/product-cache for root (the user postgres can
+/// reach it) and ~/.local/share/product-cache for other users. One process at a time may use it.
 /// </summary>
 public sealed class DataFolder : IDisposable
 {
-    /// <summary>For files and folders with passwords, from their creation on.</summary>
+    /// <summary>The mode of folders with passwords.</summary>
     public const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly FileStream lockFile;
@@ -22,13 +22,13 @@ public sealed class DataFolder : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Lines as in API_KEYS.</summary>
+    /// <summary>The file with the lines of API_KEYS.</summary>
     public string KeyFile => System.IO.Path.Combine(Path, "api-keys");
 
     // Read by ./run psql and ./run redis-cli.
     private string ConnectionFile => System.IO.Path.Combine(Path, "connection.env");
 
-    /// <exception cref="StandaloneException">Another process uses it, or it cannot be written.</exception>
+    /// <exception cref="StandaloneException">Another process uses the folder, or it cannot be written.</exception>
     public static DataFolder Open()
     {
         var path = Environment.GetEnvironmentVariable("PRODUCTCACHE_DATA") is { Length: > 0 } named
@@ -38,7 +38,7 @@ public sealed class DataFolder : IDisposable
                 : System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "product-cache");
         try
         {
-            // Servers that run as other users pass through it to folders of their own.
+            // Servers that run as other users traverse it to their own folders.
             var mode = Environment.UserName == "root" ? OwnerOnly | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute : OwnerOnly;
             Directory.CreateDirectory(path, mode);
             var file = new FileStream(System.IO.Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
@@ -73,7 +73,7 @@ public sealed class DataFolder : IDisposable
         lockFile.Dispose();
     }
 
-    /// <summary>Only the owner may read it, from the first byte on.</summary>
+    /// <summary>Writes a file that only the owner may read, from its creation on.</summary>
     public static void WriteForOwner(string file, string text)
     {
         using var stream = new FileStream(file, new FileStreamOptions

@@ -3,9 +3,9 @@ using Confluent.Kafka;
 namespace ProductCache.Standalone;
 
 /// <summary>
-/// The mock cluster that comes with librdkafka: one broker inside this process that speaks Kafka's protocol to any
-/// client on this machine. It keeps records in memory and only the newest ones, and knows no TLS, no ACLs, no
-/// creation of topics by request; the ones named at the start have four partitions each.
+/// The mock cluster of librdkafka: one broker inside this process that speaks the protocol of Kafka to any client on this machine. It keeps
+/// only the newest records, in memory. It supports no TLS, no ACLs and no requests to create topics; the topics that are named at the
+/// start have four partitions each.
 /// </summary>
 public sealed class EmbeddedKafka : IDisposable
 {
@@ -22,7 +22,7 @@ public sealed class EmbeddedKafka : IDisposable
         var broker = client.GetMetadata(Timeout).Brokers[0];
         Bootstrap = $"{broker.Host}:{broker.Port}";
 
-        // A topic appears when a producer asks for it; consumers of a missing one would have to wait.
+        // A topic is created when a producer requests its metadata. Consumers of a missing topic would have to wait.
         foreach (var topic in topics)
         {
             client.GetMetadata(topic, Timeout);
@@ -32,8 +32,8 @@ public sealed class EmbeddedKafka : IDisposable
     public string Bootstrap { get; }
 
     /// <summary>
-    /// What its clients have to set: its long poll does not wake on new records, so a fetch must not be held, and it
-    /// does not answer a request to create topics.
+    /// The settings that clients require: the broker does not end a held fetch when records arrive, and it does not answer requests to
+    /// create topics.
     /// </summary>
     public static IReadOnlyDictionary<string, string> ClientSettings { get; } = new Dictionary<string, string>
     {

@@ -1,10 +1,10 @@
-using ProductCache.Api;
+using ProductCache.Api.Auth;
 
 namespace ProductCache.Standalone;
 
 /// <summary>
-/// The API key of whoever starts it: made at the first start and told once; the data folder keeps its line, to which others
-/// may be added. None where API_KEYS or API_KEYS_FILE say who has keys.
+/// The API key of the local user. It is created at the first start and printed once; the data folder keeps its line, to which others may be
+/// added. No key is created if API_KEYS or API_KEYS_FILE is set.
 /// </summary>
 internal sealed class LocalKey
 {
@@ -35,15 +35,15 @@ internal sealed class LocalKey
         }
     }
 
-    /// <summary>To be kept once everything runs, when its text can be told: nobody would know the key of a start that failed.</summary>
-    /// <returns>What to tell.</returns>
+    /// <summary>Stores the key. Called when everything runs and the key can be printed: the key of a failed start would be lost.</summary>
+    /// <returns>The line to print.</returns>
     public string Keep()
     {
         if (made is null)
         {
             return isForeign
-                ? $"API keys: those of {string.Join(" or ", Settings)}."
-                : $"API key: that of the first start, its hash is in {folder.KeyFile}. ./run key makes others; without the file, the next start does.";
+                ? $"API keys: as set by {string.Join(" or ", Settings)}."
+                : $"API key: created at the first start; its hash is in {folder.KeyFile}. ./run key creates others. Without the file, the next start creates a key.";
         }
 
         folder.WriteKey(made.Line);

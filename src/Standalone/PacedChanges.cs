@@ -5,34 +5,34 @@ using ProductCache.Contracts;
 namespace ProductCache.Standalone;
 
 /// <summary>
-/// Publishes changes no faster than they are consumed. The embedded Kafka keeps only the newest records of a partition: what
-/// a bulk update publishes far ahead of the Worker would be dropped before it is read.
+/// Publishes changes no faster than they are consumed. The embedded Kafka keeps only the newest records of a partition: records that a bulk
+/// update publishes far ahead of the Worker would be dropped before they are read.
 /// </summary>
 internal sealed class PacedChanges : IChangePublisher, IDisposable
 {
-    /// <summary>Records that may wait to be consumed; the cluster holds about 12,000 of these in each of four partitions.</summary>
+    /// <summary>The maximum lag in records. The cluster keeps about 12,000 of them in each of four partitions.</summary>
     private const long MaxLag = 10_000;
 
-    /// <summary>So many changes are published between two looks at the lag: single changes never wait for one.</summary>
-    private const int LookEvery = 1_000;
+    /// <summary>The number of changes between two checks of the lag. Single changes never wait for a check.</summary>
+    private const int ChangesPerCheck = 1_000;
 
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Then the relay gives its batch back and tries again.</summary>
+    /// <summary>The limit of a wait. Afterwards the relay returns its batch and retries.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(5);
 
     private readonly IChangePublisher publisher;
     private readonly TimeProvider time;
     private readonly IConsumer<Ignore, Ignore> consumer;
-    private int sinceLook;
+    private int sinceCheck;
 
     public PacedChanges(IChangePublisher publisher, string bootstrap, string group, TimeProvider time)
     {
         this.publisher = publisher;
         this.time = time;
 
-        // It asks for what the group has committed, and never joins it.
+        // It reads the committed offsets of the group and never joins it.
         consumer = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig { BootstrapServers = bootstrap, GroupId = group })
             .SetLogHandler((_, _) => { })
             .SetErrorHandler((_, _) => { })
@@ -41,10 +41,10 @@ internal sealed class PacedChanges : IChangePublisher, IDisposable
 
     public async Task<IReadOnlyList<RefusedChange>> PublishAsync(IReadOnlyList<RecordedChange> changes, CancellationToken cancellationToken)
     {
-        if (Interlocked.Add(ref sinceLook, changes.Count) >= LookEvery)
+        if (Interlocked.Add(ref sinceCheck, changes.Count) >= ChangesPerCheck)
         {
             await CatchUpAsync(cancellationToken);
-            Interlocked.Exchange(ref sinceLook, 0);
+            Interlocked.Exchange(ref sinceCheck, 0);
         }
 
         return await publisher.PublishAsync(changes, cancellationToken);
@@ -64,7 +64,7 @@ internal sealed class PacedChanges : IChangePublisher, IDisposable
                     throw new UnavailableException(Dependency.Broker);
                 }
 
-                await Task.Delay(LookInterval, time, cancellationToken);
+                await Task.Delay(CheckInterval, time, cancellationToken);
             }
         }
         catch (KafkaException exception)

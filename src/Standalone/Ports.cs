@@ -4,13 +4,13 @@ using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Standalone;
 
-/// <summary>Chooses ports: the named one, else the well-known one where it is free, else the next free one.</summary>
+/// <summary>Chooses ports: the configured one, else the default one if it is free, else the next free one.</summary>
 public sealed class Ports
 {
     private readonly HashSet<int> given = [];
 
-    /// <summary>The port that a setting names, to be taken before any other one. A fault of it is left with the settings.</summary>
-    /// <returns>Null: the setting names none.</returns>
+    /// <summary>Takes the port that a setting names, before any other port. A fault is added to the settings.</summary>
+    /// <returns>Null: the setting is empty or wrong.</returns>
     public int? TakeNamed(Settings settings, string key)
     {
         if (settings.Text(key, string.Empty).Length == 0 || settings.FreePort(key, 0) is not (> 0 and var port))
@@ -20,7 +20,7 @@ public sealed class Ports
 
         if (!given.Add(port))
         {
-            settings.Refuse($"{key} is {port}, and so is another port of this process.");
+            settings.Refuse($"{key} is {port}, but another port of this process has the same number.");
         }
 
         return port;
@@ -40,7 +40,7 @@ public sealed class Ports
         throw new StandaloneException($"There is no free port from {wanted} on.");
     }
 
-    /// <summary>Tried, not looked up: a port can also be taken by somebody's connection, even one that ended a minute ago.</summary>
+    /// <summary>Binds the port to find out: a connection can also occupy a port, even one that ended a minute ago.</summary>
     public static bool IsFree(int port)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

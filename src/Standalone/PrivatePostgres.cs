@@ -3,10 +3,10 @@ using Npgsql;
 
 namespace ProductCache.Standalone;
 
-/// <summary>A PostgreSQL server of our own: Debian's programs, a data folder of ours, loopback only.</summary>
+/// <summary>A private PostgreSQL server: the programs of Debian, a data folder of its own, loopback only.</summary>
 public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
 {
-    /// <summary>Owns the database and may do nothing beyond it.</summary>
+    /// <summary>The owner of the database, without further permissions.</summary>
     public const string User = "product";
 
     private const string Administrator = "postgres";
@@ -33,7 +33,7 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
         Password = File.ReadAllText(Path.Combine(folder, PasswordFile));
         var administrator = Path.Combine(folder, AdministratorPasswordFile);
 
-        // In a folder of a version before, the user of the service is the administrator.
+        // In a data folder of an earlier version, the user of the service is the administrator.
         AdministratorConnectionString = File.Exists(administrator)
             ? ConnectionStringOf(Administrator, File.ReadAllText(administrator), "postgres")
             : ConnectionStringOf(User, Password, "postgres");
@@ -47,14 +47,14 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
 
     public string ConnectionString => ConnectionStringOf(User, Password, Database);
 
-    /// <summary>Of the superuser, to the database postgres.</summary>
+    /// <summary>The connection string of the superuser, for the database postgres.</summary>
     public string AdministratorConnectionString { get; }
 
     // PostgreSQL refuses to run as root.
     private static string? RunAs => Environment.UserName == "root" ? "postgres" : null;
 
-    /// <summary>Starts on the data of the folder, or on a new database where there is none.</summary>
-    /// <param name="settings">As in postgresql.conf: <c>name=value</c>.</param>
+    /// <summary>Starts with the data of the folder, or creates a new database if there is none.</summary>
+    /// <param name="settings">Settings of postgresql.conf: <c>name=value</c>.</param>
     public static async Task<PrivatePostgres> StartAsync(string folder, int port, params string[] settings)
     {
         var programs = FindPrograms();
@@ -78,7 +78,7 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the server, again if it was stopped, and returns when it answers.</summary>
+    /// <summary>Starts or restarts the server, and returns when it answers.</summary>
     public async Task StartAsync()
     {
         server = ChildProcess.Start(
@@ -167,7 +167,7 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
         }
     }
 
-    // The password is made here of hexadecimal digits: nothing in it needs an escape.
+    // The password consists of hexadecimal digits, so it needs no escape.
     private async Task CreateUserAsync(NpgsqlConnection connection)
     {
         await using var exists = new NpgsqlCommand("SELECT 1 FROM pg_roles WHERE rolname = $1", connection);

@@ -3,10 +3,10 @@ using StackExchange.Redis;
 
 namespace ProductCache.Standalone;
 
-/// <summary>A redis-server of our own. It keeps nothing on disk: what comes back after a restart must not be older than PostgreSQL.</summary>
+/// <summary>A private redis-server. It stores nothing on disk: after a restart its data must not be older than that of PostgreSQL.</summary>
 public sealed class PrivateRedis : IPrivateServer, IAsyncDisposable
 {
-    /// <summary>The user of Debian's package.</summary>
+    /// <summary>The user that the package of Debian creates.</summary>
     private const string UserForRoot = "redis";
 
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(15);
@@ -27,17 +27,17 @@ public sealed class PrivateRedis : IPrivateServer, IAsyncDisposable
 
     public int Port => port;
 
-    /// <summary>Null: everyone on this machine may use it.</summary>
+    /// <summary>Null: every user of this machine may connect.</summary>
     public string? Password { get; }
 
     public int ProcessId => server?.Id ?? throw new InvalidOperationException("Not running.");
 
     private static string? RunAs => Environment.UserName == "root" ? UserForRoot : null;
 
-    /// <summary>Without a password, for tests.</summary>
+    /// <summary>Starts without a password, for tests.</summary>
     public static Task<PrivateRedis> StartAsync(int port, params string[] options) => StartAsync(new PrivateRedis(port, null, null, options));
 
-    /// <summary>With a password of its own. It is in a file of the folder: others could read it in the arguments of the process.</summary>
+    /// <summary>Starts with a new password. The password is in a file of the folder: other users could read the arguments of the process.</summary>
     public static async Task<PrivateRedis> StartWithPasswordAsync(string folder, int port)
     {
         var password = DataFolder.NewPassword();
@@ -65,7 +65,7 @@ public sealed class PrivateRedis : IPrivateServer, IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the server, empty, again if it was stopped, and returns when it answers.</summary>
+    /// <summary>Starts or restarts the server, empty, and returns when it answers.</summary>
     public async Task StartAsync()
     {
         try

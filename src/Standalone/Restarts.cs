@@ -3,20 +3,20 @@ using System.Globalization;
 namespace ProductCache.Standalone;
 
 /// <summary>
-/// Starts a private server again when it ends by itself: out of memory, or by a SIGKILL. Each time a line says so. A server that keeps
-/// ending is given up.
+/// Restarts a private server that ends unexpectedly, for example by the out-of-memory killer. A line reports each restart. A server that
+/// keeps ending is given up.
 /// </summary>
 public sealed class Restarts : IAsyncDisposable
 {
-    /// <summary>Ends and failed starts in a row.</summary>
+    /// <summary>The maximum number of consecutive failures: ends and failed starts.</summary>
     public const int MaxFailures = 6;
 
-    /// <summary>Before the first start; each further one in a row waits twice as long.</summary>
+    /// <summary>The delay before the first restart. Each consecutive one waits twice as long.</summary>
     public static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(250);
 
     public static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(8);
 
-    /// <summary>A server that has run for so long before it ends is not one that keeps ending.</summary>
+    /// <summary>The uptime after which failures are counted from zero again.</summary>
     public static readonly TimeSpan SoundAfter = TimeSpan.FromMinutes(1);
 
     private readonly string name;
@@ -27,8 +27,8 @@ public sealed class Restarts : IAsyncDisposable
     private readonly TaskCompletionSource givenUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task running;
 
-    /// <param name="server">Runs already.</param>
-    /// <param name="tell">Takes the lines for the console.</param>
+    /// <param name="server">The running server.</param>
+    /// <param name="tell">Prints a line.</param>
     public Restarts(string name, IPrivateServer server, TimeProvider time, Action<string> tell)
     {
         (this.name, this.server, this.time, this.tell) = (name, server, time, tell);
@@ -38,7 +38,7 @@ public sealed class Restarts : IAsyncDisposable
     /// <summary>Fails with a <see cref="StandaloneException"/> when the server is given up.</summary>
     public Task GivenUp => givenUp.Task;
 
-    /// <summary>From here on the server may end.</summary>
+    /// <summary>Ends the supervision; the server may end afterwards.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!stopping.IsCancellationRequested)
@@ -69,11 +69,11 @@ public sealed class Restarts : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // This process stops, and its servers with it.
+            // This process stops its servers.
         }
     }
 
-    /// <returns>Failures in a row until the server was there.</returns>
+    /// <returns>The number of consecutive failures until the server answered.</returns>
     private async Task<int> StartAsync(string reason, int failures, CancellationToken cancellationToken)
     {
         while (true)

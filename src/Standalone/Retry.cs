@@ -1,14 +1,17 @@
 namespace ProductCache.Standalone;
 
-/// <summary>Waits for a server that is starting.</summary>
+/// <summary>Waits for a server that starts.</summary>
 public static class Retry
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
-    /// <exception cref="StandaloneException">It still failed when the time was up.</exception>
-    public static async Task UntilAsync(Func<Task> attempt, Func<Exception, bool> isNotYet, TimeSpan timeout, string what)
+    /// <param name="time">Null: the system's clock, by which servers start.</param>
+    /// <exception cref="StandaloneException">The last attempt within the timeout failed.</exception>
+    public static async Task UntilAsync(
+        Func<Task> attempt, Func<Exception, bool> isNotYet, TimeSpan timeout, string what, TimeProvider? time = null)
     {
-        var started = TimeProvider.System.GetTimestamp();
+        time ??= TimeProvider.System;
+        var started = time.GetTimestamp();
         while (true)
         {
             try
@@ -18,12 +21,12 @@ public static class Retry
             }
             catch (Exception exception) when (isNotYet(exception))
             {
-                if (TimeProvider.System.GetElapsedTime(started) > timeout)
+                if (time.GetElapsedTime(started) > timeout)
                 {
                     throw new StandaloneException($"{what} did not answer within {timeout.TotalSeconds} s: {exception.Message}");
                 }
 
-                await Task.Delay(Interval);
+                await Task.Delay(Interval, time);
             }
         }
     }

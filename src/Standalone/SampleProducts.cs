@@ -18,7 +18,7 @@ internal static class SampleProducts
         ORDER BY n
         """;
 
-    /// <summary>Puts products into an empty table; says how many.</summary>
+    /// <summary>Inserts products into an empty table. Returns their number.</summary>
     public static async Task<int> AddAsync(string connectionString, CancellationToken cancellationToken)
     {
         await using var dataSource = NpgsqlDataSource.Create(connectionString);

@@ -11,10 +11,10 @@ using ProductCache.Worker;
 
 namespace ProductCache.Standalone;
 
-/// <summary>Api and Worker in this process, with private servers around them.</summary>
+/// <summary>Api and Worker in this process, with private servers.</summary>
 internal sealed class StandaloneProcess : IAsyncDisposable
 {
-    /// <summary>The consumer group of the only Worker of an embedded Kafka.</summary>
+    /// <summary>The consumer group for the embedded Kafka.</summary>
     private const string Group = "product-cache-worker";
 
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
@@ -28,7 +28,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
 
     private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // What was started, in the order of its start; stopped in the reverse order.
+    // Everything that was started, in order; it is stopped in the reverse order.
     private readonly Stack<IAsyncDisposable> started = new();
 
     private readonly List<Restarts> restarts = [];
@@ -40,7 +40,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, standalone.RequestStop);
         try
         {
-            // What is starting must be there before it can be stopped.
+            // A start must be complete before it can be stopped.
             await standalone.StartAsync();
             await await Task.WhenAny([standalone.stopRequested.Task, .. standalone.restarts.Select(server => server.GivenUp)]);
 
@@ -71,7 +71,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         }
         catch (IOException exception) when (exception.InnerException is AddressInUseException)
         {
-            // A connection of another process can use the port too, which only shows when the server binds it.
+            // A connection of another process can occupy the port too, which appears only when the server binds it.
             throw new SettingsException(exception.Message);
         }
 
@@ -158,7 +158,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
           Redis       127.0.0.1:{redis.Port} (./run redis-cli)
           Kafka       {kafka}
 
-        Try, twice: the first request misses (202), the second is answered from the cache (200).
+        Try it twice: the first request misses (202), the second is answered from the cache (200).
           curl -i http://localhost:{api}/productapp/1/
           curl -i http://localhost:{api}/productapp/1/
 
@@ -167,10 +167,10 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         Ctrl-C stops everything.
         """);
 
-    /// <exception cref="SettingsException">A named port is taken, or no port.</exception>
+    /// <exception cref="SettingsException">A configured port is taken or invalid.</exception>
     private static (int Api, int Worker) TakePorts(Ports ports)
     {
-        // The named ones first: none of the others may be chosen before them.
+        // Configured ports first, so that no other port is chosen before them.
         var settings = ServiceHost.ReadSettings([]);
         var (api, worker) = (ports.TakeNamed(settings, "API_PORT"), ports.TakeNamed(settings, "WORKER_PORT"));
         settings.ThrowIfWrong();
@@ -179,10 +179,10 @@ internal sealed class StandaloneProcess : IAsyncDisposable
 
     private static void SayWhatIsIgnored()
     {
-        Say(OfPrivateServers, "PostgreSQL and Redis are this process's own. Start Api and Worker by themselves to use others.");
+        Say(OfPrivateServers, "This process starts its own PostgreSQL and Redis. Start Api and Worker separately to use others.");
         if (!IsSet("KAFKA_BOOTSTRAP"))
         {
-            Say(OfRealKafka, "Kafka is embedded, and needs settings of its own. KAFKA_BOOTSTRAP names another one.");
+            Say(OfRealKafka, "Kafka is embedded and has its own settings. Set KAFKA_BOOTSTRAP to use another one.");
         }
 
         static bool IsSet(string name) => !string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable(name));
@@ -198,7 +198,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    // Ctrl-C is ours: the hosts stop in their turn.
+    // This process handles Ctrl-C and stops the hosts in their order.
     private static void WithoutSignals(IServiceCollection services) =>
         services.Replace(ServiceDescriptor.Singleton<IHostLifetime, NoSignals>());
 

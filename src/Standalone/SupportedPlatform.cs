@@ -1,2 +1,2 @@
-// Child processes are started and signalled the Unix way, and Debian's servers are looked for.
+// Child processes are started and signalled as on Unix, and the servers are those of Debian.
 [assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]

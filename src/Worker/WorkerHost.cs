@@ -9,17 +9,17 @@ namespace ProductCache.Worker;
 
 public static class WorkerHost
 {
-    /// <summary>Of the port, which is for health checks and metrics: all together, and those of one address.</summary>
+    /// <summary>The limits of the port for health checks and metrics: all connections, and those of one address.</summary>
     private const int MaxConnections = 256;
 
     /// <inheritdoc cref="MaxConnections"/>
     private const int MaxConnectionsOfAddress = 64;
 
-    /// <summary>Settings come from the environment and from args as <c>--KEY=value</c>; WORKER_PORT is 8001 unless told otherwise.</summary>
+    /// <summary>Settings come from the environment and from args as <c>--KEY=value</c>; WORKER_PORT defaults to 8001.</summary>
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
     public static WebApplication Build(string[] args) => Build(args, _ => { });
 
-    /// <param name="configure">The last word on the services, for a process that is more than this host.</param>
+    /// <param name="configure">Changes the services at the end, for a process that contains more than this host.</param>
     /// <inheritdoc cref="Build(string[])"/>
     public static WebApplication Build(string[] args, Action<IServiceCollection> configure)
     {
@@ -31,12 +31,7 @@ public static class WorkerHost
         var lifetimes = settings.ReadCacheLifetimes();
         settings.ThrowIfWrong();
 
-        builder.Services.AddSingleton(lifetimes);
-        builder.Services.AddSingleton<NegativeEntries>();
-        builder.Services.AddUseCase<FillCache, FillCacheResult, FillCacheHandler>();
-        builder.Services.AddUseCase<RefreshCache, RefreshCacheResult, RefreshCacheHandler>();
-        builder.Services.AddUseCase<AuditStore, AuditStoreResult, AuditStoreHandler>();
-        builder.Services.AddUseCase<RelayChanges, RelayChangesResult, RelayChangesHandler>();
+        builder.Services.AddWorkerUseCases(lifetimes);
         builder.Services.AddPostgresForWorkers(postgres);
         builder.Services.AddRedisForWorkers(redis);
         builder.Services.AddKafkaForWorkers(kafka);

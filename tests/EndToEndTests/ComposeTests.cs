@@ -69,6 +69,9 @@ public sealed class ComposeTests
             Assert.That(answers, Does.Contain(HttpStatusCode.Accepted));
             using var page = await client.GetAsync("/problems/no-such-product");
             Assert.That(page.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            Assert.That(
+                await ComposeAsync("exec", "-T", "postgres", "psql", "-At", "-c", "SELECT usesuper FROM pg_user WHERE usename = current_user"),
+                Does.StartWith("f"));
             foreach (var service in new[] { "api", "worker" })
             {
                 Assert.That(await ComposeAsync("exec", "-T", service, "id"), Does.StartWith("uid=").And.Not.StartWith("uid=0("));

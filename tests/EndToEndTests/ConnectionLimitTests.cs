@@ -89,6 +89,15 @@ public sealed class ConnectionLimitTests
     }
 
     [Test]
+    public async Task ADefaultIsLoweredWithoutAWarning()
+    {
+        var port = TestServer.FreePort();
+        await using var api = await ServiceUnderTest.StartApiAloneAsync(port);
+
+        Assert.That(api.Output, Does.Not.Contain("API_MAX_CONNECTIONS"));
+    }
+
+    [Test]
     public async Task TheWorkerHasALimitToo()
     {
         await using var deployment = await Deployment.StartAsync();

@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using CsCheck;
-using ProductCache.Api;
+using ProductCache.Api.Auth;
 using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;
@@ -127,6 +127,12 @@ public sealed class DescriptionTests
         }
 
         var body = await answer.Content.ReadAsStringAsync();
+        if (answer.StatusCode == HttpStatusCode.BadRequest && body.Length == 0)
+        {
+            // The server could not parse the request: a null character in the path.
+            return [];
+        }
+
         if (bodies.Count == 0)
         {
             return body.Length == 0 ? [] : ["has a body"];

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using ProductCache.Api;
+using ProductCache.Api.Auth;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 

@@ -42,7 +42,7 @@ public sealed partial class PackageTests
     public void DeleteTheFolder() => Directory.Delete(folder, recursive: true);
 
     [TestCase("ProductCache.Contracts", "")]
-    [TestCase("ProductCache.KafkaRider", "Confluent.Kafka MassTransit")]
+    [TestCase("KafkaRider", "Confluent.Kafka MassTransit")]
     public void APackageHasAReadmeDocumentationALicenceSymbolsAndNoOtherDependencies(string package, string dependencies)
     {
         using var archive = ZipFile.OpenRead(Path.Combine(Packages, $"{package}.{Version}.nupkg"));
@@ -139,7 +139,7 @@ public sealed partial class PackageTests
               </PropertyGroup>
               <ItemGroup>
                 <PackageReference Include="ProductCache.Contracts" Version="{Version}" />
-                <PackageReference Include="ProductCache.KafkaRider" Version="{Version}" />
+                <PackageReference Include="KafkaRider" Version="{Version}" />
               </ItemGroup>
             </Project>
             """);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using Npgsql;
+using ProductCache.Api.Auth;
 using ProductCache.Standalone;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -32,7 +33,7 @@ public sealed class PoolerTests
             Assert.Ignore("Needs pgbouncer: apt-get install pgbouncer.");
         }
 
-        var (port, key) = (TestServer.FreePort(), Api.NewApiKey.Create("tests", Api.Scopes.All));
+        var (port, key) = (TestServer.FreePort(), NewApiKey.Create("tests", Scopes.All));
         folder = Directory.CreateTempSubdirectory("product-cache-pooler-").FullName;
         var server = new NpgsqlConnectionStringBuilder((await SharedServers.Postgres).ConnectionString);
         await File.WriteAllTextAsync(Path.Combine(folder, "users.txt"), $"\"{server.Username}\" \"{server.Password}\"\n");

@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using ProductCache.Api;
+using ProductCache.Api.Auth;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
@@ -43,21 +43,25 @@ public sealed partial class ProtectionTests
         yield return Answer("GET", "/health/live", 200);
         yield return Answer("GET", "/problems/no-such-product", 200);
         yield return Answer("GET", "/productapp/01/", 400);
-        yield return Answer("GET", "/productapp/%00/", 400);
         yield return Answer("POST", "/api/v1/products", 401);
         yield return Answer("GET", "/nowhere", 404);
         yield return Answer("POST", "/productapp/1/", 405);
         yield return Answer("GET", "/productapp/1/", 503);
         yield return Answer("OPTIONS", "/productapp/1/", 204);
 
-        // Neither ends, so that the service has read all of it when it answers: closed with bytes unread, a connection loses the answer.
+        static TestCaseData Answer(string method, string path, int status) =>
+            new TestCaseData($"{method} {path} HTTP/1.1\r\n{Head}\r\n", status).SetArgDisplayNames($"{method} {path}");
+    }
+
+    public static IEnumerable<TestCaseData> Unparsed()
+    {
+        yield return new TestCaseData($"GET /productapp/%00/ HTTP/1.1\r\n{Head}\r\n", 400).SetArgDisplayNames("a null character in the path");
+
+        // None of these ends, so that the service has read all of it when it answers: closed with bytes unread, a connection loses the answer.
         yield return new TestCaseData($"GET /{new string('a', 16 * 1024)}", 414).SetArgDisplayNames("a long request line");
         yield return new TestCaseData($"GET /health/live HTTP/1.1\r\n{Head}X: {new string('a', 32 * 1024)}", 431).SetArgDisplayNames("a long header");
         yield return new TestCaseData(
             $"GET /health/live HTTP/1.1\r\n{Head}{string.Concat(Enumerable.Repeat("X: a\r\n", 99))}", 431).SetArgDisplayNames("many headers");
-
-        static TestCaseData Answer(string method, string path, int status) =>
-            new TestCaseData($"{method} {path} HTTP/1.1\r\n{Head}\r\n", status).SetArgDisplayNames($"{method} {path}");
     }
 
     [OneTimeSetUp]
@@ -81,6 +85,17 @@ public sealed partial class ProtectionTests
             Assert.That(answer, Does.Contain("Content-Type: application/problem+json\r\n"));
             Assert.That(JsonDocument.Parse(body).RootElement.GetProperty("status").GetInt32(), Is.EqualTo(status));
         }
+    }
+
+    [TestCaseSource(nameof(Unparsed))]
+    public async Task WhatTheServerCannotParseIsAnsweredWithoutABodyAndNamesNoServer(string request, int status)
+    {
+        using var connection = await RawConnection.OpenAsync(port);
+
+        var answer = await connection.ExchangeAsync(request);
+
+        Assert.That(RawConnection.StatusesOf(answer), Is.EqualTo(new[] { status }), answer);
+        Assert.That(answer, Does.Contain("\r\nContent-Length: 0\r\n").And.EndsWith("\r\n\r\n").And.Not.Contain("\r\nServer:"));
     }
 
     [Test]

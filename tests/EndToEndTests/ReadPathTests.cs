@@ -15,7 +15,7 @@ public sealed class ReadPathTests
 
     public static IEnumerable<string> BadIds() =>
     [
-        "0", "-1", "abc", "9223372036854775808", "1.0", "%D9%A3", "%00", "01", "+1", "%2B1", "%201", "1%20", "0x1", "1e3", new string('1', 8 * 1024),
+        "0", "-1", "abc", "9223372036854775808", "1.0", "%D9%A3", "01", "+1", "%2B1", "%201", "1%20", "0x1", "1e3", new string('1', 8 * 1024),
     ];
 
     [OneTimeSetUp]

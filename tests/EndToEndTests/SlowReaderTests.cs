@@ -6,7 +6,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
-using ProductCache.Api;
+using ProductCache.Api.Auth;
 using ProductCache.Domain;
 using ProductCache.TestSupport.Servers;
 

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using ProductCache.Api;
+using ProductCache.Api.Auth;
 using ProductCache.Domain;
 using ProductCache.TestSupport;
 

@@ -39,7 +39,7 @@ public sealed class AuditTests
                 heard.Add(message.Message!);
             }
         });
-        cache = new GuardedCache(redis, RedisScripts.Default, RedisGuardedCacheContract.Deadline);
+        cache = new GuardedCache(redis, RedisScripts.Default, RedisGuardedCacheSpecification.Timeout);
         store = new StoreAudit(database.DataSource, database.Contexts, new VersionRepair(database.DataSource));
         audit = NewAudit(store);
         await database.ExecuteAsync("INSERT INTO products (id, name, price) SELECT n, 'Tea', n FROM generate_series(1, 5) AS n");
@@ -87,7 +87,7 @@ public sealed class AuditTests
     [Test]
     public async Task NearCachesDropEverythingWhenVersionsWentBack()
     {
-        await new CacheNotifications(redis, RedisScripts.Default, RedisGuardedCacheContract.Deadline).HeartbeatAsync(default);
+        await new CacheNotifications(redis, RedisScripts.Default, RedisGuardedCacheSpecification.Timeout).HeartbeatAsync(default);
         await database.ExecuteAsync("SELECT setval('product_version_seq', 2)");
 
         await AuditAsync();
@@ -259,12 +259,12 @@ public sealed class AuditTests
     [TestCase("SADD", "member")]
     public async Task AMarkThatIsNotAsItIsWrittenIsForgotten(string command, params string[] arguments)
     {
-        RedisKey mark = "product-cache:store";
-        await redis.GetDatabase().KeyDeleteAsync(mark);
-        await redis.GetDatabase().ExecuteAsync(command, [mark, .. arguments]);
+        RedisKey marker = "product-cache:store";
+        await redis.GetDatabase().KeyDeleteAsync(marker);
+        await redis.GetDatabase().ExecuteAsync(command, [marker, .. arguments]);
 
         Assert.That((await AuditAsync()).Repairs, Is.Empty);
-        Assert.That((long)await redis.GetDatabase().HashGetAsync(mark, "version"), Is.EqualTo(await LastVersionAsync()));
+        Assert.That((long)await redis.GetDatabase().HashGetAsync(marker, "version"), Is.EqualTo(await LastVersionAsync()));
     }
 
     [Test]
@@ -272,7 +272,7 @@ public sealed class AuditTests
     {
         await redis.GetDatabase().HashSetAsync("product-cache:store", "version", ProductVersion.Max);
 
-        Assert.That(() => AuditAsync(), Throws.TypeOf<StoreNotRepairedException>().With.Message.Contains("beyond the last one"));
+        Assert.That(() => AuditAsync(), Throws.TypeOf<StoreNotRepairedException>().With.Message.Contains("beyond the largest version"));
     }
 
     private static bool Same(AuditStoreResult one, AuditStoreResult other) =>
@@ -282,10 +282,10 @@ public sealed class AuditTests
 
     private AuditStoreHandler NewAudit(StoreAudit storeAudit, VersionHighWater? seen = null, IProductStore? products = null)
     {
-        var notifications = new CacheNotifications(redis, RedisScripts.Default, RedisGuardedCacheContract.Deadline);
+        var notifications = new CacheNotifications(redis, RedisScripts.Default, RedisGuardedCacheSpecification.Timeout);
         return new AuditStoreHandler(
             storeAudit,
-            new CacheAudit(redis, notifications, RedisGuardedCacheContract.Deadline),
+            new CacheAudit(redis, notifications, RedisGuardedCacheSpecification.Timeout),
             products ?? new ProductStore(database.DataSource, new VersionRepair(database.DataSource), new VersionHighWater()),
             cache,
             notifications,

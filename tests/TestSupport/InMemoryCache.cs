@@ -1,12 +1,11 @@
 using System.Globalization;
-using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Application;
 using ProductCache.Domain;
 
 namespace ProductCache.TestSupport;
 
-/// <summary>The protocol of entries and leases without Redis. Trusted because it passes <see cref="Contracts.GuardedCacheContract"/>.</summary>
-public sealed class InMemoryCache : IGuardedCache, IDistributedCache
+/// <summary>The protocol of entries and leases without Redis. Trusted because it passes <see cref="PortSpecifications.GuardedCacheSpecification"/>.</summary>
+public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
 {
     public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
 
@@ -31,22 +30,22 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
         Step(() => IsCached(id) || LeaseOf(id) is not null ? (Lease?)null : NewLease(id, Nonce()));
 
-    public Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) =>
+    public Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) =>
         Step(() => EntryOf(id) is { } entry && entry.Payload.AsSpan().StartsWith(seen.Header.Span) && LeaseOf(id) is null
             ? NewLease(id, Nonce())
             : (Lease?)null);
 
-    public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => Step(() =>
+    public Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken) => Step(() =>
     {
         CachedProduct.TryRead(EntryOf(id)?.Payload, out var entry);
-        if (entry is not null && mark is { } made && made.History == history && (made.Entry is null || !entry.Times.Span.SequenceEqual(made.Entry.Times.Span)))
+        if (entry is not null && marker is { } made && made.History == history && (made.Entry is null || !entry.Times.Span.SequenceEqual(made.Entry.Times.Span)))
         {
-            return new Renewal(RenewalOutcome.Renewed, entry, null, history);
+            return new Revalidation(RevalidationOutcome.Renewed, entry, null, history);
         }
 
         return LeaseOf(id) is { } lease
-            ? new Renewal(lease.IsClaim ? RenewalOutcome.Busy : RenewalOutcome.Asked, entry, null, history)
-            : new Renewal(RenewalOutcome.Asked, entry, NewLease(id, Nonce()), history);
+            ? new Revalidation(lease.IsClaim ? RevalidationOutcome.Busy : RevalidationOutcome.Asked, entry, null, history)
+            : new Revalidation(RevalidationOutcome.Asked, entry, NewLease(id, Nonce()), history);
     });
 
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
@@ -84,13 +83,13 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
         return 0;
     });
 
-    public Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<ChangeResult>>(() => [.. changes.Select(Pass)]);
 
-    public Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
         Step<IReadOnlyList<RefreshOutcome>>(() => [.. refreshes.Select(Renew)]);
 
-    public byte[]? Get(string key)
+    private byte[]? Read(string key)
     {
         lock (gate)
         {
@@ -98,7 +97,7 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
         }
     }
 
-    public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Task.FromResult(Get(key));
+    public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Task.FromResult(Read(key));
 
     public void ExpireLease(ProductId id) => Step(() => leases.Remove(id));
 
@@ -117,7 +116,7 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
     public void PutEntry(ProductId id, byte[] payload, long rank) => Step(() =>
         entries[id] = new StoredEntry(payload, rank, time.GetUtcNow() + LeaseLifetime));
 
-    /// <summary>Everything that the cache holds of a product, and the history that its marks name.</summary>
+    /// <summary>Everything that the cache holds of a product, and the history that its markers name.</summary>
     public CacheState StateOf(ProductId id) => new(EntryOf(id), LeaseOf(id), history);
 
     /// <summary>Puts a product back into a state that the cache, or another one, was in.</summary>
@@ -143,19 +142,6 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
     public TimeSpan EntryTimeLeft(ProductId id) => entries[id].Ends - time.GetUtcNow();
 
     public TimeSpan LeaseTimeLeft(ProductId id) => leases[id].Ends - time.GetUtcNow();
-
-    public void Refresh(string key) => throw new NotSupportedException();
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-    public void Remove(string key) => throw new NotSupportedException();
-
-    public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-        throw new NotSupportedException();
 
     private static string Nonce() => Interlocked.Increment(ref nonces).ToString(CultureInfo.InvariantCulture);
 
@@ -236,6 +222,12 @@ public sealed class InMemoryCache : IGuardedCache, IDistributedCache
     private ChangeResult Pass(Change change)
     {
         RaiseFloor(change.Id, change.Rank);
+
+        if (EntryOf(change.Id) is { } forged && forged.Rank - change.Rank > 2 * ProductVersion.MaxLead)
+        {
+            entries.Remove(change.Id);
+            return new ChangeResult(ChangeOutcome.Removed, 0);
+        }
 
         if (EntryOf(change.Id) is not { } entry || entry.Rank >= change.Rank || (entry.Rank == 0 && change.Deleted && entry.Payload.Length == CachedProduct.HeaderLength))
         {

@@ -4,7 +4,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.TestSupport;
 
-/// <summary>Products without PostgreSQL. Trusted because it passes <see cref="Contracts.ProductStoreContract"/>.</summary>
+/// <summary>Products without PostgreSQL. Trusted because it passes <see cref="PortSpecifications.ProductStoreSpecification"/>.</summary>
 public sealed class InMemoryStore : IProductStore
 {
     private readonly ConcurrentDictionary<ProductId, Product> rows = new();

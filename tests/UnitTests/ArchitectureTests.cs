@@ -29,7 +29,7 @@ public sealed class ArchitectureTests
         new("Application")
         {
             Projects = ["Domain", "Contracts"],
-            Packages = ["FluentValidation", "MediatR", "Microsoft.Extensions.Caching.Abstractions"],
+            Packages = ["FluentValidation", "MediatR", "Microsoft.Extensions.Caching.Abstractions", "Microsoft.Extensions.DependencyInjection.Abstractions"],
             MustNot = ["ProductCache.Infrastructure", "KafkaRider", .. Technologies],
         },
         new("KafkaRider", Assembly: "KafkaRider")
@@ -55,6 +55,10 @@ public sealed class ArchitectureTests
         },
         new("Standalone") { Projects = ["Domain", "Contracts", "Application", "KafkaRider", "Infrastructure", "Api", "Worker"] },
     ];
+
+    // Standalone is one as a whole. Api and KafkaRider are not covered yet.
+    private static readonly string[] ClockRoots =
+        ["Application/UseCaseRegistration.cs", "Infrastructure/Hosting/ServiceHost.cs", "Standalone/", "Api/", "KafkaRider/"];
 
     [Test]
     public void EveryProjectHasARule() => Assert.That(
@@ -108,7 +112,24 @@ public sealed class ArchitectureTests
     public void AnAssemblyThatUsesMoreIsCaught(string project, string reference) =>
         Assert.That(RuleOf(project).ViolationsInAssembly(["System.Runtime", reference]), Is.EqualTo(new[] { reference }));
 
+    /// <summary>The real clock enters where a process is composed. (src/BannedSymbols.txt bans the members that use it in silence.)</summary>
+    [Test]
+    public void OnlyCompositionRootsNameTheSystemsClock() => Assert.That(
+        FilesWith("TimeProvider.System").Where(file => !ClockRoots.Any(root => file.StartsWith(root, StringComparison.Ordinal))),
+        Is.Empty);
+
+    [Test]
+    public void TheSystemsClockIsFoundWhereItIsNamed() => Assert.That(FilesWith("TimeProvider.System"), Does.Contain("Application/UseCaseRegistration.cs"));
+
     private static IEnumerable<string> Projects() => Rules.Select(rule => rule.Project);
+
+    private static IEnumerable<string> FilesWith(string text)
+    {
+        var source = Path.Combine(Repository.Root, "src");
+        return Directory.EnumerateFiles(source, "*.cs", SearchOption.AllDirectories)
+            .Where(file => File.ReadAllText(file).Contains(text, StringComparison.Ordinal))
+            .Select(file => Path.GetRelativePath(source, file));
+    }
 
     // A build with the package MassTransit.Kafka has no KafkaRider.dll.
     private static IEnumerable<string> BuiltProjects() =>

@@ -13,7 +13,7 @@ namespace ProductCache.Infrastructure.Hosting;
 /// <param name="Max">All open connections of the port; fewer where the process may not open so many files.</param>
 /// <param name="PerAddress">Open connections of one address (<see cref="ClientAddress"/>). 0: no limit.</param>
 /// <param name="Exempt">Proxies, whose connections are those of many clients.</param>
-/// <param name="Setting">The variable that holds Max, for the log. Null: it is not configurable.</param>
+/// <param name="Setting">The variable that sets Max, for the log. Null: Max is a default, and a lower one is no matter for a warning.</param>
 public sealed record ConnectionLimitOptions(int Max, int PerAddress, IReadOnlyList<IPNetwork> Exempt, string? Setting = null);
 
 /// <summary>
@@ -48,9 +48,9 @@ public sealed partial class ConnectionLimits
         this.options = options;
         this.logger = logger;
         max = openFiles is { } files ? Math.Min(options.Max, files - Math.Min(ReservedDescriptors, files / 4)) : options.Max;
-        if (max < options.Max)
+        if (max < options.Max && options.Setting is { } setting)
         {
-            LogFewer(options.Setting ?? "The limit of connections", options.Max, openFiles!.Value, max);
+            LogFewer(setting, options.Max, openFiles!.Value, max);
         }
 
         shares = new Shares(max, options.PerAddress == 0 ? long.MaxValue : options.PerAddress);

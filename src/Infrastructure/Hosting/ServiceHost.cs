@@ -79,8 +79,8 @@ public static class ServiceHost
         });
         builder.Logging.ClearProviders();
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Logging.AddConsole(console => console.FormatterName = LogLines.FormatterName);
-        builder.Logging.AddConsoleFormatter<LogLines, ConsoleFormatterOptions>();
+        builder.Logging.AddConsole(console => console.FormatterName = SingleLineConsoleFormatter.FormatterName);
+        builder.Logging.AddConsoleFormatter<SingleLineConsoleFormatter, ConsoleFormatterOptions>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddHealthChecks();
         builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics

@@ -8,20 +8,20 @@ namespace ProductCache.Infrastructure.Kafka;
 
 public static class KafkaRegistration
 {
-    /// <summary>Tries of a batch that fails for another reason than an outage; then its records are dead-lettered.</summary>
+    /// <summary>Retries of a batch that fails for another reason than an outage. Afterwards its records are dead-lettered.</summary>
     private const int FaultRetries = 3;
 
     private static readonly TimeSpan FaultRetryInterval = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>While PostgreSQL or Redis is away a batch waits for it: a day, in steps of a second.</summary>
+    /// <summary>Retries while PostgreSQL or Redis is unavailable: one per second, for a day.</summary>
     private const int OutageRetries = 86_400;
 
     private static readonly TimeSpan OutageRetryInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a stop waits for batches that run.</summary>
+    /// <summary>How long a stop waits for running batches.</summary>
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>What readers need: to ask for products.</summary>
+    /// <summary>For the Api: the producer of fill requests.</summary>
     public static IServiceCollection AddKafkaForReaders(this IServiceCollection services, KafkaOptions options)
     {
         services.AddKafka(options, rider =>
@@ -29,11 +29,11 @@ public static class KafkaRegistration
             rider.AddProducer<string, ProductRequested>(Topics.ProductRequests);
             rider.UsingKafka((_, kafka) => kafka.Host(options.Bootstrap));
         });
-        services.AddSingleton<IProductRequests, ProductRequests>();
+        services.AddSingleton<IFillRequestPublisher, FillRequestProducer>();
         return services;
     }
 
-    /// <summary>What Workers need: the endpoints that fill what is asked for and refresh what has changed, and the way out for changes.</summary>
+    /// <summary>For Workers: the endpoints for fill requests and changes, and the producer of changes.</summary>
     public static IServiceCollection AddKafkaForWorkers(this IServiceCollection services, KafkaOptions options)
     {
         services.AddKafka(options, rider =>
@@ -58,7 +58,7 @@ public static class KafkaRegistration
                 });
             });
         });
-        services.AddSingleton<IChangePublisher, ProductChanges>();
+        services.AddSingleton<IChangePublisher, ProductChangeProducer>();
         return services;
     }
 
@@ -72,7 +72,7 @@ public static class KafkaRegistration
 
     private static void TakeBatches(this IReceiveEndpointConfigurator endpoint, int limit, int atOnce)
     {
-        // MassTransit's own rider lets single records through until a batch is full; this one cuts batches where it polls.
+        // The rider of MassTransit passes single records on until a batch is full. This rider forms batches when it polls.
         endpoint.ConcurrentMessageLimit = limit * atOnce;
         endpoint.PrefetchCount = 2 * limit * atOnce;
         endpoint.UseMessageRetry(retry =>

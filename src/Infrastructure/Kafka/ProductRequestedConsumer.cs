@@ -7,22 +7,22 @@ using IMediator = MediatR.IMediator;
 
 namespace ProductCache.Infrastructure.Kafka;
 
-/// <summary>Requests become one <see cref="FillCache"/> per batch.</summary>
+/// <summary>Sends one <see cref="FillCache"/> for each batch of requests.</summary>
 internal sealed class ProductRequestedConsumer(IMediator mediator, ILogger<ProductRequestedConsumer> logger) : IConsumer<Batch<ProductRequested>>
 {
     public const int MaxBatch = 100;
 
-    /// <summary>How long the first request of a batch waits for company under MassTransit's own rider; this one does not wait.</summary>
+    /// <summary>How long the first request of a batch waits for others with the rider of MassTransit. This rider does not wait.</summary>
     public static readonly TimeSpan BatchWait = TimeSpan.FromMilliseconds(2);
 
-    /// <summary>Batches that are read from PostgreSQL side by side.</summary>
+    /// <summary>Batches that are read from PostgreSQL concurrently.</summary>
     public const int MaxBatchesAtOnce = 4;
 
     public async Task Consume(ConsumeContext<Batch<ProductRequested>> context)
     {
         FillRequest[] requests = [.. context.Message.Select(request => RequestOf(request.Message))];
         var result = await mediator.Send(new FillCache(requests), context.CancellationToken);
-        KafkaLog.Filled(logger, requests.Length, result.Stored, result.AlreadyThere, result.Refused, result.GivenUp);
+        MessagingLog.Filled(logger, requests.Length, result.Stored, result.AlreadyThere, result.Refused, result.GivenUp);
     }
 
     private static FillRequest RequestOf(ProductRequested message) =>

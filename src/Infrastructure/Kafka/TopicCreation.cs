@@ -8,16 +8,16 @@ using ProductCache.Contracts;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>
-/// Creates missing topics at start, where the brokers allow it. The start waits a moment for it, since a topic that a
-/// consumer has seen missing is noticed late; while Kafka is away, the start goes on and this tries again.
+/// Creates missing topics at start, if the brokers permit it. The start waits for it for a short time, since a consumer that has seen a
+/// topic missing notices it late. While Kafka is unavailable, the start continues and the creation is retried.
 /// </summary>
-internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation> logger) : BackgroundService
+internal sealed class TopicCreation(KafkaOptions options, TimeProvider time, ILogger<TopicCreation> logger) : BackgroundService
 {
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StartWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
-    // Changes are kept for as long as an entry or a slow reader could miss one; after a day the last one of a product is enough.
+    // Changes are kept for as long as a slow consumer may need them. After a day, the last change of a product is enough.
     private static readonly Dictionary<string, string> ChangesConfiguration = new()
     {
         ["cleanup.policy"] = "compact,delete",
@@ -28,7 +28,7 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await base.StartAsync(cancellationToken);
-        await Task.WhenAny(ExecuteTask!, Task.Delay(StartWait, cancellationToken));
+        await Task.WhenAny(ExecuteTask!, Task.Delay(StartWait, time, cancellationToken));
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -39,16 +39,16 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
             await Task.Run(() => CreateAsync(missing), stoppingToken);
             if (missing.Count > 0)
             {
-                await Task.Delay(RetryInterval, stoppingToken);
+                await Task.Delay(RetryInterval, time, stoppingToken);
             }
         }
     }
 
     internal static Dictionary<string, string> ConfigurationOf(string topic) => topic == Topics.ProductChanges ? ChangesConfiguration : [];
 
-    private static string Milliseconds(TimeSpan time) => ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+    private static string Milliseconds(TimeSpan span) => ((long)span.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
 
-    // What is settled, for good or bad, leaves the list.
+    // Removes every topic that was created, or that cannot be created, from the list.
     private async Task CreateAsync(List<string> missing)
     {
         using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = options.Bootstrap })
@@ -66,7 +66,7 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
                     Configs = ConfigurationOf(name),
                 }),
                 new CreateTopicsOptions { RequestTimeout = RequestTimeout, OperationTimeout = RequestTimeout });
-            missing.ForEach(name => KafkaLog.TopicCreated(logger, name));
+            missing.ForEach(name => MessagingLog.TopicCreated(logger, name));
             missing.Clear();
         }
         catch (CreateTopicsException exception)
@@ -78,7 +78,7 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
         }
         catch (KafkaException exception)
         {
-            KafkaLog.BrokerNotReached(logger, exception.Error.Reason);
+            MessagingLog.BrokerNotReached(logger, exception.Error.Reason);
         }
     }
 
@@ -87,16 +87,16 @@ internal sealed class TopicCreation(KafkaOptions options, ILogger<TopicCreation>
         switch (report.Error.Code)
         {
             case ErrorCode.NoError:
-                KafkaLog.TopicCreated(logger, report.Topic);
+                MessagingLog.TopicCreated(logger, report.Topic);
                 break;
             case ErrorCode.TopicAlreadyExists:
                 break;
             case ErrorCode.TopicAuthorizationFailed or ErrorCode.ClusterAuthorizationFailed or ErrorCode.InvalidReplicationFactor
                 or ErrorCode.PolicyViolation or ErrorCode.InvalidPartitions:
-                KafkaLog.TopicNotCreated(logger, report.Topic, report.Error.Reason);
+                MessagingLog.TopicNotCreated(logger, report.Topic, report.Error.Reason);
                 break;
             default:
-                KafkaLog.BrokerNotReached(logger, report.Error.Reason);
+                MessagingLog.BrokerNotReached(logger, report.Error.Reason);
                 return;
         }
 

@@ -8,13 +8,13 @@ using ProductCache.Application;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>Runs the audit for as long as the Worker does. Not ready while the store needs a repair that this service may not make.</summary>
+/// <summary>Runs the audit periodically. The Worker is not ready while the store needs a repair that this service may not make.</summary>
 internal sealed class AuditLoop : BackgroundService, IHealthCheck
 {
-    /// <summary>From the end of an audit to the next one. An audit that finds nothing is one statement and two commands to Redis.</summary>
+    /// <summary>The time between two audits. An audit that finds no fault takes one statement and two commands to Redis.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
-    /// <summary>After a repair that failed: the next one takes the same locks.</summary>
+    /// <summary>The time after a failed repair, since the next one takes the same locks.</summary>
     public static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(30);
 
     private const string NotYet = "The database has not been audited yet.";
@@ -57,7 +57,7 @@ internal sealed class AuditLoop : BackgroundService, IHealthCheck
             }
             catch (UnavailableException silence) when (silence.InnerException is not PostgresException)
             {
-                // An outage of PostgreSQL or Redis, which others report. What the last audit found stands.
+                // An outage of PostgreSQL or Redis, which others report. The result of the last audit is kept.
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
@@ -68,7 +68,7 @@ internal sealed class AuditLoop : BackgroundService, IHealthCheck
         }
     }
 
-    // Once for each reason, not at each interval.
+    // Logged once for each reason, not at each interval.
     private void Report(string reason)
     {
         if (fault != reason)

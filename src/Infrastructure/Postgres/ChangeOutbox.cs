@@ -5,29 +5,43 @@ using ProductCache.Application;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>
-/// The table product_changes, which the triggers of products fill. A batch is a transaction that holds its rows: another
-/// relay skips them, and they are free again when the connection ends.
+/// The table product_changes, which triggers fill. A batch is a transaction that locks its rows: other relays skip them, and the end of
+/// the connection frees them.
 /// </summary>
-/// <param name="maxIdle"><see cref="MaxIdle"/> unless told otherwise.</param>
+/// <param name="maxIdle">Null: <see cref="MaxIdle"/>.</param>
 internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdle = null) : IChangeOutbox
 {
-    /// <summary>Rows of the lane for single changes in a batch: up to 20 changes each.</summary>
+    /// <summary>Rows in a batch of the lane for single changes. Each has up to 20 changes.</summary>
     public const int MaxSingleRows = 100;
 
-    /// <summary>Rows of the bulk lane in a batch: up to 500 changes each.</summary>
+    /// <summary>Rows in a batch of the bulk lane. Each has up to 500 changes.</summary>
     public const int MaxBulkRows = 4;
 
-    /// <summary>After so much silence PostgreSQL ends the transaction of a relay, so that one that is frozen or cut off does not hold its rows for long.</summary>
+    /// <summary>The idle time after which PostgreSQL ends the transaction of a relay, so that a frozen or disconnected relay frees its rows.</summary>
     public static readonly TimeSpan MaxIdle = TimeSpan.FromSeconds(15);
 
     private readonly string limitIdle = $"SET LOCAL idle_in_transaction_session_timeout = {(int)(maxIdle ?? MaxIdle).TotalMilliseconds}";
 
-    public async Task<IChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken)
+    public Task<ChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken) =>
+        PostgresErrors.TranslateAsync<ChangeBatch>(() => TakeBatchAsync(lane, cancellationToken), cancellationToken);
+
+    /// <summary>The number of changes that wait, and the time that the oldest one has waited.</summary>
+    public Task<(long Depth, TimeSpan Age)> MeasureAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
+        async () =>
+        {
+            await using var command = dataSource.CreateCommand(
+                "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8 FROM public.product_changes");
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            return (reader.GetInt64(0), TimeSpan.FromSeconds(reader.GetDouble(1)));
+        },
+        cancellationToken);
+
+    private async Task<ChangeBatch> TakeBatchAsync(ChangeLane lane, CancellationToken cancellationToken)
     {
-        NpgsqlConnection? connection = null;
+        var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         try
         {
-            connection = await dataSource.OpenConnectionAsync(cancellationToken);
             var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await using var commands = new NpgsqlBatch(connection, transaction);
             commands.BatchCommands.Add(new NpgsqlBatchCommand(limitIdle));
@@ -44,7 +58,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                 {
                     rows.Add(reader.GetInt64(0));
 
-                    // A row that was written by hand may have null in it: such a change is parked, and never stops its lane.
+                    // A row that was written by hand may contain null. Such a change is parked and never stops its lane.
                     var (ids, versions) = (reader.GetFieldValue<long?[]>(1), reader.GetFieldValue<long?[]>(2));
                     var (deleted, changedAt) = (reader.GetBoolean(3), reader.GetFieldValue<DateTimeOffset>(4));
                     changes.AddRange(ids.Select((id, i) => new RecordedChange(id ?? 0, i < versions.Length ? versions[i] ?? 0 : 0, deleted, changedAt)));
@@ -53,54 +67,32 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
 
             return new Batch(connection, transaction, lane, rows, changes);
         }
-        catch (Exception exception)
+        catch
         {
-            if (connection is not null)
-            {
-                await CloseAsync(connection);
-            }
-
-            throw PostgresOutage.Is(exception, cancellationToken) ? new UnavailableException(Dependency.Store, exception) : exception;
+            await CloseAsync(connection);
+            throw;
         }
     }
 
-    /// <summary>Changes that wait, and for how long the oldest one has.</summary>
-    public async Task<(long Depth, TimeSpan Age)> MeasureAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using var command = dataSource.CreateCommand(
-                "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8 FROM public.product_changes");
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            await reader.ReadAsync(cancellationToken);
-            return (reader.GetInt64(0), TimeSpan.FromSeconds(reader.GetDouble(1)));
-        }
-        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
-        {
-            throw new UnavailableException(Dependency.Store, exception);
-        }
-    }
-
-    // A connection that is broken already says so once more when it is given back; its transaction has ended with it.
+    // Disposing a broken connection throws the same exception again; its transaction has ended with it.
     private static async ValueTask CloseAsync(NpgsqlConnection connection)
     {
         try
         {
             await connection.DisposeAsync();
         }
-        catch (Exception exception) when (PostgresOutage.Is(exception, CancellationToken.None))
+        catch (Exception exception) when (PostgresErrors.IsUnavailable(exception, CancellationToken.None))
         {
         }
     }
 
     private sealed class Batch(NpgsqlConnection connection, NpgsqlTransaction transaction, ChangeLane lane, List<long> rows, List<RecordedChange> changes)
-        : IChangeBatch
+        : ChangeBatch
     {
-        public IReadOnlyList<RecordedChange> Changes => changes;
+        public override IReadOnlyList<RecordedChange> Changes => changes;
 
-        public async Task CompleteAsync(IReadOnlyList<RefusedChange> refused, CancellationToken cancellationToken)
-        {
-            try
+        public override Task CompleteAsync(IReadOnlyList<RefusedChange> refused, CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
+            async () =>
             {
                 await using var commands = new NpgsqlBatch(connection, transaction);
                 foreach (var (change, reason) in refused)
@@ -127,16 +119,13 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                         new NpgsqlParameter<long[]> { TypedValue = [.. rows], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint },
                     },
                 });
-                await commands.ExecuteNonQueryAsync(cancellationToken);
+                var deleted = await commands.ExecuteNonQueryAsync(cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
-            }
-            catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
-            {
-                throw new UnavailableException(Dependency.Store, exception);
-            }
-        }
+                return deleted;
+            },
+            cancellationToken);
 
-        // Where it was not completed, the connection is given back with an open transaction, which the pool rolls back.
-        public ValueTask DisposeAsync() => CloseAsync(connection);
+        // If the batch was not completed, the connection returns to the pool with an open transaction, which the pool rolls back.
+        public override ValueTask DisposeAsync() => CloseAsync(connection);
     }
 }

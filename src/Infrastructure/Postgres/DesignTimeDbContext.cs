@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>For <c>dotnet ef migrations add</c>, which needs the model and no database.</summary>
+/// <summary>For <c>dotnet ef migrations add</c>, which needs the model but no database.</summary>
 internal sealed class DesignTimeDbContext : IDesignTimeDbContextFactory<ProductsDbContext>
 {
     public ProductsDbContext CreateDbContext(string[] args)

@@ -5,10 +5,10 @@ namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD (or DB_PASSWORD_FILE), DB_POOL_SIZE, DB_LIST_POOL_SIZE, DB_POOLER.</summary>
 /// <param name="TransactionPooler">
-/// A pooler in front of PostgreSQL gives each transaction another session (pgbouncer with pool_mode = transaction): nothing that
-/// belongs to a session can be used.
+/// A pooler assigns a session to each transaction (pgbouncer with pool_mode = transaction), so that nothing that belongs to a session can
+/// be used.
 /// </param>
-/// <param name="ListPoolSize">Connections for lists, beside those of ConnectionString: lists cannot take those of writes.</param>
+/// <param name="ListPoolSize">Connections for lists, in a pool of their own, so that lists cannot take the connections of writes.</param>
 public sealed record PostgresOptions(string ConnectionString, bool TransactionPooler = false, int ListPoolSize = PostgresOptions.DefaultListPoolSize)
 {
     public const int DefaultListPoolSize = 4;
@@ -16,11 +16,11 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
     private const string None = "none";
     private const string Transaction = "transaction";
 
-    /// <summary>For a connection, and for a statement: within the lifetime of a lease, since a later fill is refused.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4);
+    /// <summary>The timeout of a connection and of a statement. It is below the lifetime of a lease, since a later fill is refused.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(4);
 
-    /// <summary>For a statement of a list, on the server and in this process.</summary>
-    public static readonly TimeSpan ListDeadline = TimeSpan.FromSeconds(3);
+    /// <summary>The timeout of a statement of a list, on the server and in this process.</summary>
+    public static readonly TimeSpan ListTimeout = TimeSpan.FromSeconds(3);
 
     public static PostgresOptions Read(Settings settings)
     {
@@ -33,8 +33,8 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
             Username = settings.Text("DB_USER"),
             Password = settings.Secret("DB_PASSWORD"),
             MaxPoolSize = settings.Number("DB_POOL_SIZE", 10, 1, 1_000),
-            Timeout = (int)Deadline.TotalSeconds,
-            CommandTimeout = (int)Deadline.TotalSeconds,
+            Timeout = (int)PostgresOptions.Timeout.TotalSeconds,
+            CommandTimeout = (int)PostgresOptions.Timeout.TotalSeconds,
             CancellationTimeout = 1_000,
             KeepAlive = 10,
             MaxAutoPrepare = isPooled ? 0 : 20,
@@ -42,7 +42,7 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
             NoResetOnClose = isPooled,
             ApplicationName = "product-cache",
 
-            // Without it a container that lacks Kerberos' library says so at every start.
+            // Otherwise a container without the Kerberos library logs a warning at every start.
             GssEncryptionMode = GssEncryptionMode.Disable,
         };
         return new PostgresOptions(connection.ConnectionString, isPooled, settings.Number("DB_LIST_POOL_SIZE", DefaultListPoolSize, 1, 1_000));

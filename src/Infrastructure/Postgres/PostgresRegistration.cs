@@ -10,17 +10,16 @@ public static class PostgresRegistration
     private const string Products = "products";
     private const string Lists = "lists";
 
-    /// <summary>What Workers need: the product store, the outbox and its relay, and the schema's migration at start.</summary>
+    /// <summary>For Workers: the product store, the outbox and its relay, the migration and the audit.</summary>
     public static IServiceCollection AddPostgresForWorkers(this IServiceCollection services, PostgresOptions options)
     {
         services.AddPostgres(options);
         services.AddSingleton<VersionRepair>();
-        services.AddSingleton<VersionHighWater>();
         services.AddSingleton<IStoreAudit, StoreAudit>();
         services.AddSingleton<IProductStore, ProductStore>();
         services.AddSingleton<ChangeOutbox>();
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
-        services.AddHostedService<Relay>();
+        services.AddHostedService<OutboxRelay>();
         services.AddSingleton<Migrator>();
         services.AddHostedService(provider => provider.GetRequiredService<Migrator>());
         services.AddSingleton<AuditLoop>();
@@ -29,7 +28,7 @@ public static class PostgresRegistration
         return services;
     }
 
-    /// <summary>What writers and those who leaf through the catalogue need. Reads of a product do without, so readiness does not depend on it.</summary>
+    /// <summary>For the Api: writes and lists. Reads of a product do not need PostgreSQL, so readiness does not depend on it.</summary>
     public static IServiceCollection AddPostgresForWriters(this IServiceCollection services, PostgresOptions options)
     {
         services.AddPostgres(options);
@@ -37,9 +36,10 @@ public static class PostgresRegistration
         services.AddKeyedSingleton(Lists, (_, _) => SourceOf(Lists, new NpgsqlConnectionStringBuilder(options.ConnectionString)
         {
             MaxPoolSize = options.ListPoolSize,
-            CommandTimeout = (int)PostgresOptions.ListDeadline.TotalSeconds,
+            CommandTimeout = (int)PostgresOptions.ListTimeout.TotalSeconds,
         }));
-        services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists)));
+        services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(
+            provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists), provider.GetRequiredService<TimeProvider>()));
         return services;
     }
 
@@ -51,7 +51,7 @@ public static class PostgresRegistration
             ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));
     }
 
-    // The name is that of the pool in the metrics; without it that is the connection string, with host, database and user.
+    // The name of the pool in the metrics. The default is the connection string, with host, database and user.
     private static NpgsqlDataSource SourceOf(string name, NpgsqlConnectionStringBuilder connection) =>
         new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = name }.Build();
 }

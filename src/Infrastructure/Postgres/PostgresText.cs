@@ -2,13 +2,13 @@ using Npgsql;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>An answer of PostgreSQL as clients and dead letters are told it.</summary>
+/// <summary>Error messages of PostgreSQL for clients and dead letters.</summary>
 internal static class PostgresText
 {
-    /// <summary>In characters. A trigger may raise a text of any length.</summary>
+    /// <summary>The maximum length in characters. A trigger may raise a text of any length.</summary>
     public const int MaxLength = 300;
 
-    /// <summary>The message and the SQLSTATE; never the detail, which may hold a whole row.</summary>
+    /// <summary>Returns the message and the SQLSTATE. The detail is omitted, since it may contain a whole row.</summary>
     public static string Of(PostgresException answer)
     {
         var text = string.Concat(answer.MessageText.Select(character => char.IsControl(character) ? ' ' : character));

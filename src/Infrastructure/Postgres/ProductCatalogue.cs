@@ -6,21 +6,23 @@ using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>Pages for people. A row that is no valid product is listed as such and never hides the others.</summary>
-internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCatalogue
+/// <summary>Reads pages of products. A row that is not a valid product is listed with the reason, beside the others.</summary>
+internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider time) : IProductCatalogue
 {
     private const string Page = "FROM public.products WHERE id > $1 ORDER BY id LIMIT $2";
 
     private const string PageByName = @"FROM public.products WHERE id > $1 AND name ILIKE $3 ESCAPE '\' ORDER BY id LIMIT $2";
 
-    // For the transaction that the batch is, so that it holds behind a pooler too. PostgreSQL ends the statement even where no
-    // cancellation reaches it.
-    private const string Deadline = "SELECT set_config('statement_timeout', $1, true)";
+    // Local to the transaction of the batch, so that it works behind a pooler too. PostgreSQL ends the statement even if no cancellation
+    // reaches it.
+    private const string SetTimeout = "SELECT set_config('statement_timeout', $1, true)";
 
     private const string Escape = @"\";
 
+    private readonly PostgresTimeout timeout = new(time);
+
     public Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken) =>
-        PostgresDeadline.WithinAsync<IReadOnlyList<ListedProduct>>(
+        timeout.WithinAsync<IReadOnlyList<ListedProduct>>(
             async token =>
             {
                 try
@@ -39,9 +41,9 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
                         },
                         token);
                 }
-                catch (PostgresException refused) when (!PostgresOutage.Is(refused, token))
+                catch (PostgresException refused) when (!PostgresErrors.IsUnavailable(refused, token))
                 {
-                    // One row of the page fails the statement. Its id can be read all the same.
+                    // One row of the page fails the statement. The ids can be read nevertheless.
                     var ids = await ReadPageAsync("id", after, limit, name, reader => (reader.GetInt64(0), false), token);
                     var rows = await ProductRows.ReadAsync(dataSource, [.. ids], token);
                     return [.. ids.Select(id => Listed(new ProductId(id), rows))];
@@ -53,12 +55,12 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
         string columns, ProductId? after, int limit, string? name, Func<NpgsqlDataReader, (T Row, bool IsLast)> read, CancellationToken cancellationToken)
     {
         await using var batch = dataSource.CreateBatch();
-        var deadline = new NpgsqlBatchCommand(Deadline);
-        deadline.Parameters.Add(new NpgsqlParameter<string>
+        var setTimeout = new NpgsqlBatchCommand(SetTimeout);
+        setTimeout.Parameters.Add(new NpgsqlParameter<string>
         {
-            TypedValue = PostgresOptions.ListDeadline.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
+            TypedValue = PostgresOptions.ListTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
         });
-        batch.BatchCommands.Add(deadline);
+        batch.BatchCommands.Add(setTimeout);
         var command = new NpgsqlBatchCommand($"SELECT {columns} {(name is null ? Page : PageByName)}");
         batch.BatchCommands.Add(command);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after?.Value ?? 0 });
@@ -92,7 +94,7 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource) : IProductCa
             : new ListedProduct(id, Product: null, fault);
     }
 
-    // The page keeps its length: by it the caller knows whether there is another one.
+    // The length of the page is kept: it shows the caller whether there is another page.
     private static ListedProduct Listed(ProductId id, ProductRows rows) => rows.Products.TryGetValue(id, out var product)
         ? new ListedProduct(id, product, Unreadable: null)
         : new ListedProduct(id, Product: null, rows.Unreadable.GetValueOrDefault(id, "The product was deleted while the page was read."));

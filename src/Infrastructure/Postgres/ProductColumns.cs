@@ -5,20 +5,20 @@ using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>The columns of a product as our statements select them.</summary>
+/// <summary>The columns of a product, in the order of the statements.</summary>
 internal static class ProductColumns
 {
     public const string All = "id, name, price, description, version";
 
-    /// <exception cref="UnreadableProductException">The row is no valid product.</exception>
+    /// <exception cref="UnreadableProductException">The row is not a valid product.</exception>
     public static Product Read(DbDataReader reader) =>
         TryRead(reader, out var product, out var fault) ? product : throw new UnreadableProductException(fault);
 
     /// <summary>
-    /// The constraints and triggers of the table make every row a valid product, unless they are dropped or disabled, or the
-    /// encoding of the database is not checked (SQL_ASCII).
+    /// Reads a row. Constraints and triggers ensure that every row is a valid product, unless they are dropped or disabled, or the database
+    /// does not check its encoding (SQL_ASCII).
     /// </summary>
-    /// <param name="fault">What is wrong with the row, in a sentence.</param>
+    /// <param name="fault">Why the row is not a valid product, in one sentence.</param>
     public static bool TryRead(DbDataReader reader, [NotNullWhen(true)] out Product? product, [NotNullWhen(false)] out string? fault)
     {
         product = null;
@@ -39,7 +39,7 @@ internal static class ProductColumns
         }
         catch (Exception exception) when (exception is ArgumentException or OverflowException or InvalidCastException or FormatException)
         {
-            // The text of the exception may hold pieces of the row.
+            // The message of the exception may contain parts of the row.
             fault = (exception as ArgumentException)?.ParamName == "description" ? FaultOf("description") : FaultOf(column);
             return false;
         }

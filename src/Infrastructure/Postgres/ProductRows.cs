@@ -5,7 +5,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>Rows of products by their ids. A row that cannot be read never hides the others.</summary>
+/// <summary>Reads rows of products by id. A row that cannot be read does not affect the others.</summary>
 internal sealed class ProductRows
 {
     private const string Sql = $"SELECT {ProductColumns.All} FROM public.products WHERE id = ANY($1)";
@@ -16,10 +16,10 @@ internal sealed class ProductRows
 
     public IReadOnlyDictionary<ProductId, Product> Products => products;
 
-    /// <summary>With the reasons, in a sentence each.</summary>
+    /// <summary>The unreadable rows, each with the reason in one sentence.</summary>
     public IReadOnlyDictionary<ProductId, string> Unreadable => unreadable;
 
-    /// <summary>Of the unreadable ones, those that only lack a version.</summary>
+    /// <summary>The unreadable rows that lack a version and are valid otherwise.</summary>
     public IReadOnlyList<long> WithoutVersion => withoutVersion;
 
     public static async Task<ProductRows> ReadAsync(NpgsqlDataSource dataSource, long[] ids, CancellationToken cancellationToken)
@@ -39,7 +39,7 @@ internal sealed class ProductRows
         }
     }
 
-    /// <summary>Takes what was read again.</summary>
+    /// <summary>Replaces rows by the result of a second read.</summary>
     public void Replace(ProductRows again)
     {
         foreach (var (id, product) in again.products)
@@ -54,14 +54,14 @@ internal sealed class ProductRows
         }
     }
 
-    // A statement that the server refuses because of one row is tried again in halves, until that row stands alone.
+    // A statement that the server refuses because of one row is retried in halves, until that row is isolated.
     private async Task ReadAsync(NpgsqlDataSource dataSource, ArraySegment<long> ids, CancellationToken cancellationToken)
     {
         try
         {
             await ReadOnceAsync(dataSource, ids, cancellationToken);
         }
-        catch (PostgresException refused) when (!PostgresOutage.Is(refused, cancellationToken))
+        catch (PostgresException refused) when (!PostgresErrors.IsUnavailable(refused, cancellationToken))
         {
             if (ids.Count == 1)
             {

@@ -5,23 +5,23 @@ using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>Writes by Npgsql alone: each is one statement, or one batch, which commits when it ends.</summary>
-internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWriter
+/// <summary>Writes with Npgsql. Each write is one statement or one batch, which commits at its end.</summary>
+internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider time) : IProductWriter
 {
-    /// <summary>Old idempotency keys that a creation takes away with it, so that the table stays as large as a day is busy.</summary>
+    /// <summary>Expired idempotency keys that a creation removes, so that the table holds about one day of keys.</summary>
     private const int MaxExpiredKeys = 100;
 
-    /// <summary>The first finds the key taken, the second finds it expired.</summary>
+    /// <summary>The first attempt may find the key taken, the second may find it expired.</summary>
     private const int MaxAttempts = 3;
 
     private const string KeyTaken = "pk_idempotency_keys";
 
     private const string IdTaken = "pk_products";
 
-    /// <summary>A trigger of another owner has returned null for the row.</summary>
+    /// <summary>A trigger of another owner returned null for the row.</summary>
     private const string Suppressed = "A trigger of the database suppresses the write without an error.";
 
-    // After rows with ids of their own were imported. Ids that another transaction draws meanwhile are not drawn again.
+    // After rows with explicit ids were imported. Ids that another transaction draws meanwhile are not drawn again.
     private const string MoveIdentity =
         """
         SELECT setval(sequence, greatest(id, nextval(sequence)))
@@ -44,7 +44,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
           ORDER BY created_at LIMIT {MaxExpiredKeys} FOR UPDATE SKIP LOCKED)
         """;
 
-    // An expired key that others have not taken away yet counts as none, and goes.
+    // An expired key that has not been removed yet counts as missing and is removed.
     private static readonly string FindKey =
         $"""
         WITH expired AS (DELETE FROM public.idempotency_keys
@@ -62,7 +62,9 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
 
     private const string FindVersion = "SELECT version FROM public.products WHERE id = $1";
 
-    public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinDeadlineAsync(
+    private readonly PostgresTimeout timeout = new(time);
+
+    public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
             for (var attempt = 1; attempt <= MaxAttempts; attempt++)
@@ -91,7 +93,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         cancellationToken);
 
     public Task<WriteResult> UpdateAsync(
-        ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
+        ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
             await using var update = dataSource.CreateCommand(Update);
@@ -103,7 +105,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         },
         cancellationToken);
 
-    public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinDeadlineAsync(
+    public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
             await using var delete = dataSource.CreateCommand(Delete);
@@ -114,16 +116,16 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         },
         cancellationToken);
 
-    private static async Task<WriteResult> WithinDeadlineAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
+    private async Task<WriteResult> WithinTimeoutAsync(Func<CancellationToken, Task<WriteResult>> writeAsync, CancellationToken cancellationToken)
     {
-        return await PostgresDeadline.WithinAsync(
+        return await timeout.WithinAsync(
             async token =>
             {
                 try
                 {
                     return await writeAsync(token);
                 }
-                catch (PostgresException refused) when (PostgresOutage.IsRefusal(refused))
+                catch (PostgresException refused) when (PostgresErrors.IsRefusal(refused))
                 {
                     return new WriteResult.Refused(PostgresText.Of(refused));
                 }
@@ -161,12 +163,12 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource) : IProductWrite
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var product = await reader.ReadAsync(cancellationToken) ? ProductColumns.Read(reader) : null;
 
-        // The commit is the end of the batch: an error of it is told here.
+        // The batch commits at its end: an error of the commit is thrown here.
         await reader.NextResultAsync(cancellationToken);
         return product;
     }
 
-    /// <returns>What the first request was told; none: the key is free again.</returns>
+    /// <returns>The result of the first request. Null: the key is free again.</returns>
     private async Task<WriteResult?> RepeatAsync(ProductDraft draft, IdempotencyKey key, CancellationToken cancellationToken)
     {
         await using var find = dataSource.CreateCommand(FindKey);

@@ -4,7 +4,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>A row of the table products. Version and times are drawn by the database, whoever writes.</summary>
+/// <summary>A row of the table products. The database draws the version and the times, for every writer.</summary>
 public sealed class ProductRow
 {
     public long Id { get; set; }
@@ -23,19 +23,19 @@ public sealed class ProductRow
 }
 
 /// <summary>
-/// A row of product_changes, the transactional outbox: up to 500 changes of one statement, written by the table's
-/// triggers and deleted by the relay once Kafka has them.
+/// A row of product_changes, the transactional outbox: up to 500 changes of one statement. Triggers write it, and the relay deletes it
+/// when Kafka has acknowledged the changes.
 /// </summary>
 public sealed class ProductChangesRow
 {
-    /// <summary>Part of a large statement: relayed beside the changes of small ones, so that these need not wait.</summary>
+    /// <summary>Part of a large statement. Bulk changes have a lane of their own, so that single changes do not wait for them.</summary>
     public bool Bulk { get; set; }
 
     public long Seq { get; set; }
 
     public required long[] ProductIds { get; set; }
 
-    /// <summary>Beside each id, the version of the new row, or of the one that was deleted.</summary>
+    /// <summary>For each id, the version of the new row or of the deleted row.</summary>
     public required long[] Versions { get; set; }
 
     public bool Deleted { get; set; }
@@ -43,7 +43,7 @@ public sealed class ProductChangesRow
     public DateTimeOffset ChangedAt { get; set; }
 }
 
-/// <summary>A row of product_changes_parked: a change that cannot be published, for a person to look at.</summary>
+/// <summary>A row of product_changes_parked: a change that cannot be published, for inspection by an operator.</summary>
 public sealed class ParkedChangeRow
 {
     public long Id { get; set; }
@@ -62,8 +62,8 @@ public sealed class ParkedChangeRow
 }
 
 /// <summary>
-/// A row of idempotency_keys: the answer to a creation, kept so that a repeated request creates nothing. Written in the same
-/// transaction as its product.
+/// A row of idempotency_keys: the result of a creation, so that a repeated request creates no second product. It is written in the
+/// transaction of the product.
 /// </summary>
 public sealed class IdempotencyKeyRow
 {
@@ -71,7 +71,7 @@ public sealed class IdempotencyKeyRow
 
     public required string Key { get; set; }
 
-    /// <summary>Of what was asked for.</summary>
+    /// <summary>The fingerprint of the draft.</summary>
     public required byte[] Fingerprint { get; set; }
 
     public long ProductId { get; set; }
@@ -88,7 +88,7 @@ public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> option
 
     public DbSet<ProductRow> Products => Set<ProductRow>();
 
-    /// <summary>Never the search path of the role: it may begin with a schema of its own.</summary>
+    /// <summary>Sets the schema explicitly: the search path of the role may begin with another one.</summary>
     public static void Configure(DbContextOptionsBuilder builder, NpgsqlDataSource dataSource) => builder
         .UseNpgsql(dataSource, npgsql => npgsql.MigrationsHistoryTable(HistoryTable, Schema))
         .UseSnakeCaseNamingConvention();
@@ -99,13 +99,13 @@ public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> option
         var products = modelBuilder.Entity<ProductRow>();
         products.ToTable("products", table =>
         {
-            // The rules of Domain.Product, so that no writer can leave a row that the service could not read.
+            // The rules of Domain.Product, so that no writer can store a row that the service cannot read.
             table.HasCheckConstraint("products_id_positive", "id > 0");
             table.HasCheckConstraint(
                 "products_name_valid",
                 $@"char_length(name) BETWEEN 1 AND {Product.MaxNameLength} AND name !~ '[\u0001-\u001f\u007f-\u009f]'");
 
-            // NaN, which numeric knows, is greater than every number.
+            // NaN, a value of numeric, is greater than every number.
             table.HasCheckConstraint("products_price_valid", "price BETWEEN 0 AND 9999999999.99");
             table.HasCheckConstraint("products_description_valid", $"char_length(description) <= {Product.MaxDescriptionLength}");
         });
@@ -117,7 +117,7 @@ public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> option
         products.Property(product => product.CreatedAt).HasDefaultValueSql("now()").ValueGeneratedOnAdd();
         products.Property(product => product.UpdatedAt).HasDefaultValueSql("now()").ValueGeneratedOnAddOrUpdate();
 
-        // For parts of names, in any case.
+        // For case-insensitive search by a part of the name.
         modelBuilder.HasPostgresExtension("pg_trgm");
         products.HasIndex(product => product.Name).HasMethod("gin").HasOperators("gin_trgm_ops");
 

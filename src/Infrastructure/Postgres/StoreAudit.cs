@@ -6,16 +6,16 @@ using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>Looks after the triggers and the sequence that the change path stands on.</summary>
+/// <summary>Audits and repairs the triggers and the sequence that the change path relies on.</summary>
 internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<ProductsDbContext> contexts, VersionRepair versions) : IStoreAudit
 {
-    /// <summary>For a repair, and for a look through all rows.</summary>
+    /// <summary>The timeout of a repair and of a scan of all rows.</summary>
     public static readonly TimeSpan RepairTimeout = TimeSpan.FromSeconds(60);
 
-    /// <summary>How long a repair of the triggers queues for its lock, with all writers behind it.</summary>
+    /// <summary>How long a repair of the triggers waits for its lock, while all writers wait behind it.</summary>
     public static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(2);
 
-    // The state that Triggers.sql leaves, as pg_trigger has it: O in normal sessions, R in those that replicate, A in both.
+    // The result of Triggers.sql as in pg_trigger: O fires in normal sessions, R in replicating sessions, A in both.
     private static readonly Dictionary<string, (char Enabled, string Function)> Triggers = new()
     {
         ["products_draw_version"] = ('A', "products_draw_version"),
@@ -30,7 +30,7 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
         ["product_changes_notify"] = ('A', "product_changes_notify"),
     };
 
-    // pg_control_… tell a failover and another server; the object identifiers tell a table that was dropped and restored.
+    // The pg_control functions reveal a failover and another server; the object identifiers reveal a table that was dropped and restored.
     private const string Inspect =
         """
         SELECT concat_ws('/',
@@ -58,7 +58,7 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
 
     private string? newestMigration;
 
-    public Task<StoreState> InspectAsync(CancellationToken cancellationToken) => AnsweredAsync(
+    public Task<StoreState> InspectAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
         async () =>
         {
             await using var command = dataSource.CreateCommand(Inspect);
@@ -72,7 +72,7 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
                     $"The sequence product_version_seq has CACHE {reader.GetInt64(2)}, INCREMENT {reader.GetInt64(3)} and CYCLE {reader.GetBoolean(4)}: versions would not be drawn in order."));
             }
 
-            // The triggers of a newer version of the service are not this one's to judge.
+            // This version cannot judge the triggers of a newer version of the service.
             if (string.CompareOrdinal(reader.GetString(6), await NewestMigrationAsync(cancellationToken)) <= 0)
             {
                 faults.AddRange(FaultsOf(reader.GetFieldValue<string[]>(5)));
@@ -102,7 +102,7 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
         if (version > ProductVersion.Max)
         {
             throw new StoreNotRepairedException(string.Create(
-                CultureInfo.InvariantCulture, $"A version near {version} has been seen, which is beyond the last one ({ProductVersion.Max}): the sequence cannot be moved past it."));
+                CultureInfo.InvariantCulture, $"A version near {version} has been seen, beyond the largest version ({ProductVersion.Max}): the sequence cannot be moved past it."));
         }
 
         return await AllowedAsync(
@@ -139,23 +139,11 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
         }
     }
 
-    private static async Task<T> AnsweredAsync<T>(Func<Task<T>> askAsync, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await askAsync();
-        }
-        catch (Exception exception) when (PostgresOutage.Is(exception, cancellationToken))
-        {
-            throw new UnavailableException(Dependency.Store, exception);
-        }
-    }
-
     private static async Task<T> AllowedAsync<T>(Func<Task<T>> repairAsync, CancellationToken cancellationToken)
     {
         try
         {
-            return await AnsweredAsync(repairAsync, cancellationToken);
+            return await PostgresErrors.TranslateAsync(repairAsync, cancellationToken);
         }
         catch (UnavailableException exception) when (exception.InnerException is PostgresException
         { SqlState: PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.LockNotAvailable } refused)

@@ -1,6 +1,6 @@
 namespace ProductCache.Infrastructure.Postgres;
 
-/// <summary>Triggers.sql: creates the functions and triggers of the products and the outbox, again where they are there already.</summary>
+/// <summary>Triggers.sql, which creates or replaces the functions and triggers of the products and the outbox.</summary>
 internal static class TriggerScript
 {
     public static string Text { get; } = Load();

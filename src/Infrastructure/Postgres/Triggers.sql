@@ -1,5 +1,5 @@
--- The triggers that give every content of a product a version of its own and record every change in the outbox. The newest
--- migration and the audit run this script, so it must be repeatable. PostgresAudit names the triggers that it expects.
+-- The triggers that draw a version for every content of a product and record every change in the outbox. The newest migration and
+-- the audit run this script, so it must be repeatable. StoreAudit names the triggers that it expects.
 --
 -- Functions that run for every row have no SET search_path, which would cost more than their work: all names in them are
 -- qualified instead. All run as their owner, so a writer needs rights on the products only.
@@ -17,8 +17,8 @@ BEGIN
 END
 $$;
 
--- A trigger of another owner may run after products_draw_version_anew has looked at the row. The content that the row has in
--- the end must have a version of its own.
+-- A trigger of another owner may change the row after products_draw_version_anew. The final content of the row must have a version of
+-- its own.
 CREATE OR REPLACE FUNCTION public.products_redraw_version() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -124,7 +124,7 @@ DROP TRIGGER IF EXISTS products_draw_version ON public.products;
 CREATE TRIGGER products_draw_version BEFORE INSERT ON public.products
 FOR EACH ROW EXECUTE FUNCTION public.products_draw_version();
 
--- An UPDATE that changes nothing does not even come to the function; the columns that change most often are compared first.
+-- An UPDATE that changes nothing does not call the function. The columns that change most often are compared first.
 DROP TRIGGER IF EXISTS products_draw_version_anew ON public.products;
 CREATE TRIGGER products_draw_version_anew BEFORE UPDATE ON public.products
 FOR EACH ROW WHEN (

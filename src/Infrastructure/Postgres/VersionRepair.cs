@@ -5,14 +5,14 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>
-/// Gives rows the versions that they lack: rows written while the triggers were disabled (COPY after DISABLE TRIGGER), or with
-/// a content that the triggers did not see. Where the triggers are there, they record the rows as changed.
+/// Draws missing versions: for rows that were written while the triggers were disabled (COPY after DISABLE TRIGGER), or whose content
+/// changed without them. Enabled triggers record these rows as changed.
 /// </summary>
 internal sealed class VersionRepair(NpgsqlDataSource dataSource)
 {
     private const string Draw = "UPDATE public.products SET version = nextval('public.product_version_seq') WHERE id = ANY($1)";
 
-    /// <summary>Rows of one statement, where there may be any number of them.</summary>
+    /// <summary>The maximum number of rows of one statement.</summary>
     public const int MaxRows = 5_000;
 
     private static readonly string DrawMissing =
@@ -30,7 +30,7 @@ internal sealed class VersionRepair(NpgsqlDataSource dataSource)
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Looks through the whole table; says how many rows had no version.</summary>
+    /// <summary>Scans the whole table. Returns the number of rows that had no version.</summary>
     public async Task<int> DrawMissingAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         var total = 0;

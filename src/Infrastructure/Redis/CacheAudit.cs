@@ -7,17 +7,17 @@ using StackExchange.Redis;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// What Redis remembers of the database, in the hash product-cache:store (version, identity, comparison), and all of its entries.
+/// Reads and writes the store marker, in the hash product-cache:store (version, identity, comparison), and reads all entries.
 /// </summary>
-internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisDeadline deadline) : ICacheAudit
+internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisTimeout timeout) : ICacheAudit
 {
-    /// <summary>Keys that one SCAN looks at.</summary>
+    /// <summary>Keys that one SCAN visits.</summary>
     private const int ScanCount = 1_000;
 
-    private static readonly RedisKey Mark = "product-cache:store";
+    private static readonly RedisKey Marker = "product-cache:store";
 
-    // What is not as it is written here is removed: nothing is remembered then.
-    private const string ReadMark =
+    // A damaged marker is removed, and counts as missing.
+    private const string ReadMarker =
         """
         if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then
           redis.call('DEL', KEYS[1])
@@ -26,7 +26,7 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         """;
 
     // Numbers of up to 2^52 are exact in Lua.
-    private const string WriteMark =
+    private const string WriteMarker =
         """
         if (tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0) < tonumber(ARGV[1]) then
           redis.call('HSET', KEYS[1], 'version', ARGV[1])
@@ -37,23 +37,23 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         end
         """;
 
-    public async Task<StoreMark> ReadMarkAsync(CancellationToken cancellationToken)
+    public async Task<StoreMarker> ReadMarkerAsync(CancellationToken cancellationToken)
     {
-        var fields = (RedisValue[])(await deadline.WithinAsync(redis.GetDatabase().ScriptEvaluateAsync(ReadMark, [Mark]), cancellationToken))!;
-        return new StoreMark(fields[0].TryParse(out long version) ? version : 0, fields[1], fields[2]);
+        var fields = (RedisValue[])(await timeout.WithinAsync(redis.GetDatabase().ScriptEvaluateAsync(ReadMarker, [Marker]), cancellationToken))!;
+        return new StoreMarker(fields[0].TryParse(out long version) ? version : 0, fields[1], fields[2]);
     }
 
     public Task RequireComparisonAsync(string name, CancellationToken cancellationToken) =>
-        deadline.WithinAsync(redis.GetDatabase().HashSetAsync(Mark, "comparison", name), cancellationToken);
+        timeout.WithinAsync(redis.GetDatabase().HashSetAsync(Marker, "comparison", name), cancellationToken);
 
-    public Task WriteMarkAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken) => deadline.WithinAsync(
-        redis.GetDatabase().ScriptEvaluateAsync(WriteMark, [Mark], [highestVersion, identity, comparison ?? string.Empty]), cancellationToken);
+    public Task WriteMarkerAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken) => timeout.WithinAsync(
+        redis.GetDatabase().ScriptEvaluateAsync(WriteMarker, [Marker], [highestVersion, identity, comparison ?? string.Empty]), cancellationToken);
 
     public async IAsyncEnumerable<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var keys in ScanAsync("product:{*}", cancellationToken))
         {
-            var payloads = await deadline.WithinAsync(
+            var payloads = await timeout.WithinAsync(
                 Task.WhenAll(keys.Select(key => redis.GetDatabase().HashGetAsync(key, "data"))), cancellationToken);
             Dictionary<ProductId, CachedProduct> entries = [];
             for (var i = 0; i < keys.Count; i++)
@@ -78,16 +78,16 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         {
             await foreach (var keys in ScanAsync(pattern, cancellationToken))
             {
-                await deadline.WithinAsync(Task.WhenAll(keys.Select(key => database.KeyDeleteAsync(key))), cancellationToken);
+                await timeout.WithinAsync(Task.WhenAll(keys.Select(key => database.KeyDeleteAsync(key))), cancellationToken);
             }
         }
 
-        // A lost counter begins another epoch, at which all near caches drop their copies.
-        await deadline.WithinAsync(database.KeyDeleteAsync(CacheNotification.Counter), cancellationToken);
+        // Without the counter a new epoch begins, and all near caches drop their copies.
+        await timeout.WithinAsync(database.KeyDeleteAsync(CacheNotification.Counter), cancellationToken);
         await notifications.HeartbeatAsync(cancellationToken);
     }
 
-    // SCAN has every key that is there from its beginning to its end. Each primary has its own.
+    // SCAN returns every key that exists from its beginning to its end. Each primary is scanned.
     private async IAsyncEnumerable<IReadOnlyList<RedisKey>> ScanAsync(string pattern, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var server in redis.GetServers().Where(server => server.IsConnected && !server.IsReplica))
@@ -95,7 +95,7 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
             var cursor = "0";
             do
             {
-                var answer = (RedisResult[])(await deadline.WithinAsync(
+                var answer = (RedisResult[])(await timeout.WithinAsync(
                     server.ExecuteAsync("SCAN", cursor, "MATCH", pattern, "COUNT", ScanCount.ToString(CultureInfo.InvariantCulture)), cancellationToken))!;
                 cursor = (string)answer[0]!;
                 var keys = (RedisKey[])answer[1]!;

@@ -8,7 +8,7 @@ namespace ProductCache.Infrastructure.Redis;
 
 internal enum NotificationKind
 {
-    /// <summary>Only says that messages get through, and which number is due.</summary>
+    /// <summary>Shows that messages arrive, and carries the current number.</summary>
     Heartbeat,
 
     Filled,
@@ -17,14 +17,14 @@ internal enum NotificationKind
 }
 
 /// <summary>
-/// A message on the channel product-cache:notifications: "epoch number kind id,id,…". Numbers count the messages of an
-/// epoch, without gaps; an epoch ends when Redis loses the counter or another server takes over.
+/// A message on the channel product-cache:notifications: "epoch number kind id,id,…". Numbers count the messages of an epoch without
+/// gaps. An epoch ends when Redis loses the counter or another server takes over.
 /// </summary>
 internal readonly record struct CacheNotification(string Epoch, long Number, NotificationKind Kind, IReadOnlyList<ProductId> Ids)
 {
     public static readonly RedisChannel Channel = RedisChannel.Literal("product-cache:notifications");
 
-    /// <summary>The hash that counts: epoch, number.</summary>
+    /// <summary>The counter, a hash: epoch, number.</summary>
     public static readonly RedisKey Counter = "product-cache:notifications";
 
     public static string NameOf(NotificationKind kind) => kind switch
@@ -34,7 +34,7 @@ internal readonly record struct CacheNotification(string Epoch, long Number, Not
         _ => "heartbeat",
     };
 
-    /// <summary>Reads what this version knows. False: whoever receives it must expect anything.</summary>
+    /// <summary>Parses a message. False: this version cannot read it, so the receiver must assume that anything may have changed.</summary>
     public static bool TryParse(string? text, out CacheNotification notification)
     {
         notification = default;
@@ -83,7 +83,7 @@ internal readonly record struct CacheNotification(string Epoch, long Number, Not
 }
 
 /// <summary>Publishes notifications, one message per batch.</summary>
-internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline) : ICacheNotifications
+internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout) : ICacheNotifications
 {
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
         PublishAsync(NotificationKind.Filled, ids, cancellationToken);
@@ -99,24 +99,24 @@ internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScri
         var (name, list) = (CacheNotification.NameOf(kind), string.Join(',', ids));
         try
         {
-            var uncounted = (string?)await deadline.WithinAsync(
+            var uncounted = (string?)await timeout.WithinAsync(
                 redis.GetDatabase().ScriptEvaluateAsync(
                     scripts.Notify, [CacheNotification.Counter], [CacheNotification.Channel.ToString(), epoch, name, list]),
                 cancellationToken);
             if (uncounted is { Length: > 0 })
             {
-                deadline.Refused(uncounted);
+                timeout.Refused(uncounted);
             }
         }
         catch (UnavailableException refusal) when (refusal.InnerException is RedisServerException error && RedisRefusal.IsPermission(error.Message))
         {
-            // Without scripts nothing can be counted. A message with an epoch of its own makes all near caches drop their copies.
-            await deadline.WithinAsync(
+            // Without scripts, messages cannot be counted. A message with a new epoch makes all near caches drop their copies.
+            await timeout.WithinAsync(
                 redis.GetDatabase().PublishAsync(CacheNotification.Channel, $"{epoch} 1 {name} {list}"), cancellationToken);
         }
         catch (RedisServerException error)
         {
-            // No record of the caller's is at fault, so trying fewer of them would not help.
+            // No record of the caller is at fault, so a retry with fewer records would not help.
             throw new UnavailableException(Dependency.Cache, error, "Redis refuses to publish notifications");
         }
     }

@@ -6,15 +6,15 @@ using StackExchange.Redis;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// The lease protocol on Redis: one script per step and product, those of a batch in one pipelined round.
-/// StackExchange.Redis sends EVALSHA and loads the script again where a server lost it.
+/// The lease protocol on Redis: one script per step and product. The scripts of a batch are sent in one pipelined round.
+/// StackExchange.Redis sends EVALSHA and loads a script again if a server has lost it.
 /// </summary>
 /// <param name="readableFormats">Null: <see cref="CachedProduct.ReadableFormats"/>.</param>
 internal sealed class GuardedCache(
-    IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
+    IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
 {
-    /// <summary>How the token of a Worker's claim begins; that of a reader's lease is hexadecimal.</summary>
-    private const string ClaimMark = "w";
+    /// <summary>The first character of the token of a claim. The token of a reader's lease is hexadecimal.</summary>
+    private const string ClaimPrefix = "w";
 
     private static readonly RedisValue LeaseMilliseconds = (long)RedisOptions.LeaseLifetime.TotalMilliseconds;
 
@@ -28,22 +28,22 @@ internal sealed class GuardedCache(
         return LeaseOf(id, await RunForReaderAsync(id, scripts.Lease, NewLease(), cancellationToken));
     }
 
-    public async Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
+    public async Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
     {
         return LeaseOf(id, await RunForReaderAsync(id, scripts.Early, [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken));
     }
 
-    public async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
+    public async Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken)
     {
-        RedisValue times = mark switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
-        var parts = (RedisResult[])(await RunForReaderAsync(id, scripts.Renew, [.. NewLease(), times, mark?.History ?? string.Empty], cancellationToken))!;
+        RedisValue times = marker switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
+        var parts = (RedisResult[])(await RunForReaderAsync(id, scripts.Renew, [.. NewLease(), times, marker?.History ?? string.Empty], cancellationToken))!;
         CachedProduct.TryRead((byte[]?)parts[1], out var found);
-        return new Renewal(
+        return new Revalidation(
             (string?)parts[0] switch
             {
-                "renewed" => RenewalOutcome.Renewed,
-                "asked" => RenewalOutcome.Asked,
-                _ => RenewalOutcome.Busy,
+                "renewed" => RevalidationOutcome.Renewed,
+                "asked" => RevalidationOutcome.Asked,
+                _ => RevalidationOutcome.Busy,
             },
             found,
             LeaseOf(id, parts[2]),
@@ -53,7 +53,7 @@ internal sealed class GuardedCache(
     public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken)
     {
         var tokens = await RunAsync(
-            requests, scripts.Claim, request => request.Id, request => [.. NewLease(ClaimMark), BytesOf(request.Renews)], cancellationToken);
+            requests, scripts.Claim, request => request.Id, request => [.. NewLease(ClaimPrefix), BytesOf(request.Renews)], cancellationToken);
         return [.. requests.Zip(tokens, (request, token) => LeaseOf(request.Id, token))];
     }
 
@@ -83,7 +83,7 @@ internal sealed class GuardedCache(
     public Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken) =>
         RunAsync(leases, scripts.Release, lease => lease.Id, lease => [lease.Token], cancellationToken);
 
-    public async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
     {
         var results = await RunAsync(
             changes, scripts.Change, change => change.Id, change => [change.Rank], cancellationToken, whereRefused: RemovedByChange);
@@ -95,7 +95,7 @@ internal sealed class GuardedCache(
         })];
     }
 
-    public async Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
     {
         var outcomes = await RunAsync(
             refreshes,
@@ -118,15 +118,15 @@ internal sealed class GuardedCache(
 
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
-        // Both keys in one command: between two, a fill could store an old row under a lease that is about to go.
+        // Both keys in one command: between two commands, a fill could store an old row under a lease that is about to be removed.
         var database = redis.GetDatabase();
         var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(BothKeys(id))));
-        return deadline.WithinAsync(round, cancellationToken);
+        return timeout.WithinAsync(round, cancellationToken);
     }
 
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), CacheKeys.Lease(id)];
 
-    private static RedisValue[] NewLease(string mark = "") => [mark + Nonce(), LeaseMilliseconds];
+    private static RedisValue[] NewLease(string marker = "") => [marker + Nonce(), LeaseMilliseconds];
 
     internal static byte[] BytesOf(IReadOnlyList<EntryTimes> times)
     {
@@ -148,11 +148,11 @@ internal sealed class GuardedCache(
             return null;
         }
 
-        deadline.Written();
+        timeout.Written();
         return new Lease(id, (string)token!);
     }
 
-    // A reader has no batch to look through for the item at fault: whatever Redis answers, it cannot be served.
+    // A reader has one product and no batch to search for the faulty item: any error of Redis means that it cannot be served.
     private async Task<RedisResult> RunForReaderAsync(ProductId id, string script, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         try
@@ -165,7 +165,7 @@ internal sealed class GuardedCache(
         }
     }
 
-    /// <param name="whereRefused">The result of an item whose script Redis refuses but whose keys it lets us remove; null: a refusal is an outage.</param>
+    /// <param name="whereRefused">The result of an item whose script Redis refuses but whose keys it permits to remove. Null: a refusal is an outage.</param>
     private async Task<RedisResult[]> RunAsync<T>(
         IReadOnlyList<T> items,
         string script,
@@ -178,23 +178,23 @@ internal sealed class GuardedCache(
         var failed = Enumerable.Range(0, items.Count).Where(i => replies[i].Error is not null).ToList();
         if (failed.Count > 0)
         {
-            // An error reply is about its own item. 1. A refusal of the server ends the round, unless a removal does as well.
+            // An error reply concerns its own item. 1. A refusal by the server ends the round, unless a removal is sufficient.
             foreach (var i in failed)
             {
-                if (deadline.RefusalOf(replies[i].Error!) is { } refusal)
+                if (timeout.RefusalOf(replies[i].Error!) is { } refusal)
                 {
                     replies[i] = new Reply(whereRefused ?? throw refusal, null);
                 }
             }
 
-            // 2. The keys of all others are removed too, and their step is taken once more, without them. 3. What fails again is
-            // no matter of its keys: the exception goes up, and the caller can find the item by trying fewer of them.
+            // 2. The keys of the other failed items are removed, and their steps are retried. 3. An item that fails again does not fail
+            // because of its keys: the exception is thrown, and the caller can find the item by retrying with fewer items.
             await RemoveAsync([.. failed.Select(i => idOf(items[i]))], cancellationToken);
             var faulty = failed.Where(i => replies[i].Error is not null).ToList();
             var again = await SendAsync([.. faulty.Select(i => items[i])]);
             for (var i = 0; i < faulty.Count; i++)
             {
-                replies[faulty[i]] = again[i].Error is { } error ? throw deadline.RefusalOf(error) ?? (Exception)error : again[i];
+                replies[faulty[i]] = again[i].Error is { } error ? throw timeout.RefusalOf(error) ?? (Exception)error : again[i];
             }
         }
 
@@ -203,7 +203,7 @@ internal sealed class GuardedCache(
         Task<Reply[]> SendAsync(IReadOnlyList<T> some)
         {
             var database = redis.GetDatabase();
-            return deadline.WithinAsync(
+            return timeout.WithinAsync(
                 Task.WhenAll(some.Select(item => ReplyAsync(database, script, BothKeys(idOf(item)), [.. arguments(item), formats]))), cancellationToken);
         }
     }

@@ -9,8 +9,8 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>NEAR_CACHE_MB, NEAR_CACHE_TTL_SECONDS.</summary>
-/// <param name="MaxBytes">What all copies may take together; 0: no near cache.</param>
-/// <param name="TimeToLive">How long a copy is used, however silent its product.</param>
+/// <param name="MaxBytes">The maximum size of all copies together; 0: no near cache.</param>
+/// <param name="TimeToLive">How long a copy is used at most.</param>
 public sealed record NearCacheOptions(long MaxBytes, TimeSpan TimeToLive)
 {
     public static NearCacheOptions Read(Settings settings) => new(
@@ -19,15 +19,15 @@ public sealed record NearCacheOptions(long MaxBytes, TimeSpan TimeToLive)
 }
 
 /// <summary>
-/// Copies of entries in this process, beside the cache. A copy is dropped when its product changes; when any
-/// notification may have been missed, all are. A copy is only made by a read that no change passed by.
+/// Copies of entries in this process. A copy is dropped when its product changes; all copies are dropped when a notification may have
+/// been missed. A read creates a copy only if no change of the product arrived meanwhile.
 /// </summary>
-internal sealed class NearCache : INearCache, IDistributedCache
+internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
 {
-    /// <summary>What a copy takes beside its payload: objects, list nodes, the dictionary's slot.</summary>
+    /// <summary>The size of a copy without its payload: objects, list nodes, the slot of the dictionary.</summary>
     public const int Overhead = 256;
 
-    /// <summary>The library needs three copies at least.</summary>
+    /// <summary>The minimum capacity of the library.</summary>
     private const int MinCopies = 3;
 
     private readonly IDistributedCache cache;
@@ -36,9 +36,9 @@ internal sealed class NearCache : INearCache, IDistributedCache
     private readonly long maxBytes;
     private readonly ConcurrentLru<long, Copy>? copies;
     private readonly Counter<long> clearings;
-    private readonly NotificationGaps gaps;
+    private readonly NotificationSequence sequence;
 
-    // For everything below, and for every change of the copies; looking one up needs no lock.
+    // Guards everything below and every change of the copies. A lookup needs no lock.
     private readonly Lock gate = new();
     private readonly Dictionary<long, PendingRead> pendingReads = [];
     private long bytes;
@@ -49,9 +49,9 @@ internal sealed class NearCache : INearCache, IDistributedCache
         this.time = time;
         timeToLive = options.TimeToLive;
         maxBytes = options.MaxBytes;
-        gaps = new NotificationGaps(time);
+        sequence = new NotificationSequence(time);
         var meter = meters.Create("ProductCache.NearCache");
-        clearings = meter.CreateCounter<long>("productcache.near.clearings", "{clearing}", "Times that all copies were dropped, since a notification may have been missed.");
+        clearings = meter.CreateCounter<long>("productcache.near.clearings", "{clearing}", "Times that all copies were dropped because a notification may have been missed.");
         if (maxBytes > 0)
         {
             copies = new ConcurrentLru<long, Copy>((int)Math.Clamp(maxBytes / Overhead, MinCopies, int.MaxValue / 2));
@@ -69,7 +69,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
         if (copies is not null && copies.TryGet(id.Value, out var copy))
         {
             var now = time.GetTimestamp();
-            if (!gaps.IsSilent(now) && time.GetElapsedTime(copy.MadeAt, now) < timeToLive)
+            if (!sequence.IsSilent(now) && time.GetElapsedTime(copy.MadeAt, now) < timeToLive)
             {
                 entry = copy.Entry;
             }
@@ -87,18 +87,18 @@ internal sealed class NearCache : INearCache, IDistributedCache
     }
 
     /// <summary>
-    /// Always asks the cache, and makes a copy of what it finds. Copies are read by <see cref="TryGet"/> alone: a caller that refused
-    /// a copy must not get it back from here.
+    /// Always reads the cache, and creates a copy of the entry. Only <see cref="TryGet"/> reads copies: a caller that rejected a copy must
+    /// not receive it from here.
     /// </summary>
-    public async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
+    public override async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
     {
         if (copies is null || !CacheKeys.TryReadEntry(key, out var id))
         {
             return await cache.GetAsync(key, token);
         }
 
-        // 1. The read registers. 2. It asks the cache. 3. A change, or the news that one may have been missed, voids what it
-        // will find. 4. It makes a copy unless it was voided.
+        // 1. The read registers. 2. It reads the cache. 3. A change, or a notification that may have been missed, voids its result.
+        // 4. It creates a copy unless it was voided.
         var pending = Register(id);
         byte[]? payload = null;
         try
@@ -111,11 +111,11 @@ internal sealed class NearCache : INearCache, IDistributedCache
         }
     }
 
-    public void Hear(CacheNotification notification)
+    public void OnNotification(CacheNotification notification)
     {
         lock (gate)
         {
-            if (!gaps.Follows(notification))
+            if (!sequence.IsNext(notification))
             {
                 DropAll_NeedsGate();
             }
@@ -129,30 +129,15 @@ internal sealed class NearCache : INearCache, IDistributedCache
         }
     }
 
-    /// <summary>A message that cannot be read, of a later version perhaps.</summary>
-    public void HearUnknown()
+    /// <summary>A message that this version cannot read.</summary>
+    public void OnUnreadableNotification()
     {
         lock (gate)
         {
-            gaps.Forget();
+            sequence.Reset();
             DropAll_NeedsGate();
         }
     }
-
-    public byte[]? Get(string key) => GetAsync(key).GetAwaiter().GetResult();
-
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => cache.Set(key, value, options);
-
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-        cache.SetAsync(key, value, options, token);
-
-    public void Refresh(string key) => cache.Refresh(key);
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => cache.RefreshAsync(key, token);
-
-    public void Remove(string key) => cache.Remove(key);
-
-    public Task RemoveAsync(string key, CancellationToken token = default) => cache.RemoveAsync(key, token);
 
     private static long SizeOf(Copy copy) => Overhead + copy.Entry.Payload.Length;
 
@@ -184,7 +169,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
                 return;
             }
 
-            // Reads at one time that found different entries do not know which one is older: neither may become a copy.
+            // Concurrent reads that found different entries do not know which one is older: neither may become a copy.
             if (pending.Found is { } other && !entry.Header.Span.SequenceEqual(other.Header.Span))
             {
                 Drop_NeedsGate(id);
@@ -193,7 +178,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
 
             pending.Found = entry;
             var now = time.GetTimestamp();
-            if (pending.Voided || gaps.IsSilent(now))
+            if (pending.Voided || sequence.IsSilent(now))
             {
                 return;
             }
@@ -229,7 +214,7 @@ internal sealed class NearCache : INearCache, IDistributedCache
 
     private sealed record Copy(CachedProduct Entry, long MadeAt);
 
-    /// <summary>All reads of one product that are on their way at one time.</summary>
+    /// <summary>The concurrent reads of one product.</summary>
     private sealed class PendingRead
     {
         public int Readers { get; set; }

@@ -6,24 +6,24 @@ using StackExchange.Redis;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// Hears what has happened to products, in order, and tells the near cache and the readers of this process that wait.
-/// When it has heard nothing for a while it sends a heartbeat itself: one that comes back shows that messages get through.
+/// Receives notifications in order and passes them to the near cache and to the waiting readers of this process. After some time
+/// without a message it sends a heartbeat, which shows that messages arrive when it comes back.
 /// </summary>
 internal sealed class NotificationListener(
     IConnectionMultiplexer redis,
     CacheNotifications notifications,
     NearCache nearCache,
-    MissingProducts missing,
-    RenewedProducts renewed,
+    MissCoalescer misses,
+    Revalidator revalidator,
     TimeProvider time,
     ILogger<NotificationListener> logger) : BackgroundService
 {
-    /// <summary>After so much silence a heartbeat is sent. All processes hear it, so they send about one a second together.</summary>
+    /// <summary>The time without a message after which a heartbeat is sent. All processes receive it, so together they send about one per second.</summary>
     public static readonly TimeSpan HeartbeatInterval = TimeSpan.FromMilliseconds(750);
 
     private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(125);
 
-    /// <summary>Between two tries to subscribe while Redis is away; once subscribed, the client library subscribes again by itself.</summary>
+    /// <summary>The interval of attempts to subscribe while Redis is unavailable. Once subscribed, the client library resubscribes by itself.</summary>
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
 
     private long lastHeard;
@@ -45,7 +45,7 @@ internal sealed class NotificationListener(
             }
             catch (UnavailableException)
             {
-                // Told by the connection's own log lines; near caches notice the silence.
+                // The events of the connection are logged, and near caches notice the silence.
             }
         }
     }
@@ -56,9 +56,9 @@ internal sealed class NotificationListener(
         {
             try
             {
-                // A queue, since plain handlers of one channel may run side by side, and numbers have an order.
+                // A queue: handlers of one channel may run concurrently, but messages must be processed in order.
                 var queue = await redis.GetSubscriber().SubscribeAsync(CacheNotification.Channel).WaitAsync(stoppingToken);
-                queue.OnMessage(message => Hear(message.Message));
+                queue.OnMessage(message => OnMessage(message.Message));
                 return;
             }
             catch (RedisException exception)
@@ -69,21 +69,21 @@ internal sealed class NotificationListener(
         }
     }
 
-    private void Hear(RedisValue message)
+    private void OnMessage(RedisValue message)
     {
         Volatile.Write(ref lastHeard, time.GetTimestamp());
         if (!CacheNotification.TryParse(message, out var notification))
         {
-            nearCache.HearUnknown();
+            nearCache.OnUnreadableNotification();
             return;
         }
 
-        nearCache.Hear(notification);
+        nearCache.OnNotification(notification);
         if (notification.Kind == NotificationKind.Filled)
         {
-            missing.Wake(notification.Ids);
+            misses.Wake(notification.Ids);
         }
 
-        renewed.Wake(notification.Ids);
+        revalidator.Wake(notification.Ids);
     }
 }

@@ -5,23 +5,24 @@ using StackExchange.Redis;
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// A step as the scripts take it, on keys of its own. A Redis whose memory is full, or that became a read-only replica, answers a PING.
+/// Takes a step like those of the protocol, on keys of its own. PING is not enough: a Redis whose memory is full, or that has become a
+/// read-only replica, answers it.
 /// </summary>
-internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scripts, RedisDeadline deadline) : IHealthCheck
+internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout) : IHealthCheck
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
 
-    /// <summary>No product has the id 0. The names are like those of all products, so that permissions for keys are tried too.</summary>
+    /// <summary>No product has the id 0. The names follow the pattern of all products, so that permissions for keys are checked too.</summary>
     private static readonly RedisKey[] Keys = ["product:{0}", "lease:{0}"];
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         try
         {
-            await deadline.WithinAsync(
+            await timeout.WithinAsync(
                 redis.GetDatabase().ScriptEvaluateAsync(scripts.Health, Keys, [Guid.NewGuid().ToString("N"), (long)Lifetime.TotalMilliseconds]),
                 cancellationToken);
-            deadline.Written();
+            timeout.Written();
             return HealthCheckResult.Healthy();
         }
         catch (UnavailableException exception)

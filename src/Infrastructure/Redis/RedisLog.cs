@@ -5,16 +5,16 @@ namespace ProductCache.Infrastructure.Redis;
 
 internal static partial class RedisLog
 {
-    [LoggerMessage(200, LogLevel.Warning, "Not subscribed to notifications yet, trying again: {Reason}")]
+    [LoggerMessage(200, LogLevel.Warning, "Could not subscribe to notifications; retrying: {Reason}")]
     public static partial void NotSubscribed(ILogger logger, string reason);
 
-    [LoggerMessage(201, LogLevel.Warning, "The connection to Redis at {EndPoint} was lost ({Failure})")]
+    [LoggerMessage(201, LogLevel.Warning, "Connection to Redis at {EndPoint} lost ({Failure})")]
     public static partial void ConnectionLost(ILogger logger, string? endPoint, ConnectionFailureType failure);
 
-    [LoggerMessage(202, LogLevel.Information, "The connection to Redis at {EndPoint} is there again")]
+    [LoggerMessage(202, LogLevel.Information, "Connection to Redis at {EndPoint} restored")]
     public static partial void ConnectionRestored(ILogger logger, string? endPoint);
 
-    [LoggerMessage(203, LogLevel.Warning, "{Reason}. Products that are not cached cannot be served, and changed ones leave the cache where Redis allows that")]
+    [LoggerMessage(203, LogLevel.Warning, "{Reason}. Products that are not cached cannot be served; changed products are removed from the cache if Redis permits it")]
     public static partial void Refused(ILogger logger, string reason);
 
     [LoggerMessage(204, LogLevel.Information, "Redis accepts writes again")]

@@ -6,19 +6,19 @@ namespace ProductCache.Infrastructure.Redis;
 /// <summary>REDIS_HOST (one or, for a cluster, several separated by commas, each with a port if it is not REDIS_PORT), REDIS_PORT, REDIS_PASSWORD (or REDIS_PASSWORD_FILE).</summary>
 public sealed record RedisOptions(ConfigurationOptions Connection)
 {
-    /// <summary>For a reader's command.</summary>
-    public static readonly TimeSpan ReadDeadline = TimeSpan.FromMilliseconds(150);
+    /// <summary>The timeout of a command of a reader.</summary>
+    public static readonly TimeSpan ReadTimeout = TimeSpan.FromMilliseconds(150);
 
-    /// <summary>For a Worker's step on a whole batch.</summary>
-    public static readonly TimeSpan BatchDeadline = TimeSpan.FromSeconds(1);
+    /// <summary>The timeout of a step of a Worker on a batch.</summary>
+    public static readonly TimeSpan BatchTimeout = TimeSpan.FromSeconds(1);
 
-    /// <summary>For the first answers in the life of a process.</summary>
-    public static readonly TimeSpan FirstDeadline = TimeSpan.FromMilliseconds(700);
+    /// <summary>The timeout of the first commands in the life of a process.</summary>
+    public static readonly TimeSpan FirstTimeout = TimeSpan.FromMilliseconds(700);
 
-    /// <summary>For any command, while Redis answers others.</summary>
+    /// <summary>The limit of any command while Redis answers others.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a lease stands without being filled: then the next reader asks again.</summary>
+    /// <summary>How long a lease lasts without a fill. Afterwards the next reader requests the product again.</summary>
     public static readonly TimeSpan LeaseLifetime = TimeSpan.FromSeconds(5);
 
     public static RedisOptions Read(Settings settings)
@@ -30,7 +30,7 @@ public sealed record RedisOptions(ConfigurationOptions Connection)
             ClientName = "product-cache",
             Password = password.Length > 0 ? password : null,
 
-            // Redis may be away at the start and come later; commands meanwhile fail at once instead of queueing up.
+            // Redis may be unavailable at the start. Commands fail at once meanwhile and are not queued.
             AbortOnConnectFail = false,
             BacklogPolicy = BacklogPolicy.FailFast,
             ConnectTimeout = 1_000,

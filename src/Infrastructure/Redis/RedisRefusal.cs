@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace ProductCache.Infrastructure.Redis;
 
-/// <summary>Error replies that are about the state of the server or the rights of our user: the same for every key, until an operator acts.</summary>
+/// <summary>Error replies that concern the state of the server or the permissions of the user: they are the same for every key until an operator acts.</summary>
 internal static class RedisRefusal
 {
     private static readonly Dictionary<string, string> Sentences = new()
@@ -27,28 +27,28 @@ internal static class RedisRefusal
         ["COMMAND"] = "Redis refuses a command that it does not know",
     };
 
-    /// <summary>Replies without a code of their own, and the code that they count as.</summary>
+    /// <summary>Replies without a specific code, and the code that is assigned to them.</summary>
     private static readonly (string Start, string Code)[] Uncoded =
     [
         ("ERR max number of clients", "MAXCLIENTS"),
         ("ERR unknown command", "COMMAND"),
         ("ERR operation not permitted", "NOAUTH"),
 
-        // Redis 7.0 answers so where a command inside of a script is not permitted.
+        // Redis 7.0 sends this reply for a command inside a script that is not permitted.
         ("ERR The user executing the script can't", "NOPERM"),
     ];
 
-    /// <summary>Redis before 7 puts the code of a command that fails inside of a script behind this.</summary>
+    /// <summary>Before version 7, Redis puts the code of a command that fails inside a script after this text.</summary>
     private const string InsideOfScript = "ERR Error running script";
 
-    /// <summary>Such a reply as a sentence with its code. Null: the error is about the keys of the command.</summary>
+    /// <summary>Returns the sentence and the code of a refusal. Null: the error concerns the keys of the command.</summary>
     public static string? ReasonOf(string message)
     {
         var code = CodeOf(message);
         return code is null ? null : $"{Sentences[code]} ({code})";
     }
 
-    /// <summary>Of a connection that was not made because of its login. Null: for another reason, or it was made.</summary>
+    /// <summary>Returns the reason if a connection failed because of its login. Null: it did not.</summary>
     public static string? LoginReasonOf(Exception? exception)
     {
         for (; exception is not null; exception = exception.InnerException)
@@ -62,7 +62,7 @@ internal static class RedisRefusal
         return null;
     }
 
-    /// <summary>Whether our user lacks the permission for the command.</summary>
+    /// <summary>Whether the user lacks the permission for the command.</summary>
     public static bool IsPermission(string message) => CodeOf(message) == "NOPERM";
 
     private static string? CodeOf(string message)

@@ -11,38 +11,35 @@ namespace ProductCache.Infrastructure.Redis;
 
 public static class RedisRegistration
 {
-    /// <summary>What readers need: the near cache, the cache (whose reads make the near copies), leases, and the news of fills and changes.</summary>
+    /// <summary>For the Api: the near cache, the cache (whose reads create the copies), leases, and the listener for notifications.</summary>
     public static IServiceCollection AddRedisForReaders(this IServiceCollection services, RedisOptions options, NearCacheOptions nearCache)
     {
-        services.AddRedis(options, RedisOptions.ReadDeadline);
+        services.AddRedis(options, RedisOptions.ReadTimeout);
         services.AddSingleton(provider => new NearCache(
-            new ReadCache(
+            new ReadOnlyRedisCache(
                 new RedisCache(new RedisCacheOptions
                 {
                     ConnectionMultiplexerFactory = () => Task.FromResult(provider.GetRequiredService<IConnectionMultiplexer>()),
                 }),
-                provider.GetRequiredService<RedisDeadline>()),
+                provider.GetRequiredService<RedisTimeout>()),
             nearCache,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<IMeterFactory>()));
         services.AddSingleton<INearCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddSingleton<IDistributedCache>(provider => provider.GetRequiredService<NearCache>());
-        services.AddSingleton<MissingProducts>();
-        services.AddSingleton<RenewedProducts>();
-        services.AddSingleton<EarlyRefresh>();
         services.AddHostedService<NotificationListener>();
         return services;
     }
 
-    /// <summary>What Workers need: claims, fills and refreshes, and the word that they are done.</summary>
+    /// <summary>For Workers: claims, fills, refreshes and notifications.</summary>
     public static IServiceCollection AddRedisForWorkers(this IServiceCollection services, RedisOptions options)
     {
-        services.AddRedis(options, RedisOptions.BatchDeadline);
+        services.AddRedis(options, RedisOptions.BatchTimeout);
         services.AddSingleton<ICacheAudit, CacheAudit>();
         return services;
     }
 
-    private static void AddRedis(this IServiceCollection services, RedisOptions options, TimeSpan deadline)
+    private static void AddRedis(this IServiceCollection services, RedisOptions options, TimeSpan timeout)
     {
         services.TryAddSingleton<IConnectionMultiplexer>(provider =>
         {
@@ -52,8 +49,8 @@ public static class RedisRegistration
             connection.ConnectionRestored += (_, restored) => RedisLog.ConnectionRestored(logger, restored.EndPoint?.ToString());
             return connection;
         });
-        services.AddSingleton(provider => new RedisDeadline(
-            deadline, provider.GetRequiredService<TimeProvider>(), provider.GetService<ILogger<RedisDeadline>>()));
+        services.AddSingleton(provider => new RedisTimeout(
+            timeout, provider.GetRequiredService<TimeProvider>(), provider.GetService<ILogger<RedisTimeout>>()));
         services.AddSingleton(RedisScripts.Default);
         services.AddSingleton<IGuardedCache, GuardedCache>();
         services.AddSingleton<CacheNotifications>();

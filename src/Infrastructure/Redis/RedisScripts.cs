@@ -1,8 +1,8 @@
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// The steps of the protocol, one Lua script each, in Scripts/. Steps on a product begin with what common.lua defines, those that need to know which
-/// server they run on with replication.lua.
+/// The steps of the protocol, one Lua script each, in Scripts/. Scripts for a product begin with common.lua; those that need the identity of the server
+/// begin with replication.lua.
 /// </summary>
 internal sealed record RedisScripts
 {

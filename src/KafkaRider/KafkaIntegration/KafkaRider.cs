@@ -7,10 +7,14 @@ using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>What was said of all endpoints and producers of a rider.</summary>
-internal sealed class RiderSettings(ClientSettings client)
+/// <summary>The settings that all endpoints and producers of a rider share.</summary>
+internal sealed class RiderSettings(ClientSettings client, TimeProvider time, ConsumerTimeouts timeouts)
 {
     public ClientSettings Client => client;
+
+    public TimeProvider Time => time;
+
+    public ConsumerTimeouts Timeouts => timeouts;
 
     public List<Action<ISendPipeConfigurator>> SendPipe { get; } = [];
 
@@ -29,19 +33,19 @@ internal sealed class KafkaRider : IKafkaRider
     private readonly List<ProducerClient> clients = [];
     private readonly IBusInstance bus;
     private readonly IRiderRegistrationContext context;
-    private readonly RiderReference reference;
+    private readonly DeferredRider deferredRider;
     private readonly TopicProducerProvider producers;
     private readonly List<string> producerTopics = [];
 
-    public KafkaRider(IBusInstance bus, IRiderRegistrationContext context, RiderReference reference, RiderSettings settings)
+    public KafkaRider(IBusInstance bus, IRiderRegistrationContext context, DeferredRider deferredRider, RiderSettings settings)
     {
         this.bus = bus;
         this.context = context;
-        this.reference = reference;
+        this.deferredRider = deferredRider;
         Settings = settings;
-        producers = new TopicProducerProvider(reference, scope: null);
+        producers = new TopicProducerProvider(deferredRider, scope: null);
         Producer = AddClient(new ProducerConfig(), statistics: null);
-        reference.SendObservers.Connect(bus.HostConfiguration.SendObservers);
+        deferredRider.SendObservers.Connect(bus.HostConfiguration.SendObservers);
         foreach (var producer in context.GetRegistrations<TopicProducerRegistration>())
         {
             producerTopics.Add(producer.Topic);
@@ -67,11 +71,11 @@ internal sealed class KafkaRider : IKafkaRider
             configure(pipe.Configurator);
         }
 
-        var observers = reference.SendObservers;
+        var observers = deferredRider.SendObservers;
         if (own.SendObservers.Count > 0)
         {
             observers = new SendObservable();
-            observers.Connect(reference.SendObservers);
+            observers.Connect(deferredRider.SendObservers);
             own.SendObservers.ForEach(observer => observers.Connect(observer));
         }
 
@@ -125,7 +129,7 @@ internal sealed class KafkaRider : IKafkaRider
         string deadLetterTopic, DeadLetterReplayOptions? options = null, CancellationToken cancellationToken = default) =>
         new DeadLetterReplayer(Settings.Client, Producer).ReplayAsync(deadLetterTopic, options ?? new DeadLetterReplayOptions(), cancellationToken);
 
-    // What core knows, that an endpoint is ready or has failed for good, and what the endpoint knows of its brokers.
+    // Core knows whether an endpoint is ready or has failed; the endpoint knows the state of its brokers.
     public IEnumerable<EndpointHealthResult> CheckEndpointHealth() => endpoints.CheckEndpointHealth().Select(result =>
         health.TryGetValue(result.InputAddress, out var own) ? own.Judge(result) : result);
 
@@ -137,7 +141,7 @@ internal sealed class KafkaRider : IKafkaRider
             _ = Task.Run(() => Producer.WarmUp(producerTopics), cancellationToken);
         }
 
-        reference.Started(this);
+        deferredRider.Started(this);
         return new Handle(this, endpoints.StartEndpoints(cancellationToken), cancellationToken);
     }
 
@@ -145,7 +149,7 @@ internal sealed class KafkaRider : IKafkaRider
 
     private ProducerClient AddClient(ProducerConfig own, Action<string>? statistics)
     {
-        var client = new ProducerClient(Settings.Client, own, statistics, bus.HostConfiguration);
+        var client = new ProducerClient(Settings.Client, own, statistics, bus.HostConfiguration, Settings.Time);
         clients.Add(client);
         return client;
     }
@@ -160,7 +164,7 @@ internal sealed class KafkaRider : IKafkaRider
             this.rider = rider;
             givenUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
-            // Core waits for it even when the start was given up or the bus is stopped.
+            // Core waits for it even if the start was cancelled or the bus is stopped.
             Ready = Task.WhenAll(started.Select(endpoint => endpoint.Ready)).WaitAsync(givenUp.Token);
         }
 
@@ -175,8 +179,8 @@ internal sealed class KafkaRider : IKafkaRider
             }
             finally
             {
-                // Also when the stop is given up: nobody stops the rider again.
-                rider.reference.Stopped();
+                // Also if the stop was cancelled: the rider is not stopped a second time.
+                rider.deferredRider.Stopped();
                 rider.clients.ForEach(client => client.Close());
                 givenUp.Dispose();
             }

@@ -9,23 +9,26 @@ using Microsoft.Extensions.DependencyInjection;
 namespace MassTransit.KafkaIntegration;
 
 internal sealed class KafkaRiderFactory(
-    ClientConfig? clientConfig, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure, RiderReference reference)
+    ClientConfig? clientConfig, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure, DeferredRider deferredRider)
     : IRegistrationRiderFactory<IKafkaRider>
 {
     public IBusInstanceSpecification CreateRider(IRiderRegistrationContext context)
     {
         var config = clientConfig ?? context.GetService<ClientConfig>() ?? new ClientConfig();
-        var specification = new KafkaRiderSpecification(context, new ClientConfig(new Dictionary<string, string>(config)), reference);
+        deferredRider.Time = context.GetService<TimeProvider>() ?? TimeProvider.System;
+        var specification = new KafkaRiderSpecification(context, new ClientConfig(new Dictionary<string, string>(config)), deferredRider);
         configure(context, specification);
         return specification;
     }
 }
 
-/// <summary>What the user configured; becomes a rider once the bus and its host are built.</summary>
-internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context, ClientConfig clientConfig, RiderReference reference)
+/// <summary>Takes the user's configuration, and creates the rider when the bus and its host are built.</summary>
+internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context, ClientConfig clientConfig, DeferredRider deferredRider)
     : IKafkaFactoryConfigurator, IBusInstanceSpecification
 {
-    private readonly RiderSettings settings = new(new ClientSettings(clientConfig));
+    private readonly RiderSettings settings = new(
+        new ClientSettings(clientConfig), deferredRider.Time, context.GetService<ConsumerTimeouts>() ?? new ConsumerTimeouts());
+
     private readonly List<Action<KafkaRider>> endpoints = [];
     private readonly HashSet<(string Topic, string? Group)> names = [];
     private readonly List<ValidationResult> faults = [];
@@ -97,7 +100,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
     {
         if (hostIsNamed)
         {
-            faults.Add(this.Failure("Host", "may be called only once; it takes several brokers"));
+            faults.Add(this.Failure("Host", "may be called only once; it accepts several brokers"));
         }
 
         hostIsNamed = true;
@@ -116,24 +119,24 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
     {
         if (string.IsNullOrWhiteSpace(topicName) || string.IsNullOrWhiteSpace(consumerConfig.GroupId))
         {
-            faults.Add(this.Failure("TopicEndpoint", "needs the name of a topic and of a group"));
+            faults.Add(this.Failure("TopicEndpoint", "needs the name of a topic and the name of a group"));
         }
         else if (!names.Add((topicName, consumerConfig.GroupId)))
         {
-            faults.Add(this.Failure("TopicEndpoint", $"{topicName} is consumed by group {consumerConfig.GroupId} already"));
+            faults.Add(this.Failure("TopicEndpoint", $"group {consumerConfig.GroupId} already consumes topic {topicName}"));
         }
 
         endpoints.Add(rider => rider.AddEndpoint(topicName, consumerConfig, configure, observers));
     }
 
-    // Observers are handed to the endpoints when the bus is built; there is nothing to take back before.
+    // Observers are connected to the endpoints when the bus is built; before that there is nothing to disconnect.
     public ConnectHandle ConnectReceiveEndpointObserver(IReceiveEndpointObserver observer)
     {
         observers.Add(observer);
         return new EmptyConnectHandle();
     }
 
-    public ConnectHandle ConnectSendObserver(ISendObserver observer) => reference.SendObservers.Connect(observer);
+    public ConnectHandle ConnectSendObserver(ISendObserver observer) => deferredRider.SendObservers.Connect(observer);
 
     public void ConfigureSend(Action<ISendPipeConfigurator> callback) => settings.SendPipe.Add(callback);
 
@@ -141,7 +144,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
     {
         if (string.IsNullOrWhiteSpace(clientConfig.BootstrapServers))
         {
-            yield return this.Failure("Host", "names no broker");
+            yield return this.Failure("Host", "must be called with at least one broker");
         }
 
         if (host.Complete() is { } contradiction)
@@ -151,7 +154,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
 
         if (clientConfig.LogQueue == true)
         {
-            yield return this.Failure(nameof(LogQueue), "must not be set: nobody would read the queue");
+            yield return this.Failure(nameof(LogQueue), "must not be true: the rider does not read the queue");
         }
 
         foreach (var fault in faults)
@@ -162,7 +165,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
 
     public void Configure(IBusInstance busInstance)
     {
-        var rider = new KafkaRider(busInstance, context, reference, settings);
+        var rider = new KafkaRider(busInstance, context, deferredRider, settings);
         endpoints.ForEach(add => add(rider));
         busInstance.Connect<IKafkaRider>(rider);
     }

@@ -4,31 +4,32 @@ using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>Brings polled records to their consumers.</summary>
+/// <summary>Passes polled records to their consumers.</summary>
 internal interface IRecordHandler
 {
-    /// <summary>The most records of one call.</summary>
+    /// <summary>The largest number of records of one call.</summary>
     int Limit { get; }
 
-    /// <summary>How long they are collected at most; what has been polled when nothing more is there does not wait for it.</summary>
+    /// <summary>The longest time for which records are collected. It does not delay records that were polled when no more are available.</summary>
     TimeSpan TimeLimit { get; }
 
     DeliveryMetrics Metrics { get; }
 
     /// <summary>
-    /// Returns true when every record is done: its consumers succeeded, or its dead letter is acknowledged, or its partition was stopped.
-    /// False: it was aborted, and the records will be delivered again.
+    /// Returns true when every record is done: its consumers succeeded, its dead letter is acknowledged, or its partition was stopped. Returns
+    /// false if it was aborted: the records will be delivered again.
     /// </summary>
     Task<bool> HandleAsync(AcceptedRecord[] records, CancellationToken abort);
 }
 
 /// <summary>One record, one pass through the receive pipe.</summary>
-internal sealed class SingleRecordHandler<TKey, TValue>(
-    ReceiveEndpointContext context, TopicEndpointSettings settings, RecordReader<TKey, TValue> reader, DeadLetters deadLetters)
+internal sealed class SingleRecordHandler<TKey, TValue>(TopicEndpoint endpoint, RecordReader<TKey, TValue> reader, DeadLetters deadLetters)
     : IRecordHandler
     where TValue : class
 {
-    private readonly IReceivePipeDispatcher dispatcher = context.CreateReceivePipeDispatcher();
+    private readonly ReceiveEndpointContext context = endpoint.Context;
+    private readonly TopicEndpointSettings settings = endpoint.Settings;
+    private readonly IReceivePipeDispatcher dispatcher = endpoint.Context.CreateReceivePipeDispatcher();
 
     public int Limit => 1;
 
@@ -58,12 +59,12 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
                 try
                 {
                     await dispatcher.Dispatch(recordContext, recordContext).ConfigureAwait(false);
-                    KafkaMetrics.CountHandled(settings, records: 1, recordContext.TakeAttempts());
+                    RiderMetrics.CountHandled(settings, records: 1, recordContext.TakeAttempts());
                 }
                 catch (Exception exception) when (!abort.IsCancellationRequested)
                 {
                     var attempts = recordContext.TakeAttempts();
-                    KafkaMetrics.CountHandled(settings, records: 0, attempts);
+                    RiderMetrics.CountHandled(settings, records: 0, attempts);
                     await deadLetters.PutAsync(record, DeadLetterStage.Consume, attempts, exception, abort).ConfigureAwait(false);
                 }
             }
@@ -78,12 +79,11 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
 }
 
 /// <summary>
-/// Many records, one pass through the batch consumer's pipe. A batch that fails is tried again in halves, until the record
-/// at fault stands alone.
+/// Many records, one pass through the batch consumer's pipe. A batch that fails is retried in halves, until the failing record is in a batch of its
+/// own.
 /// </summary>
 internal sealed class BatchRecordHandler<TKey, TValue>(
-    ReceiveEndpointContext context,
-    TopicEndpointSettings settings,
+    TopicEndpoint endpoint,
     RecordReader<TKey, TValue> reader,
     DeadLetters deadLetters,
     BatchOptions options,
@@ -91,6 +91,8 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
     : IRecordHandler
     where TValue : class
 {
+    private readonly ReceiveEndpointContext context = endpoint.Context;
+    private readonly TopicEndpointSettings settings = endpoint.Settings;
     private long handled;
 
     public int Limit => options.MessageLimit;
@@ -126,7 +128,7 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         }
     }
 
-    /// <returns>None: it cannot be read, and was put aside.</returns>
+    /// <returns>Null: it cannot be read, and was moved to the dead-letter topic.</returns>
     private async Task<RecordContext<TKey, TValue>?> ReadAsync(AcceptedRecord record, CancellationToken abort)
     {
         try
@@ -154,11 +156,11 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
             return;
         }
 
-        KafkaLog.BatchSplit(context.LogContext.Logger, settings.Topic, settings.GroupId, records.Count, failure.Message);
+        RiderLog.BatchSplit(context.LogContext.Logger, settings.Topic, settings.GroupId, records.Count, failure.Message);
         var half = records.Count / 2;
         await ConsumeAsync(records[..half], attempts, abort).ConfigureAwait(false);
 
-        // What retries have left in the context of the last record would keep it from being retried again.
+        // The retries have left their state in the context of the last record, which would prevent further retries. It gets a new context.
         var (rest, last) = (records[half..^1], records[^1].Record);
         using var again = await ReadAsync(last, abort).ConfigureAwait(false);
         if (again is not null)
@@ -169,13 +171,13 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         await ConsumeAsync(rest, attempts, abort).ConfigureAwait(false);
     }
 
-    /// <returns>Why it failed, and after how many attempts; none: it did not.</returns>
+    /// <returns>The failure and the number of attempts; null: the batch succeeded.</returns>
     private async Task<(int Attempts, Exception Failure)?> AttemptAsync(
         List<Readable> records, CancellationToken abort)
     {
         using var spans = BatchSpans.Start(settings, records.Select(record => record.Context));
 
-        // The batch goes by the context of its last record, as in core.
+        // The batch uses the context of its last record, as in core.
         var last = records[^1].Context;
         try
         {
@@ -183,14 +185,14 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
             await pipe.Send(BatchOf(records, last)).ConfigureAwait(false);
             await last.ReceiveCompleted.ConfigureAwait(false);
             Interlocked.Add(ref handled, records.Count);
-            KafkaMetrics.CountHandled(settings, records.Count, last.TakeAttempts());
+            RiderMetrics.CountHandled(settings, records.Count, last.TakeAttempts());
             return null;
         }
         catch (Exception exception) when (!abort.IsCancellationRequested)
         {
             spans?.Fail(exception);
             var attempts = last.TakeAttempts();
-            KafkaMetrics.CountHandled(settings, records: 0, attempts);
+            RiderMetrics.CountHandled(settings, records: 0, attempts);
             return (attempts, exception);
         }
     }
@@ -206,7 +208,7 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
 
     private readonly record struct Readable(AcceptedRecord Record, RecordContext<TKey, TValue> Context);
 
-    /// <summary>Core also asks how many were on their way at once, which only its own dispatcher counts.</summary>
+    /// <summary>Core also wants the number of concurrent deliveries, which only its own dispatcher counts.</summary>
     private sealed record Count(long DeliveryCount) : DeliveryMetrics
     {
         public int ConcurrentDeliveryCount => 0;

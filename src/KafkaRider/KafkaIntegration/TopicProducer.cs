@@ -7,8 +7,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// A producer that may be made before the bus has started, and that knows whether it is used inside a consumer. What it produces there
-/// belongs to the consumed message's conversation; where the consumer has an in-memory outbox it is held until the consumer has succeeded.
+/// A producer that can be created before the bus has started. Inside a consumer, what it produces belongs to the conversation of the consumed message;
+/// if the consumer has an in-memory outbox, it is held until the consumer has succeeded.
 /// </summary>
 internal sealed class TopicProducer<TKey, TValue>(
     Func<CancellationToken, ValueTask<TopicSender<TKey, TValue>>> startedSender, SendObservable observers, IServiceProvider? scope)
@@ -47,7 +47,7 @@ internal sealed class TopicProducer<TKey, TValue>(
     }
 }
 
-internal sealed class TopicProducerProvider(RiderReference reference, IServiceProvider? scope) : ITopicProducerProvider
+internal sealed class TopicProducerProvider(DeferredRider deferredRider, IServiceProvider? scope) : ITopicProducerProvider
 {
     public ITopicProducer<TKey, TValue> GetProducer<TKey, TValue>(Uri address)
         where TValue : class
@@ -57,19 +57,19 @@ internal sealed class TopicProducerProvider(RiderReference reference, IServicePr
         return new TopicProducer<TKey, TValue>(
             async cancellationToken =>
             {
-                var rider = await reference.StartedAsync(cancellationToken).ConfigureAwait(false);
+                var rider = await deferredRider.StartedAsync(cancellationToken).ConfigureAwait(false);
                 return sender ??= rider.CreateSender(topic, new ProducerSettings<TKey, TValue>(new()));
             },
-            reference.SendObservers,
+            deferredRider.SendObservers,
             scope);
     }
 
-    public ConnectHandle ConnectSendObserver(ISendObserver observer) => reference.SendObservers.Connect(observer);
+    public ConnectHandle ConnectSendObserver(ISendObserver observer) => deferredRider.SendObservers.Connect(observer);
 
     private static string TopicOf(Uri address) => new KafkaTopicAddress(address, address).Topic;
 }
 
-/// <summary>Remembers that a topic is produced to, and how.</summary>
+/// <summary>The registration of a producer.</summary>
 internal abstract class TopicProducerRegistration(Type producer, string topic) : IRegistration
 {
     public Type Type => producer;
@@ -78,7 +78,7 @@ internal abstract class TopicProducerRegistration(Type producer, string topic) :
 
     public bool IncludeInConfigureEndpoints { get; set; }
 
-    /// <summary>When the rider is made.</summary>
+    /// <summary>Called when the rider is created.</summary>
     public abstract void Configure(KafkaRider rider, IRiderRegistrationContext context);
 }
 
@@ -86,7 +86,7 @@ internal sealed class TopicProducerRegistration<TKey, TValue>(
     string topic,
     Confluent.Kafka.ProducerConfig config,
     Action<IRiderRegistrationContext, IKafkaProducerConfigurator<TKey, TValue>>? configure,
-    RiderReference reference)
+    DeferredRider deferredRider)
     : TopicProducerRegistration(typeof(ITopicProducer<TKey, TValue>), topic)
     where TValue : class
 {
@@ -100,11 +100,11 @@ internal sealed class TopicProducerRegistration<TKey, TValue>(
     }
 
     public ITopicProducer<TKey, TValue> ProducerIn(IServiceProvider scope) =>
-        new TopicProducer<TKey, TValue>(StartedSenderAsync, reference.SendObservers, scope);
+        new TopicProducer<TKey, TValue>(StartedSenderAsync, deferredRider.SendObservers, scope);
 
     private async ValueTask<TopicSender<TKey, TValue>> StartedSenderAsync(CancellationToken cancellationToken)
     {
-        await reference.StartedAsync(cancellationToken).ConfigureAwait(false);
+        await deferredRider.StartedAsync(cancellationToken).ConfigureAwait(false);
         return sender!;
     }
 }

@@ -248,7 +248,7 @@ public sealed class ChangeOutboxTests
     public void AStopIsNotTakenForAnOutage() =>
         Assert.CatchAsync<OperationCanceledException>(() => outbox.TakeAsync(ChangeLane.Single, new CancellationToken(canceled: true)));
 
-    private static IEnumerable<long> IdsOf(IChangeBatch batch) => batch.Changes.Select(change => change.ProductId);
+    private static IEnumerable<long> IdsOf(ChangeBatch batch) => batch.Changes.Select(change => change.ProductId);
 
     /// <summary>Each change in a row of its own, with ten times the id for a version.</summary>
     private Task RecordAsync(params IEnumerable<int> ids) => RecordAsync(ids, bulk: false);

@@ -2,11 +2,11 @@ using Npgsql;
 using ProductCache.Application;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Postgres;
-using ProductCache.TestSupport.Contracts;
+using ProductCache.TestSupport.PortSpecifications;
 
 namespace ProductCache.IntegrationTests.Postgres;
 
-public sealed class PostgresProductStoreTests : ProductStoreContract
+public sealed class PostgresProductStoreTests : ProductStoreSpecification
 {
     private TestDatabase database = null!;
     private ProductStore store = null!;

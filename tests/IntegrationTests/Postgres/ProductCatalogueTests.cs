@@ -19,7 +19,7 @@ public sealed class ProductCatalogueTests
             INSERT INTO products (id, name, price) VALUES
             (1, 'Green tea', 1), (2, 'Black TEA', 2), (5, '100 % tea', 3), (7, 'Tea_bag', 4), (9, 'Back\slash', 5), (11, 'Kaffee «süß»', 6)
             """);
-        catalogue = new ProductCatalogue(database.DataSource);
+        catalogue = new ProductCatalogue(database.DataSource, TimeProvider.System);
     }
 
     [OneTimeTearDown]
@@ -71,7 +71,7 @@ public sealed class ProductCatalogueTests
     {
         using var nowhere = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=nobody;Timeout=1");
 
-        Assert.That(() => new ProductCatalogue(nowhere).ListAsync(null, 1, null, default), Throws.TypeOf<UnavailableException>());
+        Assert.That(() => new ProductCatalogue(nowhere, TimeProvider.System).ListAsync(null, 1, null, default), Throws.TypeOf<UnavailableException>());
     }
 
     private async Task<string> ListAsync(long? after, int limit, string? name)

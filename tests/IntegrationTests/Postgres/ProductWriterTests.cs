@@ -17,7 +17,7 @@ public sealed class ProductWriterTests
     public async Task CreateDatabaseAsync()
     {
         database = await TestDatabase.CreateMigratedAsync();
-        writer = new ProductWriter(database.DataSource);
+        writer = new ProductWriter(database.DataSource, TimeProvider.System);
     }
 
     [OneTimeTearDown]
@@ -255,7 +255,7 @@ public sealed class ProductWriterTests
     {
         await using var readOnly = NpgsqlDataSource.Create($"{database.ConnectionString};Options=-c default_transaction_read_only=on");
 
-        Assert.That(() => new ProductWriter(readOnly).CreateAsync(Tea, null, default), Throws.TypeOf<UnavailableException>());
+        Assert.That(() => new ProductWriter(readOnly, TimeProvider.System).CreateAsync(Tea, null, default), Throws.TypeOf<UnavailableException>());
     }
 
     [Test]
@@ -263,7 +263,7 @@ public sealed class ProductWriterTests
     {
         await using var latin = await TestDatabase.CreateMigratedAsync("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
 
-        Assert.That(ReasonOf(await new ProductWriter(latin.DataSource).CreateAsync(Tea with { Name = "Tea 🍵" }, null, default)), Does.Contain("22P05"));
+        Assert.That(ReasonOf(await new ProductWriter(latin.DataSource, TimeProvider.System).CreateAsync(Tea with { Name = "Tea 🍵" }, null, default)), Does.Contain("22P05"));
     }
 
     [Test]
@@ -301,7 +301,7 @@ public sealed class ProductWriterTests
     {
         using var nowhere = Npgsql.NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=nobody;Timeout=1");
 
-        Assert.That(() => new ProductWriter(nowhere).CreateAsync(Tea, null, default), Throws.TypeOf<UnavailableException>());
+        Assert.That(() => new ProductWriter(nowhere, TimeProvider.System).CreateAsync(Tea, null, default), Throws.TypeOf<UnavailableException>());
     }
 
     private static IdempotencyKey Key() => new("client", Guid.NewGuid().ToString());

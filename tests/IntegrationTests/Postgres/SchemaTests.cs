@@ -4,7 +4,7 @@ using ProductCache.Infrastructure.Postgres;
 
 namespace ProductCache.IntegrationTests.Postgres;
 
-/// <summary>The table, whoever writes to it.</summary>
+/// <summary>The rules that the table enforces for every writer.</summary>
 public sealed class SchemaTests
 {
     private TestDatabase database = null!;

@@ -135,7 +135,7 @@ public sealed class UnreadableRowTests
     /// <summary>The ids of the list, in parentheses those that are marked as unreadable.</summary>
     private async Task<string> ListAsync()
     {
-        var page = await new ProductCatalogue(database.DataSource).ListAsync(null, 10, null, default);
+        var page = await new ProductCatalogue(database.DataSource, TimeProvider.System).ListAsync(null, 10, null, default);
         return string.Join(' ', page.Select(listed => listed.Product is null ? $"({listed.Id})" : $"{listed.Id}"));
     }
 }

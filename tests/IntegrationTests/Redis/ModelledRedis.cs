@@ -9,7 +9,7 @@ namespace ProductCache.IntegrationTests.Redis;
 /// <summary>The scripts on a real Redis. Products are drawn anew for every run, so nothing but their keys is touched.</summary>
 internal sealed class ModelledRedis(IConnectionMultiplexer redis, RedisScripts scripts) : IModelledCache
 {
-    public IGuardedCache Guarded { get; } = new GuardedCache(redis, scripts, RedisGuardedCacheContract.Deadline);
+    public IGuardedCache Guarded { get; } = new GuardedCache(redis, scripts, RedisGuardedCacheSpecification.Timeout);
 
     private IDatabase Database => redis.GetDatabase();
 

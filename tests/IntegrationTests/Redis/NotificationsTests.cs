@@ -49,7 +49,7 @@ public sealed class NotificationsTests
     {
         server = await SharedServers.Redis;
         worker = await ConnectAsync(server);
-        guarded = new GuardedCache(worker, RedisScripts.Default, RedisGuardedCacheContract.Deadline);
+        guarded = new GuardedCache(worker, RedisScripts.Default, RedisGuardedCacheSpecification.Timeout);
         notifications = PublisherOn(worker);
     }
 
@@ -214,7 +214,7 @@ public sealed class NotificationsTests
         await FillAsync(id);
         await reader.CopyAsync(id);
 
-        // At one stroke, so that no client is back before the change is told.
+        // In one transaction, so that no client reconnects before the change is published.
         var stroke = worker.GetDatabase().CreateTransaction();
         var killed = stroke.ExecuteAsync("CLIENT", "KILL", "TYPE", "pubsub");
         _ = stroke.ScriptEvaluateAsync(
@@ -234,7 +234,7 @@ public sealed class NotificationsTests
         ConnectionMultiplexer.ConnectAsync($"{server.Host}:{server.Port},allowAdmin=true");
 
     private static CacheNotifications PublisherOn(ConnectionMultiplexer connection) =>
-        new(connection, RedisScripts.Default, RedisGuardedCacheContract.Deadline);
+        new(connection, RedisScripts.Default, RedisGuardedCacheSpecification.Timeout);
 
     /// <summary>What a plain subscriber hears.</summary>
     private static async Task<ConcurrentQueue<CacheNotification>> ListenAsync(ConnectionMultiplexer connection)
@@ -266,7 +266,7 @@ public sealed class NotificationsTests
     }
 
     /// <summary>What an Api has of this, with its own connection.</summary>
-    private sealed class ReaderProcess : IProductRequests, IAsyncDisposable
+    private sealed class ReaderProcess : IFillRequestPublisher, IAsyncDisposable
     {
         private readonly ServiceProvider services;
         private readonly NotificationListener listener;
@@ -280,20 +280,21 @@ public sealed class NotificationsTests
             collection.AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance);
             collection.AddLogging();
             collection.AddSingleton(TimeProvider.System);
-            collection.AddSingleton<IProductRequests>(this);
+            collection.AddSingleton<IFillRequestPublisher>(this);
+            collection.AddReadPath();
             collection.AddRedisForReaders(options, new NearCacheOptions(1_000_000, Never));
 
             // A loaded machine is not what is tested.
-            collection.AddSingleton(RedisGuardedCacheContract.Deadline);
-            collection.AddSingleton(provider => new MissingProducts(
-                provider.GetRequiredService<NearCache>(), provider.GetRequiredService<IGuardedCache>(), this, lookAgain: Never));
+            collection.AddSingleton(RedisGuardedCacheSpecification.Timeout);
+            collection.AddSingleton(provider => new MissCoalescer(
+                provider.GetRequiredService<NearCache>(), provider.GetRequiredService<IGuardedCache>(), this, TimeProvider.System, lookAgainInterval: Never));
             services = collection.BuildServiceProvider();
             near = services.GetRequiredService<NearCache>();
             listener = services.GetServices<IHostedService>().OfType<NotificationListener>().Single();
-            Missing = services.GetRequiredService<MissingProducts>();
+            Missing = services.GetRequiredService<MissCoalescer>();
         }
 
-        public MissingProducts Missing { get; }
+        public MissCoalescer Missing { get; }
 
         public ConcurrentBag<ProductId> Requested { get; } = [];
 

@@ -6,9 +6,9 @@ using StackExchange.Redis;
 namespace ProductCache.IntegrationTests.Redis;
 
 /// <summary>The same on a Redis Cluster of three: both keys of a product are in one slot.</summary>
-public sealed class RedisClusterGuardedCacheTests : RedisGuardedCacheContract
+public sealed class RedisClusterGuardedCacheTests : RedisGuardedCacheSpecification
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(30);
 
     private readonly string folder = Directory.CreateTempSubdirectory("product-cache-redis-cluster-").FullName;
     private readonly List<PrivateRedis> nodes = [];
@@ -41,7 +41,7 @@ public sealed class RedisClusterGuardedCacheTests : RedisGuardedCacheContract
         }
 
         var addresses = nodes.Select(node => $"127.0.0.1:{node.Port}").ToList();
-        await ChildProcess.RunAsync(null, "redis-cli", ["--cluster", "create", .. addresses, "--cluster-yes"], Timeout);
+        await ChildProcess.RunAsync(null, "redis-cli", ["--cluster", "create", .. addresses, "--cluster-yes"], CommandTimeout);
         foreach (var address in addresses)
         {
             await using var node = await ConnectionMultiplexer.ConnectAsync($"{address},allowAdmin=true");

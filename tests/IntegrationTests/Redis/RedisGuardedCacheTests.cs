@@ -2,7 +2,7 @@ using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.IntegrationTests.Redis;
 
-public sealed class RedisGuardedCacheTests : RedisGuardedCacheContract
+public sealed class RedisGuardedCacheTests : RedisGuardedCacheSpecification
 {
     protected override async Task<string> AddressAsync()
     {

@@ -75,8 +75,8 @@ public sealed class RedisRefusalTests
             new NearCacheOptions(0, TimeSpan.FromHours(1)));
 
         // A loaded machine is not what is tested.
-        collection.AddSingleton(_ => new RedisDeadline(
-            TimeSpan.FromSeconds(10), TimeProvider.System, services.GetRequiredService<ILogger<RedisDeadline>>()));
+        collection.AddSingleton(_ => new RedisTimeout(
+            TimeSpan.FromSeconds(10), TimeProvider.System, services.GetRequiredService<ILogger<RedisTimeout>>()));
         services = collection.BuildServiceProvider();
     }
 
@@ -219,7 +219,7 @@ public sealed class RedisRefusalTests
             var result = await new GetProductHandler(
                 services.GetRequiredService<INearCache>(),
                 services.GetRequiredService<IDistributedCache>(),
-                new MissingProducts(services.GetRequiredService<IDistributedCache>(), Cache, null!),
+                new MissCoalescer(services.GetRequiredService<IDistributedCache>(), Cache, null!, TimeProvider.System),
                 null!,
                 null!,
                 TimeProvider.System).Handle(new GetProduct(NewId()), default);
@@ -240,9 +240,9 @@ public sealed class RedisRefusalTests
         await ExecuteAsync([["ACL", "SETUSER", "default", "-info"]]);
         try
         {
-            Assert.That((await Cache.RenewAsync(id, null, default)).History, Is.Empty);
+            Assert.That((await Cache.RevalidateAsync(id, null, default)).History, Is.Empty);
             await FillClaimedAsync(id);
-            Assert.That((await Cache.RenewAsync(id, new RenewalMark(null, string.Empty), default)).Outcome, Is.EqualTo(RenewalOutcome.Renewed));
+            Assert.That((await Cache.RevalidateAsync(id, new RevalidationMarker(null, string.Empty), default)).Outcome, Is.EqualTo(RevalidationOutcome.Renewed));
             var notifications = services.GetRequiredService<CacheNotifications>();
             await notifications.ChangedAsync([id], default);
             await notifications.ChangedAsync([id], default);

@@ -1,7 +1,7 @@
 using System.Reflection;
 using NUnit.Framework.Internal;
 using ProductCache.Infrastructure.Redis;
-using ProductCache.TestSupport.Contracts;
+using ProductCache.TestSupport.PortSpecifications;
 using static ProductCache.IntegrationTests.Redis.WrongScripts;
 
 namespace ProductCache.IntegrationTests.Redis;
@@ -25,6 +25,9 @@ public sealed class WrongScriptsTests
         yield return Case(
             nameof(RedisGuardedCacheTests.AnOlderChangeDoesNotLowerTheFloor),
             Right with { Change = Without(Right.Change, "if floor and tonumber(floor) < rank then", "if floor then") });
+        yield return Case(
+            nameof(RedisGuardedCacheTests.AnEntryOfAVersionThatCannotBeDrawnYetDoesNotOutliveAChange),
+            Right with { Change = Without(Right.Change, "if current and tonumber(current) - rank > MAX_LEAD", "if false") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnAbsentRowIsOutdatedUnderAnyFloor),
             AbsenceIsStoredUnderAFloor,
@@ -118,7 +121,7 @@ public sealed class WrongScriptsTests
             Right with { Renew = Without(Right.Renew, "if token then", "token = token or data and string.rep('r', 32)\nif token then") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AFillClaimedAfterTheMarkIsARenewal),
-            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25)", "mark") });
+            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25)", "marker") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AMarkOfBeforeAFailoverIsMadeAnew),
             Right with { Renew = Without(Right.Renew, "ARGV[4] == here and ARGV[3] or ''", "ARGV[3]") });
@@ -127,7 +130,7 @@ public sealed class WrongScriptsTests
             Right with { Renew = Without(Right.Renew, "string.sub(token, 1, 1) == 'w'", "false") });
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshIsNoRenewal),
-            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25) ~= mark", "string.sub(data, 2, 25) ~= mark") });
+            Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25) ~= marker", "string.sub(data, 2, 25) ~= marker") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEntryOfAnotherFormatIsNoRenewal),
             Right with { Renew = Without(Right.Renew, "return data and is_readable(data) and data or false", "return data or false") });
@@ -153,10 +156,10 @@ public sealed class WrongScriptsTests
         yield return DamagedLease("if left == -1 then", "if false then", "no expiry");
         yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "is_rank(fields[2])", "an empty token");
         yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "fields[2]", "a floor that is no number");
-        yield return DamagedPayload(" and (version == 0 or #data > 25)", "", GuardedCacheContract.DamagedPayload.WithoutBody);
-        yield return DamagedPayload("filled_at >= 0 and ", "", GuardedCacheContract.DamagedPayload.NegativeTime);
-        yield return DamagedPayload(" and filled_at <= MAX_MILLISECONDS", "", GuardedCacheContract.DamagedPayload.TimeBeyondTheYear9999);
-        yield return DamagedPayload(" and lifetime >= 0", "", GuardedCacheContract.DamagedPayload.NegativeLifetime);
+        yield return DamagedPayload(" and (version == 0 or #data > 25)", "", GuardedCacheSpecification.DamagedPayload.WithoutBody);
+        yield return DamagedPayload("filled_at >= 0 and ", "", GuardedCacheSpecification.DamagedPayload.NegativeTime);
+        yield return DamagedPayload(" and filled_at <= MAX_MILLISECONDS", "", GuardedCacheSpecification.DamagedPayload.TimeBeyondTheYear9999);
+        yield return DamagedPayload(" and lifetime >= 0", "", GuardedCacheSpecification.DamagedPayload.NegativeLifetime);
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -193,7 +196,7 @@ public sealed class WrongScriptsTests
         damage,
         "lease");
 
-    private static TestCaseData DamagedPayload(string rule, string instead, GuardedCacheContract.DamagedPayload damage) => Case(
+    private static TestCaseData DamagedPayload(string rule, string instead, GuardedCacheSpecification.DamagedPayload damage) => Case(
         nameof(RedisGuardedCacheTests.ADamagedEntryIsRemovedByAnyStepAndCountsAsMissing),
         Right with { Lease = Without(Right.Lease, rule, instead) },
         damage,

@@ -15,10 +15,10 @@ internal class ExploredCache(InMemoryCache cache) : IGuardedCache
 
     public virtual Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) => cache.TakeLeaseAsync(id, cancellationToken);
 
-    public virtual Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) =>
-        cache.TakeEarlyLeaseAsync(id, seen, cancellationToken);
+    public virtual Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) =>
+        cache.TakeEagerLeaseAsync(id, seen, cancellationToken);
 
-    public virtual Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => cache.RenewAsync(id, mark, cancellationToken);
+    public virtual Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken) => cache.RevalidateAsync(id, marker, cancellationToken);
 
     public virtual Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken) =>
         cache.ClaimAsync(requests, cancellationToken);
@@ -33,9 +33,9 @@ internal class ExploredCache(InMemoryCache cache) : IGuardedCache
 
     public virtual Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => cache.RemoveAsync(ids, cancellationToken);
 
-    public virtual Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
-        cache.ChangeAsync(changes, cancellationToken);
+    public virtual Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
+        cache.InvalidateAsync(changes, cancellationToken);
 
-    public virtual Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
-        cache.RefreshAsync(refreshes, cancellationToken);
+    public virtual Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
+        cache.ReplaceStaleAsync(refreshes, cancellationToken);
 }

@@ -15,7 +15,7 @@ internal sealed record Mutant(string Name, Scenario FoundIn)
     public Func<InMemoryCache, ExploredCache> Cache { get; init; } = cache => new ExploredCache(cache);
 
     /// <summary>What the change path does wrong.</summary>
-    public Mistake Mistake { get; init; } = Mistake.None;
+    public PlantedBug PlantedBug { get; init; } = PlantedBug.None;
 
     public bool ReadsSqlBeforeTheClaim { get; init; }
 

@@ -29,10 +29,10 @@ internal static class Mutants
         new("ANoCacheRequestDoesNotSayWhatItRenews", Scenarios.FreshBehind) { DropsWhatARequestRenews = true },
         new("AMarkIsKeptThoughTheHistoryIsAnother", Cached(Scenarios.Fresh)) { Cache = cache => new RenewalHidesTheHistory(cache) },
         new("AChangeLeavesAnUnreadableEntry", Scenarios.Unreadable) { Cache = cache => new NegativeEntrySurvives(cache) },
-        new("ChangedIsPublishedBeforeTheRefresh", Cached(Scenarios.Near)) { Mistake = Mistake.ChangedIsPublishedBeforeTheRefresh },
-        new("ChangedIsPublishedForEntriesOnly", Cached(Scenarios.Near)) { Mistake = Mistake.ChangedIsPublishedForEntriesOnly },
-        new("TheNearCacheDoesNotRegisterItsReads", Cached(Scenarios.Near)) { Mistake = Mistake.NearCacheIgnoresPendingReads },
-        new("TheNearCacheDoesNotNoticeALostMessage", Cached(Scenarios.Near)) { Mistake = Mistake.NearCacheIgnoresGaps },
+        new("ChangedIsPublishedBeforeTheRefresh", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.ChangedIsPublishedBeforeTheRefresh },
+        new("ChangedIsPublishedForEntriesOnly", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.ChangedIsPublishedForEntriesOnly },
+        new("TheNearCacheDoesNotRegisterItsReads", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.NearCacheIgnoresPendingReads },
+        new("TheNearCacheDoesNotNoticeALostMessage", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.NearCacheIgnoresGaps },
     ];
 
     // What needs an entry is found sooner among the states that come after a first fill.
@@ -54,10 +54,10 @@ internal static class Mutants
 
     private sealed class ChangeLeavesTheFloor(InMemoryCache cache) : WrongCache(cache)
     {
-        public override async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+        public override async Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
         {
             var before = State;
-            var results = await base.ChangeAsync(changes, cancellationToken);
+            var results = await base.InvalidateAsync(changes, cancellationToken);
             KeepFloor(before);
             return results;
         }
@@ -65,10 +65,10 @@ internal static class Mutants
 
     private sealed class RefreshLeavesTheFloor(InMemoryCache cache) : WrongCache(cache)
     {
-        public override async Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+        public override async Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
         {
             var before = State;
-            var outcomes = await base.RefreshAsync(refreshes, cancellationToken);
+            var outcomes = await base.ReplaceStaleAsync(refreshes, cancellationToken);
             KeepFloor(before);
             return outcomes;
         }
@@ -115,7 +115,7 @@ internal static class Mutants
 
     private sealed class RefreshCreates(InMemoryCache cache) : WrongCache(cache)
     {
-        public override Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+        public override Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
         {
             if (State.Entry is null && refreshes is [var refresh])
             {
@@ -123,22 +123,22 @@ internal static class Mutants
                 State = State with { Entry = new InMemoryCache.StoredEntry(created.Payload, created.Rank, DateTimeOffset.MaxValue) };
             }
 
-            return base.RefreshAsync(refreshes, cancellationToken);
+            return base.ReplaceStaleAsync(refreshes, cancellationToken);
         }
     }
 
     private sealed class RefreshReplacesAnyEntry(InMemoryCache cache) : WrongCache(cache)
     {
-        public override Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
-            base.RefreshAsync([.. refreshes.Select(refresh => refresh with { StaleRank = State.Entry?.Rank ?? refresh.StaleRank })], cancellationToken);
+        public override Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
+            base.ReplaceStaleAsync([.. refreshes.Select(refresh => refresh with { StaleRank = State.Entry?.Rank ?? refresh.StaleRank })], cancellationToken);
     }
 
     private sealed class NegativeEntrySurvives(InMemoryCache cache) : WrongCache(cache)
     {
-        public override async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+        public override async Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
         {
             var before = State.Entry;
-            var results = await base.ChangeAsync(changes, cancellationToken);
+            var results = await base.InvalidateAsync(changes, cancellationToken);
             if (before is { Rank: 0 })
             {
                 State = State with { Entry = before };
@@ -150,10 +150,10 @@ internal static class Mutants
 
     private sealed class EntrySurvivesItsDeletion(InMemoryCache cache) : WrongCache(cache)
     {
-        public override async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+        public override async Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
         {
             var before = State.Entry;
-            var results = await base.ChangeAsync(changes, cancellationToken);
+            var results = await base.InvalidateAsync(changes, cancellationToken);
             if (before is { Rank: > 0 })
             {
                 State = State with { Entry = before };
@@ -165,34 +165,34 @@ internal static class Mutants
 
     private sealed class StaleIsCurrent(InMemoryCache cache) : WrongCache(cache)
     {
-        public override async Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
-            [.. (await base.ChangeAsync(changes, cancellationToken)).Select(result => result.Outcome == ChangeOutcome.Stale ? new ChangeResult(ChangeOutcome.Current, 0) : result)];
+        public override async Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) =>
+            [.. (await base.InvalidateAsync(changes, cancellationToken)).Select(result => result.Outcome == ChangeOutcome.Stale ? new ChangeResult(ChangeOutcome.Current, 0) : result)];
     }
 
     private sealed class RenewalIgnoresItsMark(InMemoryCache cache) : WrongCache(cache)
     {
-        public override async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
+        public override async Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken)
         {
-            var renewal = await base.RenewAsync(id, mark, cancellationToken);
-            return mark is not null && renewal.Entry is not null ? renewal with { Outcome = RenewalOutcome.Renewed } : renewal;
+            var renewal = await base.RevalidateAsync(id, marker, cancellationToken);
+            return marker is not null && renewal.Entry is not null ? renewal with { Outcome = RevalidationOutcome.Renewed } : renewal;
         }
     }
 
-    // The reader believes that the history is the one of its mark, and keeps the mark.
+    // The reader believes that the history is the one of its marker, and keeps the marker.
     private sealed class RenewalHidesTheHistory(InMemoryCache cache) : WrongCache(cache)
     {
-        public override async Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken)
+        public override async Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken)
         {
-            var renewal = await base.RenewAsync(id, mark, cancellationToken);
-            return renewal with { History = mark?.History ?? renewal.History };
+            var renewal = await base.RevalidateAsync(id, marker, cancellationToken);
+            return renewal with { History = marker?.History ?? renewal.History };
         }
     }
 
     private sealed class RefreshWritesTimes(InMemoryCache cache) : WrongCache(cache)
     {
-        public override async Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+        public override async Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
         {
-            var outcomes = await base.RefreshAsync(refreshes, cancellationToken);
+            var outcomes = await base.ReplaceStaleAsync(refreshes, cancellationToken);
             if (outcomes is [RefreshOutcome.Replaced])
             {
                 var written = CachedProduct.Of(refreshes[0].Row, DateTimeOffset.FromUnixTimeMilliseconds(World.NoStamp), TimeSpan.FromMinutes(1));

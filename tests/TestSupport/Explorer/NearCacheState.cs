@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Redis;
 using ProductCache.TestSupport.Model;
@@ -19,13 +18,13 @@ internal sealed class NearCacheState
     private readonly NearCacheState start;
     private readonly NearCacheState? before;
     private readonly Action<Instance> input;
-    private readonly Mistake mistake;
+    private readonly PlantedBug bug;
     private readonly HandlerState.Counter counter;
     private readonly Dictionary<string, NearCacheState> next = [];
 
-    private NearCacheState(NearCacheState? before, Action<Instance> input, Mistake mistake, HandlerState.Counter counter, uint stamps = 0)
+    private NearCacheState(NearCacheState? before, Action<Instance> input, PlantedBug bug, HandlerState.Counter counter, uint stamps = 0)
     {
-        (start, this.before, this.input, this.mistake, this.counter) = (before?.start ?? this, before, input, mistake, counter);
+        (start, this.before, this.input, this.bug, this.counter) = (before?.start ?? this, before, input, bug, counter);
         Id = counter.Next++;
         using var instance = Build();
         Copy = instance.Copy;
@@ -48,8 +47,8 @@ internal sealed class NearCacheState
     public byte[]? Result { get; }
 
     /// <summary>A near cache that has heard its first message, and so may make copies.</summary>
-    public static NearCacheState Start(Mistake mistake, HandlerState.Counter counter) =>
-        new(null, instance => instance.Hear(new HeardMessage(NotificationKind.Heartbeat, Follows: false)), mistake, counter);
+    public static NearCacheState Start(PlantedBug bug, HandlerState.Counter counter) =>
+        new(null, instance => instance.Hear(new HeardMessage(NotificationKind.Heartbeat, Follows: false)), bug, counter);
 
     public NearCacheState Begin(byte[]? payload) => After(new Answer(payload, $"begins: {World.Describe(payload)}"), instance => instance.Begin(payload));
 
@@ -66,7 +65,7 @@ internal sealed class NearCacheState
     {
         if (!next.TryGetValue(what.Text, out var state))
         {
-            next[what.Text] = state = new NearCacheState(this, made, mistake, counter, what.Stamps);
+            next[what.Text] = state = new NearCacheState(this, made, bug, counter, what.Stamps);
         }
 
         return state;
@@ -80,7 +79,7 @@ internal sealed class NearCacheState
             path.Push(state);
         }
 
-        var instance = new Instance(mistake);
+        var instance = new Instance(bug);
         while (path.TryPop(out var state))
         {
             state.input(instance);
@@ -89,18 +88,18 @@ internal sealed class NearCacheState
         return instance;
     }
 
-    private sealed class Instance : IDistributedCache, IMeterFactory
+    private sealed class Instance : ReadOnlyDistributedCache, IMeterFactory
     {
-        private readonly Mistake mistake;
+        private readonly PlantedBug bug;
         private readonly NearCache near;
         private readonly List<(TaskCompletionSource<byte[]?> Answer, byte[]? Payload, Task<byte[]?>? Read)> reads = [];
         private readonly List<Meter> meters = [];
         private Task<byte[]?> answer = Task.FromResult<byte[]?>(null);
         private long number;
 
-        public Instance(Mistake mistake)
+        public Instance(PlantedBug bug)
         {
-            this.mistake = mistake;
+            this.bug = bug;
             near = new NearCache(this, new NearCacheOptions(64 * 1024, TimeSpan.FromSeconds(5)), new StepClock(), this);
         }
 
@@ -113,7 +112,7 @@ internal sealed class NearCacheState
         public void Begin(byte[]? payload)
         {
             var pending = new TaskCompletionSource<byte[]?>();
-            reads.Add((pending, payload, mistake == Mistake.NearCacheIgnoresPendingReads ? null : GetAsync(pending)));
+            reads.Add((pending, payload, bug == PlantedBug.NearCacheIgnoresPendingReads ? null : GetAsync(pending)));
         }
 
         public void End(int index)
@@ -126,8 +125,8 @@ internal sealed class NearCacheState
 
         public void Hear(HeardMessage message)
         {
-            number += message.Follows || mistake == Mistake.NearCacheIgnoresGaps ? 1 : 2;
-            near.Hear(new CacheNotification("epoch", number, message.Kind, message.Kind == NotificationKind.Heartbeat ? [] : [Programs.Id]));
+            number += message.Follows || bug == PlantedBug.NearCacheIgnoresGaps ? 1 : 2;
+            near.OnNotification(new CacheNotification("epoch", number, message.Kind, message.Kind == NotificationKind.Heartbeat ? [] : [Programs.Id]));
         }
 
         public void Dispose() => meters.ForEach(meter => meter.Dispose());
@@ -138,22 +137,7 @@ internal sealed class NearCacheState
             return meters[^1];
         }
 
-        public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => answer;
-
-        public byte[]? Get(string key) => throw new NotSupportedException();
-
-        public void Refresh(string key) => throw new NotSupportedException();
-
-        public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-        public void Remove(string key) => throw new NotSupportedException();
-
-        public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-        public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-        public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-            throw new NotSupportedException();
+        public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) => answer;
 
         private Task<byte[]?> GetAsync(TaskCompletionSource<byte[]?> pending)
         {

@@ -77,7 +77,7 @@ internal sealed class Programs(Mutant mutant)
     /// <summary>A Worker that received changes.</summary>
     public HandlerState Refresh(Change[] changes) => Start(new HandlerProgram($"refresh after {World.Describe(changes)}", async (ports, _) =>
     {
-        await mutant.Mistake.RefreshAsync(ports, ports, ports, new RefreshCache(changes));
+        await mutant.PlantedBug.RefreshAsync(ports, ports, ports, new RefreshCache(changes));
         return null;
     }));
 
@@ -102,22 +102,22 @@ internal sealed class Programs(Mutant mutant)
     /// <summary>A reader that sends no-cache. It waits for as long as it takes.</summary>
     public HandlerState FreshReader() => Start(new HandlerProgram("no-cache reader", async (ports, clock) =>
     {
-        var (entry, _) = await new RenewedProducts(ports, NoNearCache.Instance, ports, clock).WaitAsync(Id, _ => false, TimeSpan.FromDays(1), default);
+        var (entry, _) = await new Revalidator(ports, NoNearCache.Instance, ports, clock).WaitAsync(Id, _ => false, TimeSpan.FromDays(1), default);
         return entry;
     }));
 
     /// <summary>
-    /// A state that behaves like the given one, whatever led to it. While it waits, a reader remembers its mark and whether it
-    /// has asked, and the latter does not change what it does. So all the ways to one mark are one state: the one in which the reader
-    /// was told of the mark only. What the reader says when it looks again shows which mark it has.
+    /// A state that behaves like the given one, whatever led to it. While it waits, a reader remembers its marker and whether it
+    /// has asked, and the latter does not change what it does. So all the ways to one marker are one state: the one in which the reader
+    /// was told of the marker only. What the reader says when it looks again shows which marker it has.
     /// </summary>
     public HandlerState WaitingFreshReader(HandlerState waiting)
     {
         var says = waiting.AfterTime().Call!.What;
-        var marks = waiting.Answers.OfType<Renewal>().Where(renewal => renewal.Outcome == RenewalOutcome.Asked)
+        var markers = waiting.Answers.OfType<Revalidation>().Where(renewal => renewal.Outcome == RevalidationOutcome.Asked)
             .Select(renewal => renewal with { Lease = null })
-            .Append(new Renewal(RenewalOutcome.Busy, null, null, string.Empty));
-        foreach (var told in marks)
+            .Append(new Revalidation(RevalidationOutcome.Busy, null, null, string.Empty));
+        foreach (var told in markers)
         {
             var shortest = FreshReader().After(new Answer(told, World.Describe(told)));
             if (shortest.AfterTime().Call!.What == says)
@@ -126,24 +126,24 @@ internal sealed class Programs(Mutant mutant)
             }
         }
 
-        throw new InvalidOperationException($"The reader was told of no mark with which it '{says}'.");
+        throw new InvalidOperationException($"The reader was told of no marker with which it '{says}'.");
     }
 
     public HandlerState Purge() => Start(new HandlerProgram("purge", async (ports, _) => await new PurgeCacheHandler(ports, ports).Handle(new PurgeCache(Id), default)));
 
-    public NearCacheState NearCache() => nearCache ??= NearCacheState.Start(mutant.Mistake, counter);
+    public NearCacheState NearCache() => nearCache ??= NearCacheState.Start(mutant.PlantedBug, counter);
 
     private static Task<GetProductResult> ReadAsync(RecordedPorts ports, StepClock clock) => new GetProductHandler(
         NoNearCache.Instance,
         ports,
-        new MissingProducts(ports, ports, ports),
-        new RenewedProducts(ports, NoNearCache.Instance, ports, clock),
-        new EarlyRefresh(ports, ports, clock),
+        new MissCoalescer(ports, ports, ports, clock),
+        new Revalidator(ports, NoNearCache.Instance, ports, clock),
+        new EagerRefresh(ports, ports, clock),
         clock).Handle(new GetProduct(Id), default);
 
     private HandlerProgram FillProgram(RequestMessage message) => new($"fill after {message.Text}", async (ports, clock) =>
     {
-        var absences = new NegativeEntries(Lifetimes, clock, new Random(0));
+        var absences = new NegativeCachingPolicy(Lifetimes, clock, new Random(0));
         var renews = mutant.DropsWhatARequestRenews ? null : (EntryTimes?)message.Renews?.Value;
         var request = new FillCache([new FillRequest(message.Id, renews)]);
         IProductStore store = mutant.ReadsSqlBeforeTheClaim ? await Mutant.ReadEarlyAsync(ports, message.Id) : ports;

@@ -1,11 +1,10 @@
-using Microsoft.Extensions.Caching.Distributed;
 using ProductCache.Application;
 using ProductCache.Domain;
 
 namespace ProductCache.TestSupport.Explorer;
 
 /// <summary>All ports of one handler. Each call stops there until it is answered.</summary>
-internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuardedCache, IProductStore, ICacheNotifications, IProductRequests, IDistributedCache
+internal sealed class RecordedPorts(StepClock clock, bool readsClock) : ReadOnlyDistributedCache, IGuardedCache, IProductStore, ICacheNotifications, IFillRequestPublisher
 {
     private (PortCall Call, Action<object?> Resume, Action<Exception> Fail)? pending;
 
@@ -43,16 +42,16 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuarded
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
         CommandAsync("takes the lease", cache => cache.TakeLeaseAsync(id, default), World.Named, World.Describe);
 
-    public Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) => CommandAsync(
-        $"takes the early lease beside {World.Describe(seen)}", cache => cache.TakeEarlyLeaseAsync(id, seen, default), World.Named, World.Describe);
+    public Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) => CommandAsync(
+        $"takes the early lease beside {World.Describe(seen)}", cache => cache.TakeEagerLeaseAsync(id, seen, default), World.Named, World.Describe);
 
-    public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => StopAsync(
+    public Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken) => StopAsync(
         PortKind.Command,
-        $"renews with {(mark is { } made ? $"the mark {World.Describe(made.Entry)} in {made.History}" : "no mark")}",
+        $"renews with {(marker is { } made ? $"the marker {World.Describe(made.Entry)} in {made.History}" : "no marker")}",
         world =>
         {
             world.NameHistory();
-            var renewal = world.OnCache(cache => cache.RenewAsync(id, mark, default));
+            var renewal = world.OnCache(cache => cache.RevalidateAsync(id, marker, default));
             return renewal with { Lease = World.Named(world, renewal.Lease) };
         },
         World.Describe);
@@ -86,16 +85,16 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuarded
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) =>
         StopAsync(PortKind.Command, "removes the entry", world => world.OnCache(cache => DoneAsync(cache.RemoveAsync(ids, default))), _ => "done");
 
-    public Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) => StopAsync(
+    public Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken) => StopAsync(
         PortKind.Command,
         $"passes {World.Describe(changes)} by the cache",
-        world => world.OnCache(cache => cache.ChangeAsync(changes, default)),
+        world => world.OnCache(cache => cache.InvalidateAsync(changes, default)),
         results => string.Join(", ", results.Select(result => $"{result.Outcome} {result.StaleRank}")));
 
-    public Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) => StopAsync(
+    public Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) => StopAsync(
         PortKind.Command,
         refreshes.Count == 0 ? "refreshes nothing" : $"refreshes rank {refreshes[0].StaleRank} to version {refreshes[0].Row.Version}",
-        world => world.OnCache(cache => cache.RefreshAsync(refreshes, default)),
+        world => world.OnCache(cache => cache.ReplaceStaleAsync(refreshes, default)),
         outcomes => string.Join(", ", outcomes));
 
     public Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => StopAsync(
@@ -128,23 +127,8 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : IGuarded
             _ => "acknowledged");
     }
 
-    public Task<byte[]?> GetAsync(string key, CancellationToken token = default) =>
+    public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) =>
         StopAsync(PortKind.Read, "reads the entry", world => world.Cache.Entry?.Payload, World.Describe);
-
-    public byte[]? Get(string key) => throw new NotSupportedException();
-
-    public void Refresh(string key) => throw new NotSupportedException();
-
-    public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-    public void Remove(string key) => throw new NotSupportedException();
-
-    public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-    public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-    public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-        throw new NotSupportedException();
 
     private static async Task<bool> DoneAsync(Task step)
     {

@@ -170,7 +170,7 @@ internal sealed partial class World(Exploration exploration)
     public static string Describe(EntryTimes times) => string.Create(
         CultureInfo.InvariantCulture, $"filled after commit {times.FilledAt >> StampBits} @{times.FilledAt & NoStamp} for {times.Lifetime / 1000} s");
 
-    public static string Describe(Renewal renewal) => $"{renewal.Outcome}, {Describe(renewal.Entry)}, {Describe(renewal.Lease)}, history {renewal.History}";
+    public static string Describe(Revalidation renewal) => $"{renewal.Outcome}, {Describe(renewal.Entry)}, {Describe(renewal.Lease)}, history {renewal.History}";
 
     public static Answer AnswerOf(IReadOnlyList<Lease?> claims) => new(claims, Describe(claims[0]));
 

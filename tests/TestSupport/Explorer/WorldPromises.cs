@@ -133,7 +133,7 @@ internal sealed partial class World
             Write(key, ref length, -1);
         }
 
-        // A history that no handler remembers is one that no mark names.
+        // A history that no handler remembers is one that no marker names.
         Write(key, ref length, (HistoriesInUse() & (1u << HistoryNumber)) != 0 ? HistoryNumber : 99);
     }
 

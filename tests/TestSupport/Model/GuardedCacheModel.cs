@@ -13,7 +13,7 @@ namespace ProductCache.TestSupport.Model;
 /// </summary>
 public abstract class GuardedCacheModel
 {
-    /// <summary>Within so many runs a mistake must be found.</summary>
+    /// <summary>Within so many runs a bug must be found.</summary>
     private const int MaxRunsToFind = 1_000;
 
     /// <summary>Runs of the right code.</summary>
@@ -23,32 +23,32 @@ public abstract class GuardedCacheModel
     public Task NoInterleavingBreaksAPromise()
     {
         var cache = CreateCache();
-        return ModelCase.Any.SampleAsync(plan => ModelRun.ExecuteAsync(plan, cache, Mistake.None), iter: Runs, print: plan => Print(plan, cache, Mistake.None));
+        return ModelCase.Any.SampleAsync(plan => ModelRun.ExecuteAsync(plan, cache, PlantedBug.None), iter: Runs, print: plan => Print(plan, cache, PlantedBug.None));
     }
 
     protected abstract IModelledCache CreateCache();
 
-    /// <summary>A cache that makes a mistake must be found out.</summary>
-    /// <param name="firstRun">Of a mistake that one run in many thousands finds out: where to begin, so that a test need not take so long.</param>
-    protected static Task AssertFoundAsync(IModelledCache wrong, int firstRun) => FindAsync(wrong, Mistake.None, firstRun);
+    /// <summary>A cache that makes a bug must be found out.</summary>
+    /// <param name="firstRun">Of a bug that one run in many thousands finds out: where to begin, so that a test need not take so long.</param>
+    protected static Task AssertFoundAsync(IModelledCache wrong, int firstRun) => FindAsync(wrong, PlantedBug.None, firstRun);
 
     /// <inheritdoc cref="AssertFoundAsync"/>
-    protected Task AssertMistakeFoundAsync(string mistake, int firstRun) =>
-        FindAsync(CreateCache(), Mistake.All.Single(known => known.Name == mistake), firstRun);
+    protected Task AssertBugFoundAsync(string bug, int firstRun) =>
+        FindAsync(CreateCache(), PlantedBug.All.Single(known => known.Name == bug), firstRun);
 
-    // The seeds are fixed, so that the same run finds the same mistake every time.
-    private static async Task FindAsync(IModelledCache cache, Mistake mistake, int firstRun)
+    // The seeds are fixed, so that the same run finds the same bug every time.
+    private static async Task FindAsync(IModelledCache cache, PlantedBug bug, int firstRun)
     {
         for (var run = firstRun; run < firstRun + MaxRunsToFind; run++)
         {
             try
             {
                 await ModelCase.Any.SampleAsync(
-                    plan => ModelRun.ExecuteAsync(plan, cache, mistake),
+                    plan => ModelRun.ExecuteAsync(plan, cache, bug),
                     seed: SeedOf(run),
                     iter: 1,
                     threads: 1,
-                    print: plan => Print(plan, cache, mistake));
+                    print: plan => Print(plan, cache, bug));
             }
             catch (CsCheckException found)
             {
@@ -64,7 +64,7 @@ public abstract class GuardedCacheModel
     // Spread over all states: seeds that are near to each other begin with the same numbers.
     private static string SeedOf(int run) => new PCG((uint)run, BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(BitConverter.GetBytes(run)))).ToString();
 
-    private static string Print(ModelCase plan, IModelledCache cache, Mistake mistake)
+    private static string Print(ModelCase plan, IModelledCache cache, PlantedBug bug)
     {
         var reduced = plan.Reduce(shorter => ViolationOf(shorter) is not null);
         return ViolationOf(reduced) ?? "It did not fail again.";
@@ -74,7 +74,7 @@ public abstract class GuardedCacheModel
         {
             try
             {
-                ModelRun.ExecuteAsync(shorter, cache, mistake).GetAwaiter().GetResult();
+                ModelRun.ExecuteAsync(shorter, cache, bug).GetAwaiter().GetResult();
                 return null;
             }
             catch (ModelViolation violation)

@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Time.Testing;
 using ProductCache.Application;
 using ProductCache.Domain;
@@ -47,7 +46,7 @@ internal sealed class ModelApi : IDisposable
         }
 
         var ask = new TaskCompletionSource<byte[]?>();
-        var registered = run.Mistake != Mistake.NearCacheIgnoresPendingReads;
+        var registered = run.PlantedBug != PlantedBug.NearCacheIgnoresPendingReads;
         var read = registered ? near.GetAsync(KeyOf(id, ask)) : null;
         var payload = await run.Cache.ReadAsync(id);
         reads.Add(new PendingRead(id, ask, read, payload, SeenOf(id)));
@@ -73,7 +72,7 @@ internal sealed class ModelApi : IDisposable
     {
         var message = messages[0];
         messages.RemoveAt(0);
-        near.Hear(run.Mistake == Mistake.NearCacheIgnoresGaps ? message with { Epoch = "1", Number = ++heard } : message);
+        near.OnNotification(run.PlantedBug == PlantedBug.NearCacheIgnoresGaps ? message with { Epoch = "1", Number = ++heard } : message);
         return $"{Name} hears {Describe(message)}";
     }
 
@@ -129,26 +128,11 @@ internal sealed class ModelApi : IDisposable
         public void Dispose() => meters.ForEach(meter => meter.Dispose());
     }
 
-    /// <summary>Redis as the near cache sees it: it answers when it is told to.</summary>
-    private sealed class HeldCache : IDistributedCache
+    /// <summary>The cache behind the near cache: it answers when the run lets it.</summary>
+    private sealed class HeldCache : ReadOnlyDistributedCache
     {
         public Task<byte[]?> Answer { get; set; } = Task.FromResult<byte[]?>(null);
 
-        public Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Answer;
-
-        public byte[]? Get(string key) => throw new NotSupportedException();
-
-        public void Refresh(string key) => throw new NotSupportedException();
-
-        public Task RefreshAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-        public void Remove(string key) => throw new NotSupportedException();
-
-        public Task RemoveAsync(string key, CancellationToken token = default) => throw new NotSupportedException();
-
-        public void Set(string key, byte[] value, DistributedCacheEntryOptions options) => throw new NotSupportedException();
-
-        public Task SetAsync(string key, byte[] value, DistributedCacheEntryOptions options, CancellationToken token = default) =>
-            throw new NotSupportedException();
+        public override Task<byte[]?> GetAsync(string key, CancellationToken token = default) => Answer;
     }
 }

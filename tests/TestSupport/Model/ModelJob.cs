@@ -4,7 +4,7 @@ using ProductCache.Domain;
 namespace ProductCache.TestSupport.Model;
 
 /// <summary>
-/// A use case of a Worker that runs step by step: it stops at every call of a port, until it is told to go on. One that is
+/// A use case of a Worker that runs step by step: it stops at every call of a port, until the run resumes it. One that is
 /// not told any more is frozen; one that is forgotten has crashed.
 /// </summary>
 internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotifications
@@ -17,13 +17,13 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
     {
         (this.run, Worker, Name) = (run, worker, $"Worker {worker + 1}, fill");
         Finished = new FillCacheHandler(
-            this, this, this, ModelRun.Lifetimes, new NegativeEntries(ModelRun.Lifetimes, clock, Random.Shared), clock, Random.Shared).Handle(new FillCache(requested), default);
+            this, this, this, ModelRun.Lifetimes, new NegativeCachingPolicy(ModelRun.Lifetimes, clock, Random.Shared), clock, Random.Shared).Handle(new FillCache(requested), default);
     }
 
     public ModelJob(ModelRun run, int worker, IReadOnlyList<Change> changes)
     {
         (this.run, Worker, Name, Changes) = (run, worker, $"Worker {worker + 1}, change", changes);
-        Finished = run.Mistake.RefreshAsync(this, this, this, new RefreshCache(changes));
+        Finished = run.PlantedBug.RefreshAsync(this, this, this, new RefreshCache(changes));
     }
 
     public int Worker { get; }
@@ -58,10 +58,10 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
 
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<Lease?> TakeEarlyLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) =>
+    public Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
-    public Task<Renewal> RenewAsync(ProductId id, RenewalMark? mark, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken) => throw new NotSupportedException();
 
@@ -103,19 +103,19 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
         },
         _ => string.Empty);
 
-    public Task<IReadOnlyList<ChangeResult>> ChangeAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
     {
         var what = $"passes {string.Join(", ", changes.Select(run.NameOf))} by the cache";
         return StopAsync(
             what,
-            () => SendAsync(what, () => run.Guarded.ChangeAsync(changes, default)),
+            () => SendAsync(what, () => run.Guarded.InvalidateAsync(changes, default)),
             results => $": {string.Join(", ", results.Select(result => result.Outcome))}");
     }
 
-    public Task<IReadOnlyList<RefreshOutcome>> RefreshAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
     {
         var what = $"refreshes {string.Join(", ", refreshes.Select(refresh => $"{run.NameOf(refresh.Id)} with version {refresh.Row.Version}"))}";
-        return StopAsync(what, () => SendAsync(what, () => run.Guarded.RefreshAsync(refreshes, default)), outcomes => $": {string.Join(", ", outcomes)}");
+        return StopAsync(what, () => SendAsync(what, () => run.Guarded.ReplaceStaleAsync(refreshes, default)), outcomes => $": {string.Join(", ", outcomes)}");
     }
 
     public Task<StoreRead> ReadAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => StopAsync(

@@ -15,7 +15,7 @@ internal sealed class ModelViolation(string message) : Exception(message);
 /// </summary>
 internal sealed class ModelRun : IDisposable
 {
-    /// <summary>Longer than any run: what expires is told to.</summary>
+    /// <summary>Longer than any run: entries expire only when the run says so.</summary>
     public static readonly CacheLifetimes Lifetimes = new() { Absent = TimeSpan.FromMinutes(10), JitterPercent = 0 };
 
     private const int Workers = 2;
@@ -32,19 +32,19 @@ internal sealed class ModelRun : IDisposable
     private readonly List<string> trace = [];
     private readonly Dictionary<ProductId, long> seen = [];
     private readonly List<FillRequest> renewals = [];
-    private readonly Dictionary<ProductId, (RenewalMark Mark, long Commits)> demands = [];
+    private readonly Dictionary<ProductId, (RevalidationMarker Marker, long Commits)> demands = [];
     private long epoch = 1;
     private long number;
 
-    private ModelRun(ModelCase plan, IModelledCache cache, Mistake mistake)
+    private ModelRun(ModelCase plan, IModelledCache cache, PlantedBug bug)
     {
-        (this.plan, Cache, Mistake) = (plan, cache, mistake);
+        (this.plan, Cache, PlantedBug) = (plan, cache, bug);
         products = [.. Enumerable.Range(0, plan.Products).Select(_ => TestProducts.NewId())];
         Table = new ModelTable(products);
         apis = [.. Enumerable.Range(0, Apis).Select(index => new ModelApi(this, index))];
     }
 
-    public Mistake Mistake { get; }
+    public PlantedBug PlantedBug { get; }
 
     public ModelTable Table { get; }
 
@@ -53,9 +53,9 @@ internal sealed class ModelRun : IDisposable
     public IGuardedCache Guarded => Cache.Guarded;
 
     /// <exception cref="ModelViolation">A promise was broken.</exception>
-    public static async Task ExecuteAsync(ModelCase plan, IModelledCache cache, Mistake mistake)
+    public static async Task ExecuteAsync(ModelCase plan, IModelledCache cache, PlantedBug bug)
     {
-        using var run = new ModelRun(plan, cache, mistake);
+        using var run = new ModelRun(plan, cache, bug);
         try
         {
             await run.StartAsync();
@@ -113,18 +113,18 @@ internal sealed class ModelRun : IDisposable
 
     public void Dispose() => Array.ForEach(apis, api => api.Dispose());
 
-    // One reader at a time of each product: its first step makes the mark, later ones look for what came after it.
+    // One reader at a time of each product: its first step makes the marker, later ones look for what came after it.
     private async Task DemandFreshAsync(ProductId id)
     {
         var waiting = demands.TryGetValue(id, out var demand);
-        var renewal = await Guarded.RenewAsync(id, waiting ? demand.Mark : null, default);
+        var renewal = await Guarded.RevalidateAsync(id, waiting ? demand.Marker : null, default);
         trace.Add($"A reader {(waiting ? "waits for" : "demands")} a newer {NameOf(id)}: {renewal.Outcome}");
         Requested(id, renewal.Lease, renewal.Entry);
-        if (!waiting && renewal.Outcome == RenewalOutcome.Asked)
+        if (!waiting && renewal.Outcome == RevalidationOutcome.Asked)
         {
-            demands[id] = (new RenewalMark(renewal.Entry, renewal.History), Table.LastCommitOf(id));
+            demands[id] = (new RevalidationMarker(renewal.Entry, renewal.History), Table.LastCommitOf(id));
         }
-        else if (renewal is { Outcome: RenewalOutcome.Renewed, Entry: { } entry })
+        else if (renewal is { Outcome: RevalidationOutcome.Renewed, Entry: { } entry })
         {
             demands.Remove(id);
             if (Table.IsOlder(id, entry, demand.Commits))
@@ -134,7 +134,7 @@ internal sealed class ModelRun : IDisposable
         }
     }
 
-    // Whoever takes a lease publishes a request.
+    // The owner of a lease publishes a request.
     private void Requested(ProductId id, Lease? lease, CachedProduct? renews)
     {
         if (lease is not null && renews is not null)
@@ -234,7 +234,7 @@ internal sealed class ModelRun : IDisposable
                 trace.Add($"A reader asks for a lease of {NameOf(id)}: {(await Guarded.TakeLeaseAsync(id, default) is null ? "no" : "taken")}");
                 break;
             case StepKind.ReaderAsksEarly when CachedProduct.TryRead(await Cache.ReadAsync(id), out var entry):
-                var early = await Guarded.TakeEarlyLeaseAsync(id, entry, default);
+                var early = await Guarded.TakeEagerLeaseAsync(id, entry, default);
                 trace.Add($"A reader of {NameOf(id)} asks for its early refresh: {(early is null ? "no" : "taken")}");
                 Requested(id, early, entry);
                 break;

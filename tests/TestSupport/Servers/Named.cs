@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace ProductCache.TestSupport.Servers;
 
-// Servers that somebody else runs, named by environment variables.
+// External servers, named by environment variables.
 
 internal sealed class NamedPostgres(string connectionString)
     : PostgresServer($"PostgreSQL of TEST_POSTGRES at {new NpgsqlConnectionStringBuilder(connectionString).Host}")

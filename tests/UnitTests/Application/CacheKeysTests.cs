@@ -32,9 +32,9 @@ public sealed class CacheKeysTests
     public void AnotherKeyNamesNone(string key) => Assert.That(CacheKeys.TryReadEntry(key, out _), Is.False);
 
     [Test]
-    public void TheKeyOfALeaseIsNotThatOfAnEntry() => Assert.That(CacheKeys.TryReadEntry(CacheKeys.Lease(Some.Id), out _), Is.False);
+    public void TheKeyOfALeaseIsNotThatOfAnEntry() => Assert.That(CacheKeys.TryReadEntry(CacheKeys.Lease(Sample.Id), out _), Is.False);
 
     [Test]
     public void BothKeysOfAProductAreInOneSlot() =>
-        Assert.That((CacheKeys.Entry(Some.Id), CacheKeys.Lease(Some.Id)), Is.EqualTo(("product:{42}", "lease:{42}")));
+        Assert.That((CacheKeys.Entry(Sample.Id), CacheKeys.Lease(Sample.Id)), Is.EqualTo(("product:{42}", "lease:{42}")));
 }

@@ -43,7 +43,7 @@ public sealed class FillCacheTests
         isClaimed = _ => true;
         readFault = null;
         outcomeOf = _ => FillOutcome.Stored;
-        time = new FakeTimeProvider(Some.Time);
+        time = new FakeTimeProvider(Sample.Time);
         cache = Substitute.For<IGuardedCache>();
         store = Substitute.For<IProductStore>();
         notifications = Substitute.For<ICacheNotifications>();
@@ -111,7 +111,7 @@ public sealed class FillCacheTests
             Assert.That(fills, Has.Count.EqualTo(1));
             Assert.That(fills[0].Claim, Is.EqualTo(new Lease(new ProductId(1), "claim 1")));
             Assert.That(fills[0].Entry.Version, Is.EqualTo(7));
-            Assert.That(fills[0].Entry.FilledAt, Is.EqualTo(Some.Time));
+            Assert.That(fills[0].Entry.FilledAt, Is.EqualTo(Sample.Time));
             Assert.That(released, Is.Empty);
         }
 
@@ -385,10 +385,10 @@ public sealed class FillCacheTests
         ids.Where(rows.ContainsKey).ToDictionary(id => id, id => rows[id]),
         ids.Where(unreadable.ContainsKey).ToDictionary(id => id, id => unreadable[id]));
 
-    private void InsertRow(int id, long version = 1) => rows[new ProductId(id)] = Some.Product(new ProductId(id), version);
+    private void InsertRow(int id, long version = 1) => rows[new ProductId(id)] = Sample.Product(new ProductId(id), version);
 
     private Task<FillCacheResult> Fill(params int[] ids) => Handler(Lifetimes).Handle(new FillCache([.. Ids(ids).Select(id => new FillRequest(id))]), CancellationToken.None);
 
     private FillCacheHandler Handler(CacheLifetimes lifetimes) => new(
-        cache, store, notifications, lifetimes, new NegativeEntries(lifetimes, time, new Random(1)), time, new Random(1));
+        cache, store, notifications, lifetimes, new NegativeCachingPolicy(lifetimes, time, new Random(1)), time, new Random(1));
 }

@@ -5,8 +5,8 @@ namespace ProductCache.UnitTests.Application;
 
 public sealed class FreshnessTests
 {
-    // Filled at Some.Time with a lifetime of 600 s and version 5.
-    private static readonly CachedProduct Entry = Some.Entry(version: 5);
+    // Filled at Sample.Time with a lifetime of 600 s and version 5.
+    private static readonly CachedProduct Entry = Sample.Entry(version: 5);
 
     private static readonly TestCaseData[] Demands =
     [
@@ -30,11 +30,11 @@ public sealed class FreshnessTests
     ];
 
     [TestCaseSource(nameof(Demands))]
-    public bool AnEntryIsAcceptedAsTheDirectivesSay(Freshness freshness, double age) => freshness.Accepts(Entry, Some.Time.AddSeconds(age));
+    public bool AnEntryIsAcceptedAsTheDirectivesSay(Freshness freshness, double age) => freshness.Accepts(Entry, Sample.Time.AddSeconds(age));
 
     [Test]
     public void AnAbsenceIsOlderThanAnyVersion() =>
-        Assert.That(new Freshness { AtLeast = new ProductVersion(1) }.Accepts(Some.NegativeEntry(), Some.Time), Is.False);
+        Assert.That(new Freshness { AtLeast = new ProductVersion(1) }.Accepts(Sample.NegativeEntry(), Sample.Time), Is.False);
 
     private static TestCaseData Case(string name, Freshness freshness, double age, bool accepted) =>
         new TestCaseData(freshness, age).Returns(accepted).SetArgDisplayNames(name, $"{age} s");

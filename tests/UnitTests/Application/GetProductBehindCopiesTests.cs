@@ -18,32 +18,32 @@ public sealed class GetProductBehindCopiesTests
     private FakeTimeProvider time = null!;
     private InMemoryCache cache = null!;
     private NearCache near = null!;
-    private IProductRequests requests = null!;
+    private IFillRequestPublisher requests = null!;
     private GetProductHandler handler = null!;
 
     [SetUp]
     public async Task SetUpAsync()
     {
         services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-        time = new FakeTimeProvider(Some.Time);
+        time = new FakeTimeProvider(Sample.Time);
         cache = new InMemoryCache(time);
         near = new NearCache(cache, new NearCacheOptions(1_000_000, TimeSpan.FromSeconds(5)), time, services.GetRequiredService<IMeterFactory>());
-        requests = Substitute.For<IProductRequests>();
+        requests = Substitute.For<IFillRequestPublisher>();
         handler = new GetProductHandler(
             near,
             near,
-            new MissingProducts(near, cache, requests),
-            new RenewedProducts(cache, near, requests, time),
-            new EarlyRefresh(cache, requests, time),
+            new MissCoalescer(near, cache, requests, time),
+            new Revalidator(cache, near, requests, time),
+            new EagerRefresh(cache, requests, time),
             time);
 
         // A copy of an entry that is half as old as it may get; then the cache is filled anew, of which no notification has come yet.
-        near.Hear(new CacheNotification("epoch", 1, NotificationKind.Heartbeat, []));
-        await FillAsync(EntryOf(version: 1, Some.Time - (Lifetime / 2)));
+        near.OnNotification(new CacheNotification("epoch", 1, NotificationKind.Heartbeat, []));
+        await FillAsync(EntryOf(version: 1, Sample.Time - (Lifetime / 2)));
         Assert.That(await GetAsync(), Is.InstanceOf<GetProductResult.Found>());
-        cache.ExpireEntry(Some.Id);
-        await FillAsync(EntryOf(version: 2, Some.Time));
-        Assert.That(near.TryGet(Some.Id, out var copy) ? copy.Version : 0, Is.EqualTo(1));
+        cache.ExpireEntry(Sample.Id);
+        await FillAsync(EntryOf(version: 2, Sample.Time));
+        Assert.That(near.TryGet(Sample.Id, out var copy) ? copy.Version : 0, Is.EqualTo(1));
     }
 
     [TearDown]
@@ -78,19 +78,19 @@ public sealed class GetProductBehindCopiesTests
             Assert.That((result as GetProductResult.Found)?.Entry.Version, Is.EqualTo(2));
             Assert.That((result as GetProductResult.Found)?.Source, Is.EqualTo(EntrySource.Cache));
             Assert.That(requests.ReceivedCalls(), Is.Empty);
-            Assert.That(await cache.TakeEarlyLeaseAsync(Some.Id, EntryOf(2, Some.Time), CancellationToken.None), Is.Not.Null, "a lease was taken");
-            Assert.That(near.TryGet(Some.Id, out var copy) ? copy.Version : 0, Is.EqualTo(2));
+            Assert.That(await cache.TakeEagerLeaseAsync(Sample.Id, EntryOf(2, Sample.Time), CancellationToken.None), Is.Not.Null, "a lease was taken");
+            Assert.That(near.TryGet(Sample.Id, out var copy) ? copy.Version : 0, Is.EqualTo(2));
         }
     }
 
-    private static CachedProduct EntryOf(long version, DateTimeOffset filledAt) => CachedProduct.Of(Some.Product(Some.Id, version), filledAt, Lifetime);
+    private static CachedProduct EntryOf(long version, DateTimeOffset filledAt) => CachedProduct.Of(Sample.Product(Sample.Id, version), filledAt, Lifetime);
 
     private async Task FillAsync(CachedProduct entry)
     {
-        var claims = await cache.ClaimAsync([Some.Id], CancellationToken.None);
+        var claims = await cache.ClaimAsync([Sample.Id], CancellationToken.None);
         Assert.That(await cache.FillAsync([new Fill(claims[0]!.Value, entry)], CancellationToken.None), Is.EqualTo(new[] { FillOutcome.Stored }));
     }
 
     private Task<GetProductResult> GetAsync(Freshness? freshness = null) =>
-        handler.Handle(new GetProduct(Some.Id, TimeSpan.Zero, freshness), CancellationToken.None);
+        handler.Handle(new GetProduct(Sample.Id, TimeSpan.Zero, freshness), CancellationToken.None);
 }

@@ -9,14 +9,14 @@ namespace ProductCache.UnitTests.Application;
 public sealed class GetProductTests
 {
     private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(30);
-    private static readonly Lease Lease = new(Some.Id, "token");
+    private static readonly Lease Lease = new(Sample.Id, "token");
 
     private INearCache nearCache = null!;
     private FakeTimeProvider time = null!;
     private IDistributedCache cache = null!;
     private IGuardedCache guardedCache = null!;
-    private IProductRequests requests = null!;
-    private MissingProducts missing = null!;
+    private IFillRequestPublisher requests = null!;
+    private MissCoalescer missing = null!;
     private volatile byte[]? payload;
     private GetProductHandler handler = null!;
 
@@ -25,12 +25,12 @@ public sealed class GetProductTests
     {
         cache = Substitute.For<IDistributedCache>();
         guardedCache = Substitute.For<IGuardedCache>();
-        requests = Substitute.For<IProductRequests>();
-        missing = new MissingProducts(cache, guardedCache, requests);
+        requests = Substitute.For<IFillRequestPublisher>();
+        missing = new MissCoalescer(cache, guardedCache, requests, TimeProvider.System);
         nearCache = Substitute.For<INearCache>();
-        time = new FakeTimeProvider(Some.Time);
+        time = new FakeTimeProvider(Sample.Time);
         handler = new GetProductHandler(
-            nearCache, cache, missing, new RenewedProducts(guardedCache, nearCache, requests, time), new EarlyRefresh(guardedCache, requests, time), time);
+            nearCache, cache, missing, new Revalidator(guardedCache, nearCache, requests, time), new EagerRefresh(guardedCache, requests, time), time);
         payload = null;
         cache.GetAsync(default!, default).ReturnsForAnyArgs(_ => payload);
         LeaseIs(Lease);
@@ -39,7 +39,7 @@ public sealed class GetProductTests
     [Test]
     public async Task AHitIsAnsweredWithoutLeaseOrBroker()
     {
-        var entry = Some.Entry();
+        var entry = Sample.Entry();
         CacheHolds(entry);
 
         var result = await Get();
@@ -57,7 +57,7 @@ public sealed class GetProductTests
     [Test]
     public async Task WhatIsNotCachedIsAskedOfNobodyWhereOnlyTheCachedIsWanted()
     {
-        var result = await handler.Handle(new GetProduct(Some.Id, LongWait, new Freshness { OnlyIfCached = true }), CancellationToken.None);
+        var result = await handler.Handle(new GetProduct(Sample.Id, LongWait, new Freshness { OnlyIfCached = true }), CancellationToken.None);
 
         using (Assert.EnterMultipleScope())
         {
@@ -70,11 +70,11 @@ public sealed class GetProductTests
     [Test]
     public async Task AnOldEntryIsAnsweredAndNotRefreshedWhereOnlyTheCachedIsWanted()
     {
-        var entry = Some.Entry();
+        var entry = Sample.Entry();
         CacheHolds(entry);
         time.Advance(entry.Lifetime * 2);
 
-        var result = await handler.Handle(new GetProduct(Some.Id, Freshness: new Freshness { OnlyIfCached = true }), CancellationToken.None);
+        var result = await handler.Handle(new GetProduct(Sample.Id, Freshness: new Freshness { OnlyIfCached = true }), CancellationToken.None);
 
         using (Assert.EnterMultipleScope())
         {
@@ -87,8 +87,8 @@ public sealed class GetProductTests
     [Test]
     public async Task ACopyInThisProcessIsAnsweredWithoutTheCache()
     {
-        var entry = Some.Entry();
-        nearCache.TryGet(Some.Id, out Arg.Any<CachedProduct?>()).Returns(call =>
+        var entry = Sample.Entry();
+        nearCache.TryGet(Sample.Id, out Arg.Any<CachedProduct?>()).Returns(call =>
         {
             call[1] = entry;
             return true;
@@ -114,7 +114,7 @@ public sealed class GetProductTests
     [Test]
     public async Task ANegativeEntrySaysThatTheProductIsAbsent()
     {
-        CacheHolds(Some.NegativeEntry());
+        CacheHolds(Sample.NegativeEntry());
 
         var result = await Get();
 
@@ -132,19 +132,19 @@ public sealed class GetProductTests
         var result = await Get();
 
         Assert.That(result, Is.InstanceOf<GetProductResult.Requested>());
-        await guardedCache.Received(1).TakeLeaseAsync(Some.Id, Arg.Any<CancellationToken>());
-        await requests.Received(1).PublishAsync(Some.Id, null, Arg.Any<CancellationToken>());
+        await guardedCache.Received(1).TakeLeaseAsync(Sample.Id, Arg.Any<CancellationToken>());
+        await requests.Received(1).PublishAsync(Sample.Id, null, Arg.Any<CancellationToken>());
     }
 
     [Test]
     public async Task AnEntryOfAnUnknownFormatIsAskedFor()
     {
-        payload = [CachedProduct.Format + 1, .. Some.Entry().Payload[1..]];
+        payload = [CachedProduct.Format + 1, .. Sample.Entry().Payload[1..]];
 
         var result = await Get();
 
         Assert.That(result, Is.InstanceOf<GetProductResult.Requested>());
-        await requests.Received(1).PublishAsync(Some.Id, null, Arg.Any<CancellationToken>());
+        await requests.Received(1).PublishAsync(Sample.Id, null, Arg.Any<CancellationToken>());
     }
 
     [Test]
@@ -204,7 +204,7 @@ public sealed class GetProductTests
     [Test]
     public async Task AReaderWhoWaitsGetsTheFilledProduct()
     {
-        var entry = Some.Entry();
+        var entry = Sample.Entry();
         FillWhenPublished(entry);
 
         var result = await Get(LongWait);
@@ -220,7 +220,7 @@ public sealed class GetProductTests
     [Test]
     public async Task AReaderWhoWaitsLearnsThatTheProductIsAbsent()
     {
-        FillWhenPublished(Some.NegativeEntry());
+        FillWhenPublished(Sample.NegativeEntry());
 
         var result = await Get(LongWait);
 
@@ -241,12 +241,12 @@ public sealed class GetProductTests
     public void AReaderWhoLeavesGetsNoAnswer()
     {
         using var leaving = new CancellationTokenSource();
-        requests.When(ports => ports.PublishAsync(Some.Id, null, Arg.Any<CancellationToken>())).Do(_ => leaving.Cancel());
+        requests.When(ports => ports.PublishAsync(Sample.Id, null, Arg.Any<CancellationToken>())).Do(_ => leaving.Cancel());
 
-        Assert.That(() => handler.Handle(new GetProduct(Some.Id, LongWait), leaving.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => handler.Handle(new GetProduct(Sample.Id, LongWait), leaving.Token), Throws.InstanceOf<OperationCanceledException>());
     }
 
-    private Task<GetProductResult> Get(TimeSpan wait = default) => handler.Handle(new GetProduct(Some.Id, wait), CancellationToken.None);
+    private Task<GetProductResult> Get(TimeSpan wait = default) => handler.Handle(new GetProduct(Sample.Id, wait), CancellationToken.None);
 
     private void CacheHolds(CachedProduct entry) => payload = entry.Payload;
 
@@ -256,7 +256,7 @@ public sealed class GetProductTests
         requests.PublishAsync(default, default, default).ReturnsForAnyArgs(_ =>
         {
             CacheHolds(entry);
-            missing.Wake([Some.Id]);
+            missing.Wake([Sample.Id]);
             return Task.CompletedTask;
         });
 }

@@ -19,13 +19,13 @@ public sealed class GetProductsTests
     public async Task EveryProductHasItsAnswerInTheOrderAskedFor()
     {
         one.Handle(default!, default).ReturnsForAnyArgs(call => new GetProductResult.Found(
-            CachedProduct.Of(Some.Product(call.Arg<GetProduct>().Id), Some.Time, Wait), EntrySource.Cache));
+            CachedProduct.Of(Sample.Product(call.Arg<GetProduct>().Id), Sample.Time, Wait), EntrySource.Cache));
 
         var results = await new GetProductsHandler(one).Handle(new GetProducts(Ids), CancellationToken.None);
 
         Assert.That(
             results.Cast<GetProductResult.Found>().Select(found => found.Entry.Payload),
-            Is.EqualTo(Ids.Select(id => CachedProduct.Of(Some.Product(id), Some.Time, Wait).Payload)));
+            Is.EqualTo(Ids.Select(id => CachedProduct.Of(Sample.Product(id), Sample.Time, Wait).Payload)));
     }
 
     [Test]

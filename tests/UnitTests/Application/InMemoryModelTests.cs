@@ -11,7 +11,7 @@ public sealed class InMemoryModelTests : GuardedCacheModel
     [TestCase("ChangedIsPublishedBeforeTheRefresh", 14_000)]
     [TestCase("NearCacheIgnoresPendingReads", 1)]
     [TestCase("NearCacheIgnoresGaps", 4_000)]
-    public Task AMistakeBesideTheCacheIsFound(string mistake, int firstRun) => AssertMistakeFoundAsync(mistake, firstRun);
+    public Task APlantedBugBesideTheCacheIsFound(string bug, int firstRun) => AssertBugFoundAsync(bug, firstRun);
 
     protected override IModelledCache CreateCache() => new InMemoryModelledCache();
 }

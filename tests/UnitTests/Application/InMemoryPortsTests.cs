@@ -1,7 +1,7 @@
-using ProductCache.TestSupport.Contracts;
+using ProductCache.TestSupport.PortSpecifications;
 
 namespace ProductCache.UnitTests.Application;
 
-public sealed class InMemoryGuardedCacheTests : InMemoryGuardedCacheContract;
+public sealed class InMemoryGuardedCacheTests : InMemoryGuardedCacheSpecification;
 
-public sealed class InMemoryProductStoreTests : InMemoryProductStoreContract;
+public sealed class InMemoryProductStoreTests : InMemoryProductStoreSpecification;

@@ -47,7 +47,7 @@ public sealed class RefreshCacheTests
         cache = Substitute.For<IGuardedCache>();
         store = Substitute.For<IProductStore>();
         notifications = Substitute.For<ICacheNotifications>();
-        cache.ChangeAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyList<ChangeResult>>(Step.Change, () =>
+        cache.InvalidateAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyList<ChangeResult>>(Step.Change, () =>
         {
             passed.AddRange(call.Arg<IReadOnlyList<Change>>());
             return [.. call.Arg<IReadOnlyList<Change>>().Select(findingOf)];
@@ -60,7 +60,7 @@ public sealed class RefreshCacheTests
                 ids.Where(id => rows.ContainsKey(id) && !unreadable.ContainsKey(id)).ToDictionary(id => id, id => rows[id]),
                 ids.Where(unreadable.ContainsKey).ToDictionary(id => id, id => unreadable[id]));
         }));
-        cache.RefreshAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyList<RefreshOutcome>>(Step.Refresh, () =>
+        cache.ReplaceStaleAsync(default!, default).ReturnsForAnyArgs(call => Do<IReadOnlyList<RefreshOutcome>>(Step.Refresh, () =>
         {
             refreshes.AddRange(call.Arg<IReadOnlyList<Refresh>>());
             return [.. call.Arg<IReadOnlyList<Refresh>>().Select(refresh => outcomeOf(refresh.Id))];
@@ -154,9 +154,9 @@ public sealed class RefreshCacheTests
 
         Received.InOrder(() =>
         {
-            cache.ChangeAsync(Arg.Any<IReadOnlyList<Change>>(), Arg.Any<CancellationToken>());
+            cache.InvalidateAsync(Arg.Any<IReadOnlyList<Change>>(), Arg.Any<CancellationToken>());
             store.ReadAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
-            cache.RefreshAsync(Arg.Any<IReadOnlyList<Refresh>>(), Arg.Any<CancellationToken>());
+            cache.ReplaceStaleAsync(Arg.Any<IReadOnlyList<Refresh>>(), Arg.Any<CancellationToken>());
             notifications.ChangedAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
         });
     }
@@ -242,10 +242,10 @@ public sealed class RefreshCacheTests
         var (inMemory, entry) = await FilledAsync();
         InsertRow(42, 2);
         var handler = new RefreshCacheHandler(inMemory, store, notifications);
-        var changes = new RefreshCache([TestProducts.Upsert(Some.Id, 2), TestProducts.Upsert(new ProductId(7), 3)]);
+        var changes = new RefreshCache([TestProducts.Upsert(Sample.Id, 2), TestProducts.Upsert(new ProductId(7), 3)]);
         failing = Step.Read;
         Assert.ThrowsAsync<UnavailableException>(() => handler.Handle(changes, default));
-        Assert.That(inMemory.Get(CacheKeys.Entry(Some.Id)), Is.EqualTo(entry.Payload));
+        Assert.That(inMemory.Get(CacheKeys.Entry(Sample.Id)), Is.EqualTo(entry.Payload));
 
         failing = null;
         var result = await handler.Handle(changes, default);
@@ -260,9 +260,9 @@ public sealed class RefreshCacheTests
         var (inMemory, entry) = await FilledAsync();
         InsertRow(42, 2);
 
-        await new RefreshCacheHandler(inMemory, store, notifications).Handle(new RefreshCache([TestProducts.Upsert(Some.Id, 2)]), default);
+        await new RefreshCacheHandler(inMemory, store, notifications).Handle(new RefreshCache([TestProducts.Upsert(Sample.Id, 2)]), default);
 
-        Assert.That(CachedProduct.TryRead(inMemory.Get(CacheKeys.Entry(Some.Id)), out var refreshed), Is.True);
+        Assert.That(CachedProduct.TryRead(inMemory.Get(CacheKeys.Entry(Sample.Id)), out var refreshed), Is.True);
         Assert.That(refreshed!.Version, Is.EqualTo(2));
         Assert.That(refreshed.FilledAt, Is.EqualTo(entry.FilledAt));
         Assert.That(refreshed.Lifetime, Is.EqualTo(entry.Lifetime));
@@ -270,9 +270,9 @@ public sealed class RefreshCacheTests
 
     private static async Task<(InMemoryCache Cache, CachedProduct Entry)> FilledAsync()
     {
-        var inMemory = new InMemoryCache(new FakeTimeProvider(Some.Time));
-        var entry = Some.Entry(version: 1);
-        await inMemory.FillAsync([new Fill((await inMemory.ClaimAsync([Some.Id], default))[0]!.Value, entry)], default);
+        var inMemory = new InMemoryCache(new FakeTimeProvider(Sample.Time));
+        var entry = Sample.Entry(version: 1);
+        await inMemory.FillAsync([new Fill((await inMemory.ClaimAsync([Sample.Id], default))[0]!.Value, entry)], default);
         return (inMemory, entry);
     }
 
@@ -288,7 +288,7 @@ public sealed class RefreshCacheTests
     private void StaleAre(params int[] ids) => findingOf = change =>
         ids.Contains((int)change.Id.Value) ? new ChangeResult(ChangeOutcome.Stale, 2) : new ChangeResult(ChangeOutcome.Current, 0);
 
-    private void InsertRow(int id, long version) => rows[new ProductId(id)] = Some.Product(new ProductId(id), version);
+    private void InsertRow(int id, long version) => rows[new ProductId(id)] = Sample.Product(new ProductId(id), version);
 
     private Task<RefreshCacheResult> Refresh(params Change[] changes) =>
         new RefreshCacheHandler(cache, store, notifications).Handle(new RefreshCache(changes), CancellationToken.None);

@@ -10,7 +10,7 @@ public sealed class RelayChangesTests
     private readonly List<RefusedChange> parked = [];
 
     private IChangeOutbox outbox = null!;
-    private IChangeBatch batch = null!;
+    private ChangeBatch batch = null!;
     private IChangePublisher publisher = null!;
 
     // What the broker makes of a change (null: acknowledged) and how long it takes; unless a test says otherwise, all succeed.
@@ -27,7 +27,7 @@ public sealed class RelayChangesTests
         answer = Task.CompletedTask;
         completion = Task.CompletedTask;
         outbox = Substitute.For<IChangeOutbox>();
-        batch = Substitute.For<IChangeBatch>();
+        batch = Substitute.For<ChangeBatch>();
         publisher = Substitute.For<IChangePublisher>();
         outbox.TakeAsync(default, default).ReturnsForAnyArgs(batch);
         publisher.PublishAsync(default!, default).ReturnsForAnyArgs(async call =>
@@ -188,9 +188,9 @@ public sealed class RelayChangesTests
         Assert.ThrowsAsync<UnavailableException>(() => Relay(Upsert(1, 10)));
     }
 
-    private static RecordedChange Upsert(long id, long version) => new(id, version, Deleted: false, Some.Time);
+    private static RecordedChange Upsert(long id, long version) => new(id, version, Deleted: false, Sample.Time);
 
-    private static RecordedChange Deletion(long id, long version) => new(id, version, Deleted: true, Some.Time);
+    private static RecordedChange Deletion(long id, long version) => new(id, version, Deleted: true, Sample.Time);
 
     private Task<RelayChangesResult> Relay(params RecordedChange[] changes)
     {

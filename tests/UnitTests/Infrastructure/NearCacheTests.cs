@@ -15,12 +15,12 @@ public sealed class NearCacheTests
 
     private static readonly NearCacheOptions Options = new(MaxBytes, TimeSpan.FromSeconds(5));
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(1);
-    private static readonly CachedProduct First = Some.Entry(version: 1);
-    private static readonly CachedProduct Second = Some.Entry(version: 2);
+    private static readonly CachedProduct First = Sample.Entry(version: 1);
+    private static readonly CachedProduct Second = Sample.Entry(version: 2);
 
     private ServiceProvider services = null!;
     private FakeTimeProvider time = null!;
-    private HeldCache cache = null!;
+    private GatedCache cache = null!;
     private NearCache near = null!;
     private long number;
 
@@ -28,8 +28,8 @@ public sealed class NearCacheTests
     public void SetUp()
     {
         services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-        time = new FakeTimeProvider(Some.Time);
-        cache = new HeldCache();
+        time = new FakeTimeProvider(Sample.Time);
+        cache = new GatedCache();
         near = NewNearCache(Options);
         number = 100;
     }
@@ -65,7 +65,7 @@ public sealed class NearCacheTests
         HearNext();
         await ReadAsync(First);
         var read = await BeginReadAsync();
-        HearChange(Some.Id);
+        HearChange(Sample.Id);
 
         Assert.That(await read.EndAsync(First), Is.EqualTo(First.Payload));
 
@@ -99,7 +99,7 @@ public sealed class NearCacheTests
         await ReadAsync(First);
         await ReadAsync(First, other);
 
-        HearChange(Some.Id);
+        HearChange(Sample.Id);
 
         Assert.That(Copy(), Is.Null);
         Assert.That(Copy(other), Is.Not.Null);
@@ -110,7 +110,7 @@ public sealed class NearCacheTests
     {
         HearNext();
         var read = await BeginReadAsync();
-        HearChange(Some.Id);
+        HearChange(Sample.Id);
 
         Assert.That(await read.EndAsync(First), Is.EqualTo(First.Payload));
 
@@ -124,7 +124,7 @@ public sealed class NearCacheTests
     {
         HearNext();
         var before = await BeginReadAsync();
-        HearChange(Some.Id);
+        HearChange(Sample.Id);
         var after = await BeginReadAsync();
 
         await after.EndAsync(Second);
@@ -140,7 +140,7 @@ public sealed class NearCacheTests
         await ReadAsync(First);
 
         HearNext();
-        near.Hear(new CacheNotification("epoch", number++, NotificationKind.Filled, [Some.Id]));
+        near.OnNotification(new CacheNotification("epoch", number++, NotificationKind.Filled, [Sample.Id]));
 
         Assert.That(Copy(), Is.EqualTo(First.Payload));
     }
@@ -193,7 +193,7 @@ public sealed class NearCacheTests
         HearNext();
         await ReadAsync(First);
 
-        near.Hear(new CacheNotification("another epoch", number, NotificationKind.Heartbeat, []));
+        near.OnNotification(new CacheNotification("another epoch", number, NotificationKind.Heartbeat, []));
 
         Assert.That(Copy(), Is.Null);
     }
@@ -204,7 +204,7 @@ public sealed class NearCacheTests
         HearNext();
         await ReadAsync(First);
 
-        time.Advance(NotificationGaps.MaxSilence);
+        time.Advance(NotificationSequence.MaxSilence);
         Assert.That(Copy(), Is.Not.Null);
 
         time.Advance(TimeSpan.FromMilliseconds(1));
@@ -218,7 +218,7 @@ public sealed class NearCacheTests
     {
         HearNext();
         await ReadAsync(First);
-        time.Advance(NotificationGaps.MaxSilence + TimeSpan.FromMilliseconds(1));
+        time.Advance(NotificationSequence.MaxSilence + TimeSpan.FromMilliseconds(1));
 
         HearNext();
 
@@ -232,7 +232,7 @@ public sealed class NearCacheTests
     {
         HearNext();
         var read = await BeginReadAsync();
-        time.Advance(NotificationGaps.MaxSilence + TimeSpan.FromMilliseconds(1));
+        time.Advance(NotificationSequence.MaxSilence + TimeSpan.FromMilliseconds(1));
         HearNext();
 
         await read.EndAsync(First);
@@ -247,7 +247,7 @@ public sealed class NearCacheTests
         await ReadAsync(First);
         var read = await BeginReadAsync(new ProductId(7));
 
-        near.HearUnknown();
+        near.OnUnreadableNotification();
 
         Assert.That(Copy(), Is.Null);
         await read.EndAsync(First);
@@ -324,7 +324,7 @@ public sealed class NearCacheTests
         Assert.ThrowsAsync<UnavailableException>(() => read.FailAsync(new UnavailableException(Dependency.Cache)));
 
         // A read left behind would be voided by this, and the next one with it.
-        HearChange(Some.Id);
+        HearChange(Sample.Id);
         await ReadAsync(First);
 
         Assert.That(Copy(), Is.EqualTo(First.Payload));
@@ -355,10 +355,10 @@ public sealed class NearCacheTests
     public async Task ANegativeEntryIsCopiedUntilItsProductChanges()
     {
         HearNext();
-        await ReadAsync(Some.NegativeEntry());
+        await ReadAsync(Sample.NegativeEntry());
         Assert.That(Copy(), Is.Not.Null);
 
-        HearChange(Some.Id);
+        HearChange(Sample.Id);
 
         Assert.That(Copy(), Is.Null);
     }
@@ -451,7 +451,7 @@ public sealed class NearCacheTests
         near = NewNearCache(Options with { MaxBytes = 0 });
         HearNext();
         await ReadAsync(First);
-        HearChange(Some.Id);
+        HearChange(Sample.Id);
 
         Assert.That(Copy(), Is.Null);
         Assert.That(await ReadAsync(Second), Is.EqualTo(Second.Payload));
@@ -461,14 +461,14 @@ public sealed class NearCacheTests
     private static string Key(ProductId id) => CacheKeys.Entry(id);
 
     private static CachedProduct EntryOf(int descriptionLength) => CachedProduct.Of(
-        new Product(Some.Id, "Tea", new Price(1), new string('x', descriptionLength), new ProductVersion(1)), Some.Time, TimeSpan.FromMinutes(10));
+        new Product(Sample.Id, "Tea", new Price(1), new string('x', descriptionLength), new ProductVersion(1)), Sample.Time, TimeSpan.FromMinutes(10));
 
     private NearCache NewNearCache(NearCacheOptions options) => new(cache, options, time, services.GetRequiredService<IMeterFactory>());
 
     /// <summary>A heartbeat with the number that is due.</summary>
-    private void HearNext() => near.Hear(new CacheNotification("epoch", number++, NotificationKind.Heartbeat, []));
+    private void HearNext() => near.OnNotification(new CacheNotification("epoch", number++, NotificationKind.Heartbeat, []));
 
-    private void HearChange(ProductId id) => near.Hear(new CacheNotification("epoch", number++, NotificationKind.Changed, [id]));
+    private void HearChange(ProductId id) => near.OnNotification(new CacheNotification("epoch", number++, NotificationKind.Changed, [id]));
 
     /// <summary>Time goes by, with heartbeats.</summary>
     private void PassTime(TimeSpan span)
@@ -482,7 +482,7 @@ public sealed class NearCacheTests
         time.Advance(span);
     }
 
-    private byte[]? Copy(ProductId? id = null) => near.TryGet(id ?? Some.Id, out var entry) ? entry.Payload : null;
+    private byte[]? Copy(ProductId? id = null) => near.TryGet(id ?? Sample.Id, out var entry) ? entry.Payload : null;
 
     private Task<byte[]?> ReadAsync(CachedProduct entry, ProductId? id = null) => ReadAsync(entry.Payload, id);
 
@@ -490,7 +490,7 @@ public sealed class NearCacheTests
 
     private async Task<PendingGet> BeginReadAsync(ProductId? id = null)
     {
-        var get = near.GetAsync(Key(id ?? Some.Id));
+        var get = near.GetAsync(Key(id ?? Sample.Id));
         return new PendingGet(get, await cache.NextAsync());
     }
 
@@ -513,7 +513,7 @@ public sealed class NearCacheTests
     }
 
     /// <summary>A read on its way, and the call of the cache that it waits for.</summary>
-    private sealed record PendingGet(Task<byte[]?> Get, Held<string, byte[]?>.Call Call)
+    private sealed record PendingGet(Task<byte[]?> Get, Gated<string, byte[]?>.Call Call)
     {
         public Task<byte[]?> EndAsync(CachedProduct entry) => EndAsync(entry.Payload);
 

@@ -15,7 +15,7 @@ public sealed class HostConfigurationTests
     public void SetUp()
     {
         config = new ClientConfig();
-        rider = new KafkaRiderSpecification(Substitute.For<IRiderRegistrationContext>(), config, new RiderReference());
+        rider = new KafkaRiderSpecification(Substitute.For<IRiderRegistrationContext>(), config, new DeferredRider());
     }
 
     [Test]
@@ -125,12 +125,12 @@ public sealed class HostConfigurationTests
     }
 
     [Test]
-    public void AQueueOfLogEntriesThatNobodyReadsIsRefused()
+    public void AQueueOfLogEntriesThatIsNotReadIsRefused()
     {
         rider.Host("a:1");
         rider.LogQueue = true;
 
-        Assert.That(Faults(), Has.One.Contains("nobody would read the queue"));
+        Assert.That(Faults(), Has.One.Contains("the rider does not read the queue"));
     }
 
     [Test]

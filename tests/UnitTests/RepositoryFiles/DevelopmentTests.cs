@@ -62,13 +62,16 @@ public sealed partial class DevelopmentTests
     }
 
     private static IEnumerable<string> ImagesOf(string file) => ((YamlMappingNode)Services(file)).Children.Values
-        .OfType<YamlMappingNode>().Where(service => service.Children.ContainsKey("image")).Select(service => $"{service["image"]}");
+        .OfType<YamlMappingNode>().Where(service => service.Children.ContainsKey("image")).Select(service => DefaultOfVariable().Replace($"{service["image"]}", "${default}"));
 
     private static JsonNode ProfileOf(string project) =>
         JsonNode.Parse(File.ReadAllText(Repository.PathOf($"src/{project}/Properties/launchSettings.json")))!["profiles"]![project]!;
 
     [GeneratedRegex(@"^(?<method>GET|POST|PUT|PATCH|DELETE) \{\{host\}\}(?<path>[^?\s]*)", RegexOptions.Multiline)]
     private static partial Regex Request();
+
+    [GeneratedRegex(@"^\$\{\w+:-(?<default>.*)\}$")]
+    private static partial Regex DefaultOfVariable();
 
     [GeneratedRegex(@"/\d+(?=/|$)")]
     private static partial Regex Id();

@@ -64,7 +64,7 @@ public sealed class PortsTests
         ports.TakeNamed(settings, "API_PORT");
         ports.TakeNamed(settings, "WORKER_PORT");
 
-        Assert.That(settings.ThrowIfWrong, Throws.InstanceOf<SettingsException>().With.Message.EqualTo("WORKER_PORT is 21501, and so is another port of this process."));
+        Assert.That(settings.ThrowIfWrong, Throws.InstanceOf<SettingsException>().With.Message.EqualTo("WORKER_PORT is 21501, but another port of this process has the same number."));
     }
 
     [Test]

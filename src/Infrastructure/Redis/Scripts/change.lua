@@ -1,5 +1,5 @@
 -- ARGV: rank of the change (2v: row version v; 2v+1: row version v was deleted), formats.
--- Returns the rank of a stale entry, -1 after a removal, else -2.
+-- Returns the rank of a stale entry, -1 if the entry was removed, else -2.
 local rank = tonumber(ARGV[1])
 local floor = read_lease()[2]
 if floor and tonumber(floor) < rank then
@@ -7,12 +7,17 @@ if floor and tonumber(floor) < rank then
 end
 local entry = read_entry()
 local current, data = entry[1], entry[2]
+if current and tonumber(current) - rank > MAX_LEAD then
+  -- PostgreSQL cannot have drawn that version yet: another program wrote the entry, and it would outlive every change.
+  redis.call('DEL', KEYS[1])
+  return -1
+end
 if not current or tonumber(current) >= rank then
   return -2
 end
 local deletion = rank % 2 == 1
 if tonumber(current) == 0 then
-  -- A header alone says that there is no row. With a body it says that the row cannot be read, which ends with the row.
+  -- A header without a body: there is no row. A header with a body: the row is unreadable, which a deletion ends.
   if deletion and #data == 25 then
     return -2
   end

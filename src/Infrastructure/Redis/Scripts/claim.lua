@@ -1,6 +1,6 @@
--- ARGV: nonce, lifetime of the lease in ms, times of the entries that are to be renewed (16 bytes each), formats.
--- An entry of another format is a miss to its readers, so it must not stop a fill. A lease beside an entry means that its renewal was
--- requested; so do its times, should the lease have ended before this Worker came. Other times: it was filled since.
+-- ARGV: nonce, lifetime of the lease in ms, times of the entries to refill (16 bytes each), formats.
+-- An entry of another format is a miss for its readers, so it must not prevent a fill. A lease beside an entry means that a refill was
+-- requested. So do the times of the entry, in case the lease has expired before this step. Other times: it was filled meanwhile.
 local data, token = read_data(), read_lease()[1]
 local function is_to_be_renewed()
   for first = 1, #ARGV[3], 16 do

@@ -1,22 +1,24 @@
--- Stands before every step on a product. KEYS: entry, lease. The last of ARGV: the formats that this process reads, one byte each.
--- A key that is not as we write it (another type, a damaged field, no expiry) would stop its product for ever, so it is removed
--- and the step goes on without it. That is always safe: a fill without its lease is refused, and a missing entry is a miss.
+-- Precedes every step on a product. KEYS: entry, lease. Last of ARGV: the formats that this process reads, one byte each.
+-- A damaged key (another type, a damaged field, no expiry) would block its product for ever, so it is removed and the step continues
+-- without it. That is always safe: a fill without its lease is refused, and a missing entry is a miss.
 local MAX_RANK = 9007199254740991
 local MAX_VERSION = 4503599627370495
+-- ProductVersion.MaxLead, in ranks.
+local MAX_LEAD = 2199023255552
 local MAX_MILLISECONDS = 253402300799999
 local MAX_TICKS = '3155378975999999999'
 
--- Ranks and floors: decimal, without leading zeros, exact as a number of Lua.
+-- Ranks and floors are decimal, without leading zeros, and exact as numbers of Lua.
 local function is_rank(text)
   return text and #text <= 16 and (text == '0' or string.find(text, '^[1-9]%d*$') ~= nil) and tonumber(text) <= MAX_RANK
 end
 
--- The end of an entry, which RedisCache reads; too long to be exact as a number of Lua.
+-- The expiry of an entry, which RedisCache reads. It is too long to be exact as a number of Lua.
 local function is_ticks(text)
   return text and string.find(text, '^[1-9]%d*$') ~= nil and (#text < #MAX_TICKS or (#text == #MAX_TICKS and text <= MAX_TICKS))
 end
 
--- The fields of a key that expires; nil: there is none. A key of another type has no fields, so its caller removes it.
+-- Returns the fields of a key that expires, or nil if the key is missing. A key of another type has no fields, so the caller removes it.
 local function read_hash(key, ...)
   local left = redis.call('PTTL', key)
   if left == -2 then
@@ -43,12 +45,12 @@ local function is_plausible(data, rank)
     and filled_at >= 0 and filled_at <= MAX_MILLISECONDS and lifetime >= 0 and lifetime <= MAX_MILLISECONDS
 end
 
--- Empty data counts as readable, and is never plausible.
+-- Empty data counts as readable, but is never plausible.
 local function is_readable(data)
   return string.find(ARGV[#ARGV], string.sub(data, 1, 1), 1, true) ~= nil
 end
 
--- { rank, data }, or an empty table. An entry of another format is left to the processes that read it; its rank counts here too.
+-- Returns { rank, data }, or an empty table. An entry of another format is kept for the processes that read it; its rank is valid here too.
 local function read_entry()
   local fields = read_hash(KEYS[1], 'rank', 'data', 'absexp', 'sldexp')
   if not fields then
@@ -63,13 +65,13 @@ local function read_entry()
   return {}
 end
 
--- The data of an entry that this process reads. One of another format is a miss to the readers here.
+-- Returns the data of an entry, or false. An entry of a format that this process does not read is a miss.
 local function read_data()
   local data = read_entry()[2]
   return data and is_readable(data) and data or false
 end
 
--- { token, floor }, or an empty table.
+-- Returns { token, floor }, or an empty table.
 local function read_lease()
   local fields = read_hash(KEYS[2], 'token', 'floor')
   if not fields then
@@ -82,7 +84,7 @@ local function read_lease()
   return {}
 end
 
--- The token is made here, at every execution: a command that the client library sends again never revives an old one.
+-- The token is created at every execution, so that a command that the client library sends twice never revives an old token.
 local function create_lease()
   local now = redis.call('TIME')
   local token = ARGV[1] .. '-' .. now[1] .. '-' .. now[2]

@@ -1,4 +1,4 @@
--- ARGV: token, rank (0: absent), lifetime of the entry in ms, its end in .NET ticks, payload, formats.
+-- ARGV: token, rank (0: absent), lifetime of the entry in ms, its expiry in .NET ticks, payload, formats.
 -- absexp, sldexp and data are the fields that RedisCache reads.
 local lease = read_lease()
 if lease[1] ~= ARGV[1] then

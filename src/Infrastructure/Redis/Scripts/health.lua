@@ -1,6 +1,6 @@
 -- KEYS: entry and lease of a product that cannot exist. ARGV: nonce, lifetime in ms.
--- What the steps need: to write, read and remove hashes that expire. The keys are gone when the script ends. No removal comes before the
--- first write, since a script that has written once is no longer refused when the memory is full.
+-- Does what the steps need: writes, reads and removes hashes that expire. The script removes its keys at the end. The first command is a
+-- write, since Redis refuses a script for lack of memory only before its first write.
 for _, key in ipairs(KEYS) do
   local reply = redis.pcall('HSET', key, 'token', ARGV[1])
   if type(reply) == 'table' and reply.err then

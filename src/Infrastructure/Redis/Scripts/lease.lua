@@ -1,5 +1,5 @@
 -- ARGV: nonce, lifetime of the lease in ms, formats.
--- A reader may come here long after it missed: what has been filled meanwhile is not asked for again.
+-- This step may follow the miss late: a product that was filled meanwhile is not requested again.
 if read_data() then
   return false
 end

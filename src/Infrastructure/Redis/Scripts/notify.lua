@@ -1,8 +1,8 @@
--- KEYS: the counter of messages. ARGV: channel, an epoch if a new one is needed, kind, ids separated by commas.
--- Numbers have no gaps, so a receiver sees that it missed one. A lost or damaged counter starts another epoch, so that the
--- numbers of before are not taken up again. The epoch that is published also names the history of the data: after a failover that lost
--- messages the counter may be an older one, and numbers that were used already must not seem to follow.
--- Returns '' or, for a message that could not be counted, the error: it has an epoch of its own, so all copies are dropped.
+-- KEYS: the counter of messages. ARGV: channel, an epoch in case a new one is needed, kind, ids separated by commas.
+-- Numbers have no gaps, so that a receiver detects a missed message. After the loss of the counter a new epoch begins, so that numbers are
+-- not used twice. The published epoch includes the history of the server: after a failover that lost messages the counter may be older,
+-- and numbers that were used already must not continue the sequence.
+-- Returns '', or the error if the message could not be counted. Such a message has a new epoch, so that all copies are dropped.
 local function code_of(reply)
   return type(reply) == 'table' and reply.err or ''
 end
@@ -21,7 +21,7 @@ end
 local epoch, number = count()
 local failure = code_of(number)
 if failure ~= '' then
-  -- Where only the count is refused, those who listen can still be told.
+  -- If only the counter is refused, the message can still be published.
   if string.sub(failure, 1, 3) ~= 'OOM' and string.sub(failure, 1, 6) ~= 'NOPERM' and not string.find(failure, 'user executing the script', 1, true) then
     return number
   end

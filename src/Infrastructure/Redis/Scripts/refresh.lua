@@ -1,6 +1,5 @@
--- ARGV: rank that the change found stale, rank of the row, payload of the row, from where to where (as Lua counts) a payload
--- holds its times, formats.
--- The lease is passed first: a refill that is on its way with an older row must not come after this one.
+-- ARGV: rank of the stale entry, rank of the row, payload of the row, first and last position of the times in a payload (from 1), formats.
+-- The floor of the lease is raised first: a refill in flight with an older row must not replace this row.
 local rank = tonumber(ARGV[2])
 local floor = read_lease()[2]
 if floor and tonumber(floor) < rank then
@@ -15,7 +14,7 @@ if current ~= tonumber(ARGV[1]) or string.byte(entry[2]) ~= string.byte(ARGV[3])
   redis.call('DEL', KEYS[1])
   return 'removed'
 end
--- The entry ends when it would have ended, so its times stay.
+-- The expiry of the entry is unchanged, so its times are kept.
 local first, last = tonumber(ARGV[4]), tonumber(ARGV[5])
 local data = string.sub(ARGV[3], 1, first - 1) .. string.sub(entry[2], first, last) .. string.sub(ARGV[3], last + 1)
 redis.call('HSET', KEYS[1], 'data', data, 'rank', ARGV[2])

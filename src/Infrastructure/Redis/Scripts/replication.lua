@@ -1,5 +1,5 @@
--- The history of writes that the data here is the result of, as Redis names it: a server that takes over has another one, even if it
--- lost no write. '' where our user may not ask.
+-- Returns the replication id of the server, which identifies its history of writes. A server that takes over has another one, even if it
+-- lost no write. '' if the user may not read it.
 local function history()
   local replication = redis.pcall('INFO', 'replication')
   return type(replication) == 'string' and string.match(replication, 'master_replid:(%x+)') or ''

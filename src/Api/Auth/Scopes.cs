@@ -1,0 +1,22 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace ProductCache.Api.Auth;
+
+/// <summary>What a credential may be good for. None includes another one, but each of them is enough to read.</summary>
+public static class Scopes
+{
+    public const string Read = "products:read";
+    public const string Write = "products:write";
+    public const string Administer = "cache:admin";
+
+    public static IReadOnlyList<string> All { get; } = [Read, Write, Administer];
+
+    internal static string Rule { get; } = $"scopes are {string.Join(", ", All)}, each at most once, with commas between them.";
+
+    internal static bool TryRead(string text, [NotNullWhen(true)] out IReadOnlyList<string>? scopes)
+    {
+        var words = text.Split(',');
+        scopes = words.All(All.Contains) && words.Distinct().Count() == words.Length ? words : null;
+        return scopes is not null;
+    }
+}

@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using ProductCache.Application;
+
+namespace ProductCache.Api.Http;
+
+/// <summary>What an answer says of the entry it came from: Age and Cache-Control (RFC 9111), Cache-Status (RFC 9211).</summary>
+internal static class CacheHeaders
+{
+    public const string CacheStatus = "Cache-Status";
+
+    /// <summary>Who may keep an answer; where it needs a credential, AuthorizationProblems takes that back.</summary>
+    public const string Public = "public";
+
+    // A near copy answers many readers in one second, with the same values.
+    private static readonly ConditionalWeakTable<CachedProduct, CacheHeaderValues> Memo = [];
+
+    /// <returns>The entity tag of the entry, for an answer that has its body.</returns>
+    public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now)
+    {
+        // Beyond the lifetime the answer is stale, which its negative ttl says (RFC 9211, 2.4).
+        var age = AgeOf(entry, now);
+        var values = source == EntrySource.NearCache ? Remember(entry, age) : CacheHeaderValues.Of(entry, source, forward, age);
+        headers.Age = values.Age;
+        headers.CacheControl = values.CacheControl;
+        headers[CacheStatus] = values.CacheStatus;
+        return values.EntityTag;
+    }
+
+    /// <summary>For an answer that has nothing of the cache, which is nobody's to keep.</summary>
+    public static void WriteNothing(IHeaderDictionary headers, string status)
+    {
+        headers.CacheControl = "no-store";
+        headers[CacheStatus] = $"ProductCache; {status}";
+    }
+
+    /// <summary>fwd=miss, fwd=stale or fwd=request; collapsed, where another reader had asked already.</summary>
+    public static string WordsOf(Forward forward, bool stored)
+    {
+        var reason = forward.Reason switch
+        {
+            ForwardReason.Stale => "fwd=stale",
+            ForwardReason.Request => "fwd=request",
+            _ => "fwd=miss",
+        };
+        return $"{reason}{(stored ? "; stored" : string.Empty)}{(forward.Collapsed ? "; collapsed" : string.Empty)}";
+    }
+
+    public static long AgeOf(CachedProduct entry, DateTimeOffset now) => (long)entry.AgeAt(now).TotalSeconds;
+
+    public static long LifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
+
+    private static CacheHeaderValues Remember(CachedProduct entry, long age)
+    {
+        if (!Memo.TryGetValue(entry, out var values) || values.Seconds != age)
+        {
+            values = CacheHeaderValues.Of(entry, EntrySource.NearCache, default, age);
+            Memo.AddOrUpdate(entry, values);
+        }
+
+        return values;
+    }
+
+    private sealed record CacheHeaderValues(long Seconds, string EntityTag, string Age, string CacheControl, string CacheStatus)
+    {
+        public static CacheHeaderValues Of(CachedProduct entry, EntrySource source, Forward forward, long age)
+        {
+            var lifetime = LifetimeOf(entry);
+            return new CacheHeaderValues(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"{Public}, max-age={lifetime}", source switch
+            {
+                EntrySource.Fill => $"ProductCache; {WordsOf(forward, stored: true)}; ttl={lifetime - age}",
+                EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",
+                _ => $"ProductCache; hit; ttl={lifetime - age}; detail=redis",
+            });
+        }
+    }
+}

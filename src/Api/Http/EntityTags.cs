@@ -1,0 +1,72 @@
+using Microsoft.Extensions.Primitives;
+using ProductCache.Domain;
+
+namespace ProductCache.Api.Http;
+
+/// <summary>The value of If-Match or If-None-Match (RFC 9110, 13.1): entity tags, or * for any.</summary>
+internal sealed class EntityTags
+{
+    private const string WeakPrefix = "W/";
+
+    private readonly List<string> tags = [];
+
+    private EntityTags(StringValues lines)
+    {
+        foreach (var member in HeaderList.Split(lines, escapes: false))
+        {
+            var tag = member.Trim();
+            if (tag.Length == 0)
+            {
+                // RFC 9110, 5.6.1.2: empty members are ignored.
+                continue;
+            }
+
+            if (tag == "*" || IsTag(tag))
+            {
+                tags.Add(tag);
+            }
+            else
+            {
+                IsMalformed = true;
+            }
+        }
+
+        IsAny = tags is ["*"] && !IsMalformed;
+        IsMalformed |= tags.Count == 0 || (tags.Contains("*") && !IsAny);
+    }
+
+    /// <summary>Some member is not an entity tag, or there is none. The others count all the same, for those who ask.</summary>
+    public bool IsMalformed { get; }
+
+    public bool IsAny { get; }
+
+    /// <returns>Null: the header is not there.</returns>
+    public static EntityTags? Read(StringValues lines) => lines.Count == 0 ? null : new EntityTags(lines);
+
+    /// <summary>RFC 9110, 8.8.3.2: a weak tag matches nothing.</summary>
+    public bool MatchesStrongly(string tag) => IsAny || tags.Contains(tag);
+
+    /// <summary>RFC 9110, 8.8.3.2: weak tags match as well.</summary>
+    public bool MatchesWeakly(string tag) => IsAny || tags.Any(member => OpaqueOf(member) == tag);
+
+    /// <summary>Those of the tags that are a version; others match no product.</summary>
+    public List<ProductVersion> Versions(bool alsoOfWeakTags)
+    {
+        List<ProductVersion> versions = [];
+        foreach (var tag in tags.Where(tag => tag != "*" && (alsoOfWeakTags || !tag.StartsWith(WeakPrefix, StringComparison.Ordinal))))
+        {
+            if (ProductVersion.TryParse(OpaqueOf(tag)[1..^1], out var version))
+            {
+                versions.Add(version);
+            }
+        }
+
+        return versions;
+    }
+
+    private static string OpaqueOf(string tag) => tag.StartsWith(WeakPrefix, StringComparison.Ordinal) ? tag[WeakPrefix.Length..] : tag;
+
+    // RFC 9110, 8.8.3: no quote, space or control character between the quotes.
+    private static bool IsTag(string text) =>
+        OpaqueOf(text) is ['"', .. var inner, '"'] && !inner.Any(character => character is '"' or <= ' ' or '\x7f');
+}

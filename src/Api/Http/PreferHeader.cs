@@ -1,0 +1,45 @@
+using System.Globalization;
+
+namespace ProductCache.Api.Http;
+
+/// <summary>The Prefer header (RFC 7240): wait=N holds an answer back for up to N seconds. A preference that cannot be read is ignored, the others count.</summary>
+internal static class PreferHeader
+{
+    public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
+
+    public static TimeSpan? ReadWait(IHeaderDictionary headers)
+    {
+        foreach (var preference in HeaderList.Split(headers["Prefer"]))
+        {
+            // Parameters of a preference follow a semicolon; wait has none.
+            var (name, value) = HeaderList.ReadPair(preference.Split(';', 2)[0]);
+            if (name.Equals("wait", StringComparison.OrdinalIgnoreCase) && value is not null && Seconds(value) is { } wait)
+            {
+                return wait;
+            }
+        }
+
+        return null;
+    }
+
+    public static void Applied(IHeaderDictionary headers, TimeSpan? wait)
+    {
+        if (wait > TimeSpan.Zero)
+        {
+            headers["Preference-Applied"] = string.Create(CultureInfo.InvariantCulture, $"wait={(int)wait.Value.TotalSeconds}");
+        }
+    }
+
+    private static TimeSpan? Seconds(string text)
+    {
+        if (text.Length == 0 || text.AsSpan().ContainsAnyExceptInRange('0', '9'))
+        {
+            return null;
+        }
+
+        // A number beyond an int is beyond the longest wait as well.
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds < MaxWait.TotalSeconds
+            ? TimeSpan.FromSeconds(seconds)
+            : MaxWait;
+    }
+}

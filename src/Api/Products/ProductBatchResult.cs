@@ -1,0 +1,130 @@
+using System.Globalization;
+using System.Text.Json;
+using ProductCache.Api.Hardening;
+using ProductCache.Api.Http;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.Api.Products;
+
+/// <summary>
+/// The answer to a read of many: 200, each product with its own status, in the order asked for.
+/// <code>
+/// {"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{…}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}
+/// </code>
+/// </summary>
+internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProductResult[] results, DateTimeOffset now, LargeAnswers answers, HeldBytes held) : IResult
+{
+    /// <summary>Beyond its lifetime, and served because nothing newer could be had yet.</summary>
+    private const string Stale = "stale";
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        WriteHeaders(response.Headers);
+        response.ContentType = "application/json; charset=utf-8";
+        if (HttpMethods.IsHead(httpContext.Request.Method))
+        {
+            return;
+        }
+
+        await using var writer = answers.Write(httpContext);
+        writer.Json.WriteStartObject();
+        writer.Json.WriteStartArray("items"u8);
+        for (var i = 0; i < ids.Count; i++)
+        {
+            WriteItem(writer.Json, ids[i], results[i]);
+
+            // An entry that is written is not held any longer.
+            var size = EntryOf(results[i])?.Body.Length ?? 0;
+            results[i] = GetProductResult.NotCached.Instance;
+            if (!await writer.PartAsync())
+            {
+                return;
+            }
+
+            held.Remove(size);
+        }
+
+        writer.Json.WriteEndArray();
+        writer.Json.WriteEndObject();
+    }
+
+    private void WriteItem(Utf8JsonWriter json, ProductId id, GetProductResult result)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("id"u8, id.Value);
+        switch (result)
+        {
+            case GetProductResult.Found found:
+                var age = CacheHeaders.AgeOf(found.Entry, now);
+                json.WriteString("status"u8, age > CacheHeaders.LifetimeOf(found.Entry) ? Stale : "hit");
+                json.WriteNumber("version"u8, found.Entry.Version);
+                json.WriteNumber("age"u8, age);
+                json.WritePropertyName("product"u8);
+
+                // The bytes of the entry, as in an answer of its own.
+                json.WriteRawValue(found.Entry.Body.Span, skipInputValidation: true);
+                break;
+            case GetProductResult.Absent:
+                json.WriteString("status"u8, "absent");
+                break;
+            case GetProductResult.Unreadable unreadable:
+                json.WriteString("status"u8, "unreadable");
+                json.WriteString("detail"u8, unreadable.Entry.Reason);
+                break;
+            case GetProductResult.Requested:
+                json.WriteString("status"u8, "requested");
+                break;
+            case GetProductResult.OlderThanDemanded older:
+                json.WriteString("status"u8, "older");
+                json.WriteNumber("version"u8, older.Entry.Version);
+                break;
+            default:
+                json.WriteString("status"u8, "unavailable");
+                break;
+        }
+
+        json.WriteEndObject();
+    }
+
+    private void WriteHeaders(IHeaderDictionary headers)
+    {
+        var forwards = results.Select(ForwardOf).OfType<Forward>().ToList();
+        var entries = results.Select(EntryOf).OfType<CachedProduct>().ToList();
+        if (entries.Count < results.Length)
+        {
+            headers.RetryAfter = Problems.RetryAfter;
+            CacheHeaders.WriteNothing(headers, forwards.Count > 0 ? WordsOf(forwards, stored: false) : "detail=incomplete");
+            return;
+        }
+
+        // The whole is as fresh as its oldest part.
+        var fresh = entries.Min(entry => CacheHeaders.LifetimeOf(entry) - CacheHeaders.AgeOf(entry, now));
+        headers.CacheControl = string.Create(CultureInfo.InvariantCulture, $"{CacheHeaders.Public}, max-age={Math.Max(fresh, 0)}");
+        headers[CacheHeaders.CacheStatus] = string.Create(
+            CultureInfo.InvariantCulture, $"ProductCache; {(forwards.Count > 0 ? WordsOf(forwards, stored: true) : "hit")}; ttl={fresh}");
+    }
+
+    // The whole was forwarded for the first reason that one of its parts had, and collapsed where nothing was asked for it alone.
+    private static string WordsOf(List<Forward> forwards, bool stored) =>
+        CacheHeaders.WordsOf(new Forward(forwards.Min(forward => forward.Reason), forwards.All(forward => forward.Collapsed)), stored);
+
+    private static Forward? ForwardOf(GetProductResult result) => result switch
+    {
+        GetProductResult.Found { Source: EntrySource.Fill } found => found.Forward,
+        GetProductResult.Absent { Source: EntrySource.Fill } absent => absent.Forward,
+        GetProductResult.Unreadable { Source: EntrySource.Fill } unreadable => unreadable.Forward,
+        GetProductResult.Requested requested => requested.Forward,
+        GetProductResult.OlderThanDemanded older => older.Forward,
+        _ => null,
+    };
+
+    internal static CachedProduct? EntryOf(GetProductResult result) => result switch
+    {
+        GetProductResult.Found found => found.Entry,
+        GetProductResult.Absent absent => absent.Entry,
+        GetProductResult.Unreadable unreadable => unreadable.Entry,
+        _ => null,
+    };
+}

@@ -1,0 +1,195 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text.Json;
+using MediatR;
+using Microsoft.AspNetCore.WebUtilities;
+using ProductCache.Api.Hardening;
+using ProductCache.Api.Http;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.Api.Products;
+
+/// <summary>
+/// All products, page by page in the order of their ids, and those whose names have a part in common: for people, from PostgreSQL.
+/// <code>
+/// {"items":[{"id":1,"name":"…","price":123.45,"description":"…","version":5,"self":"/api/v1/products/1"}],"next":"…"}
+/// </code>
+/// A row that is no valid product is listed as <c>{"id":81,"unreadable":"…"}</c>, with the reason. next is the cursor of the next page, if there is one; so is the header Link with rel="next".
+/// </summary>
+internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limits, LargeAnswers answers, ExactIds ids)
+{
+    public static readonly string[] Parameters = ["after", "limit", "q"];
+
+    private const byte CursorFormat = 1;
+    private const int CursorLength = 1 + sizeof(long);
+
+    public async Task<IResult> ListAsync(HttpContext http, CancellationToken cancellationToken)
+    {
+        var query = http.Request.Query;
+        ProductId? after = null;
+        var limit = ListProductsHandler.DefaultLimit;
+        string? name = null;
+        if (query.Keys.Any(key => !Parameters.Contains(key)) || query.Any(parameter => parameter.Value.Count > 1))
+        {
+            return NotAPage("The parameters of a list are after, limit and q, each at most once. Products by their ids are read with ids alone.");
+        }
+
+        if (query.TryGetValue("after", out var cursor) && !TryReadCursor(cursor.ToString(), out after))
+        {
+            return NotAPage("after is the cursor that the page before has told.");
+        }
+
+        if (query.TryGetValue("limit", out var number)
+            && !(int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= ListProductsHandler.MaxLimit))
+        {
+            return NotAPage($"limit is a whole number from 1 to {ListProductsHandler.MaxLimit}.");
+        }
+
+        if (query.TryGetValue("q", out var part))
+        {
+            name = part.ToString();
+            if (name.EnumerateRunes().Count() is < ListProductsHandler.MinNameLength or > ListProductsHandler.MaxNameLength || name.Any(char.IsControl))
+            {
+                return NotAPage(
+                    $"q is a part of a name, of {ListProductsHandler.MinNameLength} to {ListProductsHandler.MaxNameLength} characters without control characters.");
+            }
+
+            if (!ListProductsHandler.HasTrigram(name))
+            {
+                return NotAPage($"q must have at least {ListProductsHandler.MinNameLength} letters or digits in a row: names are found by these.");
+            }
+        }
+
+        if (IfMatchHeader.OfUntagged(http) is { } unmet)
+        {
+            return unmet;
+        }
+
+        // Until the page has been sent.
+        var leave = limits.List(http);
+        http.Response.RegisterForDispose(leave);
+        if (!leave.IsAcquired)
+        {
+            return Problems.RateLimitExceeded(http);
+        }
+
+        CacheHeaders.WriteNothing(http.Response.Headers, "fwd=bypass");
+        ProductsPage? page;
+        using (var connection = await limits.ListConnectionAsync(http, cancellationToken))
+        {
+            if (!connection.IsAcquired)
+            {
+                return Problems.RetryLater(http, Problems.TooManyRequests, "Other lists of this client use its share of the database. Repeat the request later.");
+            }
+
+            page = await mediator.Send(new ListProducts(after, limit, name), cancellationToken);
+        }
+
+        if (page is null)
+        {
+            return Problems.RetryLater(http, Problems.StoreUnavailable, "The database did not answer in time.");
+        }
+
+        var held = answers.Hold(http);
+        if (!held.TryAdd(page.Products.Sum(ListProductsHandler.CharactersOf) * (long)sizeof(char)))
+        {
+            return Problems.TooManyBytes(http, held.Refusal!.Value);
+        }
+
+        if (page.Products is [.., var last])
+        {
+            ids.Meet(last.Id);
+        }
+
+        return new Page(page, limit, name, answers);
+    }
+
+    internal static string CursorOf(ProductId last)
+    {
+        Span<byte> bytes = stackalloc byte[CursorLength];
+        bytes[0] = CursorFormat;
+        BinaryPrimitives.WriteInt64BigEndian(bytes[1..], last.Value);
+        return Base64Url.EncodeToString(bytes);
+    }
+
+    internal static bool TryReadCursor(string text, out ProductId? last)
+    {
+        last = null;
+        Span<byte> bytes = stackalloc byte[CursorLength];
+        if (text.Length != Base64Url.GetEncodedLength(CursorLength)
+            || !Base64Url.TryDecodeFromChars(text, bytes, out var length)
+            || length != CursorLength
+            || bytes[0] != CursorFormat
+            || BinaryPrimitives.ReadInt64BigEndian(bytes[1..]) is not (> 0 and var id))
+        {
+            return false;
+        }
+
+        last = new ProductId(id);
+        return true;
+    }
+
+    private static IResult NotAPage(string detail) => Problems.Create(Problems.NotAPage, detail);
+
+    private sealed class Page(ProductsPage page, int limit, string? name, LargeAnswers answers) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            var response = httpContext.Response;
+            var next = page.More ? CursorOf(page.Products[^1].Id) : null;
+            if (next is not null)
+            {
+                Dictionary<string, string?> parameters = new() { ["limit"] = limit.ToString(CultureInfo.InvariantCulture), ["after"] = next, ["q"] = name };
+                response.Headers.Link = $"<{QueryHelpers.AddQueryString($"{httpContext.Request.PathBase}{httpContext.Request.Path}", parameters)}>; rel=\"next\"";
+            }
+
+            response.ContentType = "application/json; charset=utf-8";
+            if (HttpMethods.IsHead(httpContext.Request.Method))
+            {
+                return;
+            }
+
+            await using var writer = answers.Write(httpContext, ProductJson.WriterOptions);
+            var json = writer.Json;
+            json.WriteStartObject();
+            json.WriteStartArray("items"u8);
+            foreach (var product in page.Products)
+            {
+                WriteItem(json, product, $"{httpContext.Request.PathBase}{Routes.Products}/{product.Id}");
+                if (!await writer.PartAsync())
+                {
+                    return;
+                }
+            }
+
+            json.WriteEndArray();
+            if (next is not null)
+            {
+                json.WriteString("next"u8, next);
+            }
+
+            json.WriteEndObject();
+        }
+
+        private static void WriteItem(Utf8JsonWriter json, ListedProduct listed, string self)
+        {
+            json.WriteStartObject();
+            if (listed.Product is { } product)
+            {
+                ProductJson.WriteMembers(json, product);
+                json.WriteNumber("version"u8, product.Version.Value);
+            }
+            else
+            {
+                json.WriteNumber("id"u8, listed.Id.Value);
+                json.WriteString("unreadable"u8, listed.Unreadable);
+            }
+
+            // The id in it is exact where a client rounds the number.
+            json.WriteString("self"u8, self);
+            json.WriteEndObject();
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using ProductCache.Api.Auth;
+using ProductCache.Api.Cache;
+using ProductCache.Api.Hardening;
+using ProductCache.Api.Http;
+using ProductCache.Api.OpenApi;
+using ProductCache.Api.Products;
+using ProductCache.Infrastructure.Hosting;
+
+namespace ProductCache.Api;
+
+/// <summary>Every route of the Api with its handler, description, required scope, rate limit and counter.</summary>
+internal static class Routes
+{
+    public const string Products = "/api/v1/products";
+    public const string Product = $"{Products}/{{id}}";
+
+    private static readonly string[] GetAndHead = [HttpMethods.Get, HttpMethods.Head];
+
+    public static void MapRoutes(this WebApplication application)
+    {
+        var services = application.Services;
+        var outcomes = services.GetRequiredService<OutcomeMetrics>();
+        var reads = services.GetRequiredService<ProductReadEndpoints>();
+        var writes = services.GetRequiredService<ProductWriteEndpoints>();
+        var cache = services.GetRequiredService<CacheAdministration>();
+
+        // Operations: /health/live, /health/ready and /metrics.
+        application.MapOperations().RequireMetrics();
+
+        // Reads of products.
+        var read = application.MapGroup(string.Empty).RequireRead().CountOutcomes(outcomes.Reads);
+        read.MapRead("/productapp/{id}", reads.GetProduct).Describe(Operations.GetProductApp);
+        read.MapRead(Product, reads.GetProduct).Describe(Operations.GetProduct);
+        read.MapRead(Products, reads.GetProducts).Describe(Operations.GetProducts);
+
+        // Writes of products.
+        var write = application.MapGroup(string.Empty).RequireWrite().RequireRateLimiting(RateLimits.Writes).CountOutcomes(outcomes.Writes);
+        write.MapPost(Products, writes.CreateAsync).Describe(Operations.CreateProduct);
+        write.MapPut(Product, writes.ReplaceAsync).Describe(Operations.ReplaceProduct);
+        write.MapPatch(Product, writes.PatchAsync).Describe(Operations.PatchProduct);
+        write.MapDelete(Product, writes.DeleteAsync).Describe(Operations.DeleteProduct);
+
+        // Administration of the cache.
+        application.MapDelete("/api/v1/cache/products/{id}", cache.PurgeAsync).Describe(Operations.PurgeProduct).RequireAdminister();
+
+        // Entry point and problem pages.
+        application.MapRead(Root.Path, Root.Get).Describe(Operations.GetRoot);
+        application.MapRead($"{Problems.Path}/{{name}}", Problems.GetPage).Describe(Operations.GetProblem);
+
+        // OPTIONS for all routes above, then /openapi/v1.json and /docs.
+        application.MapOptionsMethod();
+        application.MapDescription();
+    }
+
+    /// <summary>GET and HEAD. For HEAD the server sends the same headers without the body.</summary>
+    public static TBuilder AllowRead<TBuilder>(this TBuilder route)
+        where TBuilder : IEndpointConventionBuilder => route.WithMetadata(new HttpMethodMetadata(GetAndHead));
+
+    private static RouteHandlerBuilder MapRead(this IEndpointRouteBuilder routes, string pattern, Delegate handler) =>
+        routes.MapMethods(pattern, GetAndHead, handler);
+}

@@ -1,0 +1,59 @@
+using MediatR;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace ProductCache.Application;
+
+/// <summary>
+/// Registers the use cases, which need the ports of the adapters. All are singletons: handlers keep no state and take only singletons,
+/// so a request needs no scope.
+/// </summary>
+public static class UseCaseRegistration
+{
+    /// <summary>Reads of products and of lists, and the removal of a product from the caches.</summary>
+    public static IServiceCollection AddReadPath(this IServiceCollection services)
+    {
+        services.AddMediator();
+        services.AddSingleton<MissCoalescer>();
+        services.AddSingleton<Revalidator>();
+        services.AddSingleton<EagerRefresh>();
+        services.AddSingleton<IRequestHandler<GetProduct, GetProductResult>, GetProductHandler>();
+        services.AddSingleton<IRequestHandler<GetProducts, IReadOnlyList<GetProductResult>>, GetProductsHandler>();
+        services.AddSingleton<IRequestHandler<ListProducts, ProductsPage?>, ListProductsHandler>();
+        services.AddSingleton<IRequestHandler<PurgeCache, PurgeCacheResult>, PurgeCacheHandler>();
+        return services;
+    }
+
+    /// <summary>Writes of products.</summary>
+    public static IServiceCollection AddWritePath(this IServiceCollection services)
+    {
+        services.AddMediator();
+        services.AddSingleton<IRequestHandler<CreateProduct, WriteResult>, CreateProductHandler>();
+        services.AddSingleton<IRequestHandler<UpdateProduct, WriteResult>, UpdateProductHandler>();
+        services.AddSingleton<IRequestHandler<DeleteProduct, WriteResult>, DeleteProductHandler>();
+        return services;
+    }
+
+    /// <summary>Fills, refreshes, the relay of changes and the audit.</summary>
+    public static IServiceCollection AddWorkerUseCases(this IServiceCollection services, CacheLifetimes lifetimes)
+    {
+        services.AddMediator();
+        services.AddSingleton(lifetimes);
+        services.AddSingleton<NegativeCachingPolicy>();
+        services.AddSingleton<VersionHighWater>();
+        services.AddSingleton<IRequestHandler<FillCache, FillCacheResult>, FillCacheHandler>();
+        services.AddSingleton<IRequestHandler<RefreshCache, RefreshCacheResult>, RefreshCacheHandler>();
+        services.AddSingleton<IRequestHandler<RelayChanges, RelayChangesResult>, RelayChangesHandler>();
+        services.AddSingleton<IRequestHandler<AuditStore, AuditStoreResult>, AuditStoreHandler>();
+        return services;
+    }
+
+    // MediatR 5.1 has no registration of its own.
+    private static void AddMediator(this IServiceCollection services)
+    {
+        services.TryAddSingleton<ServiceFactory>(provider => provider.GetRequiredService);
+        services.TryAddSingleton<IMediator, Mediator>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(Random.Shared);
+    }
+}

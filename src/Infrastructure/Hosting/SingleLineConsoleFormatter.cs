@@ -1,0 +1,129 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+
+namespace ProductCache.Infrastructure.Hosting;
+
+/// <summary>
+/// A line for each message: <c>2026-11-24T14:20:31.123Z warn: Category[200] message exception</c>. The framework's own formatter
+/// writes control characters as they come; at the lower levels they come from requests.
+/// </summary>
+internal sealed class SingleLineConsoleFormatter(TimeProvider time) : ConsoleFormatter(FormatterName)
+{
+    public const string FormatterName = "lines";
+
+    /// <summary>
+    /// Of one event in one interval; the rest is counted and left out, so that no fault and no client can fill a disk. Debug and
+    /// Trace have no limit: an operator has asked for all of them.
+    /// </summary>
+    public const int MaxLines = 100;
+
+    /// <inheritdoc cref="MaxLines"/>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<(string Category, int Event), Window> windows = new();
+
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        var leftOut = 0L;
+        if (logEntry.LogLevel >= LogLevel.Information
+            && !windows.GetOrAdd((logEntry.Category, logEntry.EventId.Id), _ => new Window()).MayWrite(time, out leftOut))
+        {
+            return;
+        }
+
+        textWriter.Write(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{time.GetUtcNow():yyyy-MM-ddTHH:mm:ss.fffZ} {NameOf(logEntry.LogLevel)}: {logEntry.Category}[{logEntry.EventId.Id}] "));
+        WriteOnOneLine(logEntry.Formatter(logEntry.State, logEntry.Exception), textWriter);
+        if (logEntry.Exception is { } exception)
+        {
+            // A warning is about the outside world: a retry in an outage, each second perhaps. Its stack says nothing new.
+            textWriter.Write(' ');
+            WriteOnOneLine(logEntry.LogLevel >= LogLevel.Error ? exception.ToString() : MessagesOf(exception), textWriter);
+        }
+
+        if (leftOut > 0)
+        {
+            textWriter.Write(string.Create(CultureInfo.InvariantCulture, $" ({leftOut} lines of this event were left out before this one)"));
+        }
+
+        textWriter.Write(Environment.NewLine);
+    }
+
+    private static string MessagesOf(Exception exception)
+    {
+        List<string> messages = [];
+        for (var cause = exception; cause is not null; cause = cause.InnerException)
+        {
+            messages.Add($"{cause.GetType().Name}: {cause.Message}");
+        }
+
+        return string.Join(" <- ", messages);
+    }
+
+    private static void WriteOnOneLine(string text, TextWriter writer)
+    {
+        foreach (var character in text)
+        {
+            if (character == '\n')
+            {
+                writer.Write(' ');
+            }
+            else if (IsObeyed(character))
+            {
+                writer.Write($"\\u{(int)character:x4}");
+            }
+            else
+            {
+                writer.Write(character);
+            }
+        }
+    }
+
+    // By a terminal, which also ends a line at some of these, or turns the direction of the text.
+    private static bool IsObeyed(char character) => char.GetUnicodeCategory(character)
+        is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+
+    private static string NameOf(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "trce",
+        LogLevel.Debug => "dbug",
+        LogLevel.Information => "info",
+        LogLevel.Warning => "warn",
+        LogLevel.Error => "fail",
+        _ => "crit",
+    };
+
+    private sealed class Window
+    {
+        private readonly Lock gate = new();
+        private long began;
+        private long leftOut;
+        private int written;
+
+        public bool MayWrite(TimeProvider time, out long before)
+        {
+            lock (gate)
+            {
+                before = 0;
+                if (written == 0 || time.GetElapsedTime(began) >= Interval)
+                {
+                    (began, written, before, leftOut) = (time.GetTimestamp(), 1, leftOut, 0);
+                    return true;
+                }
+
+                if (written < MaxLines)
+                {
+                    written++;
+                    return true;
+                }
+
+                leftOut++;
+                return false;
+            }
+        }
+    }
+}

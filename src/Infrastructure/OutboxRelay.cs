@@ -1,0 +1,184 @@
+using System.Diagnostics.Metrics;
+using MediatR;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using ProductCache.Application;
+using ProductCache.Infrastructure.Postgres;
+
+namespace ProductCache.Infrastructure;
+
+/// <summary>
+/// Relays the outbox to Kafka, batch by batch. PostgreSQL notifies it of commits (LISTEN); it also polls, since notifications are lost
+/// with the connection. Any number of relays may run.
+/// </summary>
+internal sealed class OutboxRelay : BackgroundService
+{
+    /// <summary>How often a lane polls without a notification.</summary>
+    public static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>The same behind a pooler, which cannot forward notifications.</summary>
+    public static readonly TimeSpan PooledPollInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The interval of retries while PostgreSQL or Kafka is unavailable.</summary>
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>The interval of measurements of the outbox.</summary>
+    private static readonly TimeSpan MeasureInterval = TimeSpan.FromSeconds(5);
+
+    private readonly IMediator mediator;
+    private readonly ChangeOutbox outbox;
+    private readonly Migrator migrator;
+    private readonly NpgsqlDataSource dataSource;
+    private readonly PostgresOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger<OutboxRelay> logger;
+    private readonly Counter<long> published;
+    private readonly Counter<long> parked;
+    private readonly Dictionary<ChangeLane, WakeUp> wakeUps;
+    private (long Depth, TimeSpan Age) measured;
+
+    public OutboxRelay(IMediator mediator, ChangeOutbox outbox, Migrator migrator, NpgsqlDataSource dataSource, PostgresOptions options, TimeProvider time, IMeterFactory meters, ILogger<OutboxRelay> logger)
+    {
+        this.mediator = mediator;
+        this.outbox = outbox;
+        this.migrator = migrator;
+        this.dataSource = dataSource;
+        this.options = options;
+        this.time = time;
+        this.logger = logger;
+        wakeUps = Enum.GetValues<ChangeLane>().ToDictionary(lane => lane, _ => new WakeUp(time));
+        var meter = meters.Create("ProductCache.Relay");
+        published = meter.CreateCounter<long>("productcache.outbox.published", "{change}", "Changes that Kafka has acknowledged.");
+        parked = meter.CreateCounter<long>("productcache.outbox.parked", "{change}", "Changes that could not be published and were parked.");
+        meter.CreateObservableGauge("productcache.outbox.depth", () => measured.Depth, "{change}", "Changes that wait in the outbox.");
+        meter.CreateObservableGauge("productcache.outbox.age", () => measured.Age.TotalSeconds, "s", "The time that the oldest change has waited.");
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await migrator.Done.WaitAsync(stoppingToken);
+        await Task.WhenAll([ListenAsync(stoppingToken), MeasureAsync(stoppingToken), .. wakeUps.Keys.Select(lane => EmptyAsync(lane, stoppingToken))]);
+    }
+
+    private async Task EmptyAsync(ChangeLane lane, CancellationToken stoppingToken)
+    {
+        var failing = false;
+        while (true)
+        {
+            try
+            {
+                var result = await mediator.Send(new RelayChanges(lane), stoppingToken);
+                Count(result);
+                if (failing)
+                {
+                    PostgresLog.RelayResumed(logger, lane);
+                    failing = false;
+                }
+
+                if (result.Taken == 0)
+                {
+                    await wakeUps[lane].WaitAsync(options.TransactionPooler ? PooledPollInterval : PollInterval, stoppingToken);
+                }
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Any exception: a lane that ended would hold back all later changes.
+                if (!failing)
+                {
+                    PostgresLog.RelayWaits(logger, lane, exception.Message, exception.InnerException?.Message);
+                    failing = true;
+                }
+
+                await Task.Delay(RetryInterval, time, stoppingToken);
+            }
+        }
+    }
+
+    private void Count(RelayChangesResult result)
+    {
+        published.Add(result.Published);
+        if (result.Parked > 0)
+        {
+            parked.Add(result.Parked);
+            PostgresLog.Parked(logger, result.Parked);
+        }
+    }
+
+    private async Task ListenAsync(CancellationToken stoppingToken)
+    {
+        while (!options.TransactionPooler)
+        {
+            try
+            {
+                await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
+                connection.Notification += (_, _) => WakeAll();
+                await using (var listen = new NpgsqlCommand("LISTEN product_changes", connection))
+                {
+                    await listen.ExecuteNonQueryAsync(stoppingToken);
+                }
+
+                // Commits before this connection listened were not notified.
+                WakeAll();
+                while (true)
+                {
+                    // The keepalive of the connection detects a dead connection.
+                    await connection.WaitAsync(stoppingToken);
+                }
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                PostgresLog.NotListening(logger, exception.Message);
+                await Task.Delay(RetryInterval, time, stoppingToken);
+            }
+        }
+    }
+
+    private void WakeAll()
+    {
+        foreach (var wakeUp in wakeUps.Values)
+        {
+            wakeUp.Set();
+        }
+    }
+
+    private async Task MeasureAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            try
+            {
+                measured = await outbox.MeasureAsync(stoppingToken);
+            }
+            catch (Exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                // The last measurement is kept; the lanes report that PostgreSQL is unavailable.
+            }
+
+            await Task.Delay(MeasureInterval, time, stoppingToken);
+        }
+    }
+
+    /// <summary>Wakes one waiter. A wake without a waiter is kept for the next wait.</summary>
+    private sealed class WakeUp(TimeProvider time)
+    {
+        private TaskCompletionSource next = NewSource();
+
+        public void Set() => Volatile.Read(ref next).TrySetResult();
+
+        public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+        {
+            var current = next;
+            await current.Task.WaitAsync(atMost, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+
+            // A wake meanwhile is not lost: the waiter reads the outbox next.
+            if (current.Task.IsCompleted)
+            {
+                Volatile.Write(ref next, NewSource());
+            }
+        }
+
+        private static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,55 @@
+using System.Globalization;
+
+namespace ProductCache.Chaos;
+
+/// <summary>chaos [seconds] [seed] [--plan] [--keep] [--fault=name]</summary>
+/// <param name="Plan">Print the schedule of faults only.</param>
+/// <param name="Keep">Keep the logs even without violations.</param>
+/// <param name="Fault">A planted fault; null: no fault is planted.</param>
+internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep, string? Fault)
+{
+    private const int DefaultSeconds = 60;
+    private const int MinSeconds = 5;
+    private const int MaxSeconds = 24 * 60 * 60;
+    private const string PlanOption = "--plan";
+    private const string KeepOption = "--keep";
+    private const string FaultOption = "--fault=";
+
+    /// <param name="fault">One sentence, if the arguments are invalid.</param>
+    public static Arguments? Read(IReadOnlyList<string> args, Random random, out string fault)
+    {
+        fault = string.Empty;
+        var numbers = args.Where(arg => !arg.StartsWith("--", StringComparison.Ordinal)).ToList();
+        var (seconds, seed) = (DefaultSeconds, random.Next(1, 1_000_000));
+        var planted = args.LastOrDefault(arg => arg.StartsWith(FaultOption, StringComparison.Ordinal))?[FaultOption.Length..];
+        if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && !IsOption(arg)) is { } unknown)
+        {
+            fault = $"Unknown option {unknown}. The options are {PlanOption}, {KeepOption} and {FaultOption}name.";
+        }
+        else if (numbers.Count > 2)
+        {
+            fault = $"Expected at most two numbers, seconds and seed, but got {numbers.Count}.";
+        }
+        else if (numbers.Count > 0 && !(TryRead(numbers[0], out seconds) && seconds is >= MinSeconds and <= MaxSeconds))
+        {
+            fault = $"The seconds must be a whole number from {MinSeconds} to {MaxSeconds}, not '{numbers[0]}'.";
+        }
+        else if (numbers.Count > 1 && !TryRead(numbers[1], out seed))
+        {
+            fault = $"The seed must be a whole number from 0 to {int.MaxValue}, not '{numbers[1]}'.";
+        }
+        else if (planted is not null && !PlantedFaults.All.ContainsKey(planted))
+        {
+            fault = $"Unknown fault '{planted}'. The faults are: {(PlantedFaults.All.Count == 0 ? "none" : string.Join(", ", PlantedFaults.All.Keys))}.";
+        }
+
+        return fault.Length > 0 ? null : new Arguments(TimeSpan.FromSeconds(seconds), seed, args.Contains(PlanOption), args.Contains(KeepOption), planted);
+    }
+
+    public static string Option(string plantedFault) => FaultOption + plantedFault;
+
+    private static bool IsOption(string arg) =>
+        arg is PlanOption or KeepOption || arg.StartsWith(FaultOption, StringComparison.Ordinal);
+
+    private static bool TryRead(string text, out int number) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+}
