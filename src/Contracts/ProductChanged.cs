@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace ProductCache.Contracts;
 
 /// <summary>
-/// A product was changed in PostgreSQL, by whomever. Published on <see cref="Topics.ProductChanges"/> with the product id
+/// A product was changed in PostgreSQL. Published on <see cref="Topics.ProductChanges"/> with the product id
 /// as text for its key, once the change was committed: at least once, changes that follow each other closely as one.
 /// It says that something changed, not how the product looks now: read the product to know.
 /// </summary>

@@ -143,7 +143,10 @@ internal sealed record DescribedOperation(
         method,
         path,
         [.. (operation.TryGetProperty("parameters", out var parameters) ? parameters.EnumerateArray() : []).Select(parameter => new DescribedParameter(
-            parameter.GetProperty("name").GetString()!, parameter.GetProperty("in").GetString()!, parameter.TryGetProperty("required", out var required) && required.GetBoolean(), parameter.GetProperty("example").ToString()))],
+            parameter.GetProperty("name").GetString()!,
+            parameter.GetProperty("in").GetString()!,
+            parameter.TryGetProperty("required", out var required) && required.GetBoolean(),
+            parameter.GetProperty("example").ToString()))],
         operation.TryGetProperty("requestBody", out var body)
             ? body.GetProperty("content").EnumerateObject().Select(content => (content.Name, content.Value.GetProperty("schema"))).Single()
             : null,

@@ -238,6 +238,7 @@ public sealed class SlowReaderTests
     private static long ResidentBytes(ServiceUnderTest api)
     {
         var line = File.ReadLines($"/proc/{api.Process.Id}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.Split(':')[1].Replace("kB", string.Empty, StringComparison.Ordinal), NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture) * 1024;
+        var kilobytes = line.Split(':')[1].Replace("kB", string.Empty, StringComparison.Ordinal);
+        return long.Parse(kilobytes, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture) * 1024;
     }
 }

@@ -109,7 +109,9 @@ public sealed partial class StandaloneTests
         await using var standalone = await StartAsync(("LISTEN_ON", "any"));
 
         var port = AddressOf(standalone, "1").Port;
-        Assert.That(IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Where(listener => listener.Port == port), Has.None.Matches<IPEndPoint>(listener => IPAddress.IsLoopback(listener.Address)));
+        Assert.That(
+            IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Where(listener => listener.Port == port),
+            Has.None.Matches<IPEndPoint>(listener => IPAddress.IsLoopback(listener.Address)));
     }
 
     [Test]

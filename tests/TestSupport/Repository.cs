@@ -5,6 +5,9 @@ public static class Repository
 {
     public static string Root { get; } = FindRoot();
 
+    /// <summary>The full path of a file or folder that is named from the root, with slashes.</summary>
+    public static string PathOf(string path) => Path.Combine([Root, .. path.Split('/')]);
+
     private static string FindRoot()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);

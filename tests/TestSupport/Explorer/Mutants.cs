@@ -195,7 +195,8 @@ internal static class Mutants
             var outcomes = await base.ReplaceStaleAsync(refreshes, cancellationToken);
             if (outcomes is [RefreshOutcome.Replaced])
             {
-                State = State with { Entry = State.Entry! with { Payload = CachedProduct.Of(refreshes[0].Row, DateTimeOffset.FromUnixTimeMilliseconds(World.NoStamp), TimeSpan.FromMinutes(1)).Payload } };
+                var written = CachedProduct.Of(refreshes[0].Row, DateTimeOffset.FromUnixTimeMilliseconds(World.NoStamp), TimeSpan.FromMinutes(1));
+                State = State with { Entry = State.Entry! with { Payload = written.Payload } };
             }
 
             return outcomes;

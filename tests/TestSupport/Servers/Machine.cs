@@ -1,4 +1,3 @@
-using Confluent.Kafka;
 using ProductCache.Contracts;
 using ProductCache.Standalone;
 
@@ -56,107 +55,7 @@ internal sealed class MachineRedis : RedisServer
     public override Task StopAsync() => server.StopAsync();
 }
 
-/// <summary>A broker from a Kafka distribution: KAFKA_HOME, in KRaft mode.</summary>
-internal sealed class MachineKafka : KafkaServer
-{
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(30);
-
-    private readonly string home;
-    private readonly string folder = Directory.CreateTempSubdirectory("product-cache-kafka-").FullName;
-    private readonly int port = FreePort();
-    private ChildProcess? broker;
-
-    private MachineKafka(string home)
-        : base($"Kafka of {home}") => this.home = home;
-
-    public override string Bootstrap => $"127.0.0.1:{port}";
-
-    private string ConfigFile => Path.Combine(folder, "server.properties");
-
-    public static async Task<MachineKafka> LaunchAsync(string home)
-    {
-        var kafka = new MachineKafka(home);
-        await kafka.FormatAsync();
-        await kafka.StartAsync();
-        return kafka;
-    }
-
-    public override async Task StartAsync()
-    {
-        broker = ChildProcess.Start(
-            null, ChildProcess.SIGTERM, StopTimeout, "env", "KAFKA_HEAP_OPTS=-Xmx384m", $"LOG_DIR={folder}",
-            Path.Combine(home, "bin", "kafka-server-start.sh"), ConfigFile);
-        using var client = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Bootstrap })
-            .SetLogHandler((_, _) => { })
-            .Build();
-        await Retry.UntilAsync(
-            () => Task.Run(() => client.GetMetadata(TimeSpan.FromSeconds(2))), failure => failure is KafkaException, StartTimeout, "Kafka");
-    }
-
-    public override async Task StopAsync()
-    {
-        if (broker is not null)
-        {
-            await broker.DisposeAsync();
-            broker = null;
-        }
-    }
-
-    public override Task KillAsync()
-    {
-        broker?.Signal(ChildProcess.SIGKILL);
-        return StopAsync();
-    }
-
-    public override Task PauseAsync()
-    {
-        broker?.Signal(ChildProcess.SIGSTOP);
-        return Task.CompletedTask;
-    }
-
-    public override Task ResumeAsync()
-    {
-        broker?.Signal(ChildProcess.SIGCONT);
-        return Task.CompletedTask;
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await StopAsync();
-        Directory.Delete(folder, recursive: true);
-    }
-
-    private async Task FormatAsync()
-    {
-        var controller = FreePort();
-        await File.WriteAllTextAsync(
-            ConfigFile,
-            $"""
-             process.roles=broker,controller
-             node.id=1
-             controller.quorum.voters=1@127.0.0.1:{controller}
-             controller.listener.names=CONTROLLER
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-             log.dirs={folder}/data
-             auto.create.topics.enable=false
-             offsets.topic.replication.factor=1
-             offsets.topic.num.partitions=8
-             transaction.state.log.replication.factor=1
-             transaction.state.log.min.isr=1
-             group.initial.rebalance.delay.ms=0
-             """);
-        await ChildProcess.RunAsync(
-            null,
-            Path.Combine(home, "bin", "kafka-storage.sh"),
-            ["format", "-t", "bXktdGVzdC1jbHVzdGVyLQ", "-c", ConfigFile],
-            StartTimeout);
-    }
-}
-
-internal sealed class MockKafka : KafkaServer
+public sealed class MockKafka : KafkaServer
 {
     private readonly EmbeddedKafka cluster = new(Topics.All);
 

@@ -4,7 +4,7 @@ using Confluent.Kafka.Admin;
 namespace ProductCache.TestSupport.Servers;
 
 /// <summary>
-/// Brokers that the script beside the repository runs. Three of them keep three copies of each topic and acknowledge with two.
+/// Brokers of the Kafka in KAFKA_HOME. Three of them keep three copies of each topic and acknowledge with two.
 /// </summary>
 public sealed class ScriptedKafka : KafkaServer
 {
@@ -14,10 +14,10 @@ public sealed class ScriptedKafka : KafkaServer
     private readonly int brokers;
     private readonly Lazy<IAdminClient> admin;
 
-    private ScriptedKafka(string path, int brokers)
-        : base(brokers == 1 ? $"Kafka of {path}" : $"{brokers} brokers of {path}")
+    private ScriptedKafka(string home, int brokers)
+        : base(brokers == 1 ? $"Kafka of {home}" : $"{brokers} brokers of {home}")
     {
-        script = new KafkaScript(path, brokers);
+        script = new KafkaScript(home, brokers);
         this.brokers = brokers;
         admin = new Lazy<IAdminClient>(() =>
             new AdminClientBuilder(new AdminClientConfig { BootstrapServers = Bootstrap }).SetLogHandler((_, _) => { }).Build());
@@ -27,9 +27,9 @@ public sealed class ScriptedKafka : KafkaServer
 
     private IEnumerable<int> All => Enumerable.Range(1, brokers);
 
-    public static async Task<ScriptedKafka> LaunchAsync(string path, int brokers)
+    public static async Task<ScriptedKafka> LaunchAsync(string home, int brokers)
     {
-        var kafka = new ScriptedKafka(path, brokers);
+        var kafka = new ScriptedKafka(home, brokers);
         await kafka.StartAsync();
         return kafka;
     }

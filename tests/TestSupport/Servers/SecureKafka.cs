@@ -4,15 +4,14 @@ using Confluent.Kafka.Admin;
 namespace ProductCache.TestSupport.Servers;
 
 /// <summary>
-/// A broker of the script beside the repository that talks only over TLS to who has logged in, and allows only what was
-/// granted.
+/// A broker of the Kafka in KAFKA_HOME that accepts only clients with a login, over TLS, and allows only what was granted.
 /// </summary>
 public sealed class SecureKafka : KafkaServer
 {
     private readonly KafkaScript script;
 
-    private SecureKafka(KafkaScript script)
-        : base($"Kafka of {script.Path}, secured") => this.script = script;
+    private SecureKafka(string home)
+        : base($"Kafka of {home}, secured") => script = new KafkaScript(home);
 
     public override string Bootstrap => script.Bootstrap;
 
@@ -50,9 +49,9 @@ public sealed class SecureKafka : KafkaServer
     public Task AddUserAsync(string user, string password) =>
         script.RunAsync("configs", "--alter", "--entity-type", "users", "--entity-name", user, "--add-config", $"SCRAM-SHA-512=[password={password}]");
 
-    internal static async Task<SecureKafka> LaunchAsync(string path)
+    internal static async Task<SecureKafka> LaunchAsync(string home)
     {
-        var kafka = new SecureKafka(new KafkaScript(path));
+        var kafka = new SecureKafka(home);
         await kafka.StartAsync();
         return kafka;
     }

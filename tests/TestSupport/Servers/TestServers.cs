@@ -4,8 +4,7 @@ namespace ProductCache.TestSupport.Servers;
 /// The one place that decides which servers tests use, each by itself:
 /// 1. one that is named: TEST_POSTGRES (a connection string), TEST_REDIS and TEST_KAFKA (host:port);
 /// 2. a container, where an engine answers and has the images;
-/// 3. the machine's PostgreSQL and redis-server; for Kafka a real broker where KAFKA_HOME or ../shared/kafka is there,
-///    else librdkafka's mock cluster.
+/// 3. the machine's PostgreSQL and redis-server; for Kafka a broker of the distribution in KAFKA_HOME, else librdkafka's mock cluster.
 /// TEST_SERVERS=machine leaves out 2, TEST_SERVERS=mock also the real broker.
 /// </summary>
 public static class TestServers
@@ -29,15 +28,14 @@ public static class TestServers
         Variable("TEST_KAFKA") is { } named ? new NamedKafka(named)
         : await Containers.Value ? await ContainerKafka.LaunchAsync()
         : Mode == "mock" ? new MockKafka()
-        : Variable("KAFKA_HOME") is { } home ? await MachineKafka.LaunchAsync(home)
-        : FindScript() is { } script ? await ScriptedKafka.LaunchAsync(script, brokers: 1)
+        : Variable("KAFKA_HOME") is { } home ? await ScriptedKafka.LaunchAsync(home, brokers: 1)
         : new MockKafka());
 
-    /// <summary>Three brokers for the caller alone. Ends the test as skipped where no script can run them.</summary>
-    public static async Task<ScriptedKafka> StartKafkaClusterAsync() => Announce(await ScriptedKafka.LaunchAsync(RequireScript(), brokers: 3));
+    /// <summary>Three brokers for the caller alone. Ends the test as skipped without a distribution of Kafka.</summary>
+    public static async Task<ScriptedKafka> StartKafkaClusterAsync() => Announce(await ScriptedKafka.LaunchAsync(RequireHome(), brokers: 3));
 
-    /// <summary>A broker for the caller alone, with TLS, logins and grants. Ends the test as skipped where no script can run it.</summary>
-    public static async Task<SecureKafka> StartSecureKafkaAsync() => Announce(await SecureKafka.LaunchAsync(RequireScript()));
+    /// <summary>A broker for the caller alone, with TLS, logins and grants. Ends the test as skipped without a distribution of Kafka.</summary>
+    public static async Task<SecureKafka> StartSecureKafkaAsync() => Announce(await SecureKafka.LaunchAsync(RequireHome()));
 
     // Test hosts swallow their standard output; what the adapter takes for a warning reaches the console.
     private static T Announce<T>(T server)
@@ -47,22 +45,16 @@ public static class TestServers
         return server;
     }
 
-    private static string RequireScript()
+    private static string RequireHome()
     {
-        if (Mode == "mock" || FindScript() is not { } script)
+        if (Mode == "mock" || Variable("KAFKA_HOME") is not { } home)
         {
-            Assert.Ignore("This test needs three Kafka brokers or a secured one: put the script ../shared/kafka/kafka beside the repository and install Java 17.");
+            Assert.Ignore("This test needs three Kafka brokers or a secured one: set KAFKA_HOME to an unpacked Apache Kafka 4.1.1 and install Java 17.");
             throw new InvalidOperationException();
         }
 
-        return script;
+        return home;
     }
 
     private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
-
-    private static string? FindScript()
-    {
-        var script = Path.GetFullPath(Path.Combine(Repository.Root, "..", "shared", "kafka", "kafka"));
-        return File.Exists(script) ? script : null;
-    }
 }
