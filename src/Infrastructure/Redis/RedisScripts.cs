@@ -1,8 +1,8 @@
 namespace ProductCache.Infrastructure.Redis;
 
 /// <summary>
-/// The steps of the protocol, one Lua script each, in Scripts/. Scripts for a product begin with common.lua; those that need the identity of the server
-/// begin with replication.lua.
+/// The steps of the protocol, one Lua script each, in Scripts/. Scripts for a product begin with common.lua; those that need the identity of the
+/// server begin with replication.lua.
 /// </summary>
 internal sealed record RedisScripts
 {
