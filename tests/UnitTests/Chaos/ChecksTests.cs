@@ -102,7 +102,11 @@ public sealed class ChecksTests
 
     [Test]
     public void ChangesWithTheirEventsAreNotLost() => Assert.That(
-        LostEvents(new HistoryBuilder().Inserts(1, -1).Updates(2, 1).Deletes(2, 2), new ProductEvent(HistoryBuilder.Id, 1, false), new ProductEvent(HistoryBuilder.Id, 2, false), new ProductEvent(HistoryBuilder.Id, 2, true)),
+        LostEvents(
+            new HistoryBuilder().Inserts(1, -1).Updates(2, 1).Deletes(2, 2),
+            new ProductEvent(HistoryBuilder.Id, 1, false),
+            new ProductEvent(HistoryBuilder.Id, 2, false),
+            new ProductEvent(HistoryBuilder.Id, 2, true)),
         Is.Empty);
 
     [Test]
