@@ -40,7 +40,6 @@ public static class UseCaseRegistration
         services.AddMediator();
         services.AddSingleton(lifetimes);
         services.AddSingleton<NegativeCachingPolicy>();
-        services.AddSingleton<VersionHighWater>();
         services.AddSingleton<IRequestHandler<FillCache, FillCacheResult>, FillCacheHandler>();
         services.AddSingleton<IRequestHandler<RefreshCache, RefreshCacheResult>, RefreshCacheHandler>();
         services.AddSingleton<IRequestHandler<RelayChanges, RelayChangesResult>, RelayChangesHandler>();

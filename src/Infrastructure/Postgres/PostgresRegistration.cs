@@ -15,6 +15,7 @@ public static class PostgresRegistration
     {
         services.AddPostgres(options);
         services.AddSingleton<VersionRepair>();
+        services.AddSingleton<VersionHighWater>();
         services.AddSingleton<IStoreAudit, StoreAudit>();
         services.AddSingleton<IProductStore, ProductStore>();
         services.AddSingleton<ChangeOutbox>();
@@ -46,6 +47,7 @@ public static class PostgresRegistration
     private static void AddPostgres(this IServiceCollection services, PostgresOptions options)
     {
         services.TryAddSingleton(options);
+        services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(_ => SourceOf(Products, new NpgsqlConnectionStringBuilder(options.ConnectionString)));
         services.AddDbContextFactory<ProductsDbContext>((provider, builder) =>
             ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));
