@@ -15,11 +15,11 @@ namespace ProductCache.Api;
 
 public static class ApiHost
 {
-    /// <summary>Settings come from the environment and from args as <c>--KEY=value</c>; API_PORT is 8000 unless told otherwise.</summary>
-    /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
+    /// <summary>Settings come from the environment and from args as <c>--KEY=value</c>; API_PORT is 8000 by default.</summary>
+    /// <exception cref="SettingsException">A setting is missing or invalid.</exception>
     public static WebApplication Build(string[] args) => Build(args, _ => { });
 
-    /// <param name="configure">The last word on the services, for a process that is more than this host.</param>
+    /// <param name="configure">Overrides services, for a process that hosts more than the Api.</param>
     /// <inheritdoc cref="Build(string[])"/>
     public static WebApplication Build(string[] args, Action<IServiceCollection> configure)
     {

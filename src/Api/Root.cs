@@ -7,7 +7,7 @@ using ProductCache.Api.OpenApi;
 
 namespace ProductCache.Api;
 
-/// <summary>GET /: where everything is, as links in JSON; a browser is sent to the page for people.</summary>
+/// <summary>GET /: the entry point. Links in JSON; a browser is redirected to the documentation page.</summary>
 internal static class Root
 {
     public const string Path = "/";
@@ -15,7 +15,7 @@ internal static class Root
     private const string Json = RequestBody.Json;
     private const string Html = "text/html";
 
-    /// <param name="prefix">The path under which a proxy offers the service; empty without one.</param>
+    /// <param name="prefix">The path prefix of the proxy, or empty.</param>
     public static JsonObject Document(string prefix) => new()
     {
         ["name"] = "ProductCache",
@@ -38,7 +38,7 @@ internal static class Root
             : TypedResults.Content(Document(prefix).ToJsonString(), $"{Json}; charset=utf-8");
     }
 
-    // RFC 9110, 12.5.1. curl and libraries accept anything, or say nothing: they get JSON.
+    // RFC 9110, 12.5.1. curl and HTTP libraries accept any type or send no Accept: they get JSON.
     internal static bool PrefersHtml(StringValues accept)
     {
         var (html, json) = (0.0, 0.0);
@@ -54,7 +54,7 @@ internal static class Root
         return html > json;
     }
 
-    // The most specific range decides.
+    // The most specific media range applies.
     private static void Take(string range, string type, double quality, ref double best, ref int bestRank)
     {
         var rank = range.Equals(type, StringComparison.OrdinalIgnoreCase) ? 2
@@ -67,7 +67,7 @@ internal static class Root
         }
     }
 
-    // A weight that cannot be read makes its member the last choice.
+    // An invalid weight is treated as 0.
     private static double QualityOf(string[] parts)
     {
         var weight = parts.Skip(1).Select(HeaderList.ReadPair).FirstOrDefault(pair => pair.Name.Equals("q", StringComparison.OrdinalIgnoreCase));

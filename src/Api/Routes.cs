@@ -41,11 +41,13 @@ internal static class Routes
         write.MapDelete(Product, writes.DeleteAsync).Describe(Operations.DeleteProduct);
 
         // Administration of the cache.
-        application.MapDelete("/api/v1/cache/products/{id}", cache.PurgeAsync).Describe(Operations.PurgeProduct).RequireAdminister();
+        var administration = application.MapGroup(string.Empty).RequireAdminister();
+        administration.MapDelete("/api/v1/cache/products/{id}", cache.PurgeAsync).Describe(Operations.PurgeProduct);
 
-        // Entry point and problem pages.
-        application.MapRead(Root.Path, Root.Get).Describe(Operations.GetRoot);
-        application.MapRead($"{Problems.Path}/{{name}}", Problems.GetPage).Describe(Operations.GetProblem);
+        // Problem pages and the entry point.
+        var pages = application.MapGroup(string.Empty);
+        pages.MapRead($"{Problems.Path}/{{name}}", Problems.GetPage).Describe(Operations.GetProblem);
+        pages.MapRead(Root.Path, Root.Get).Describe(Operations.GetRoot);
 
         // OPTIONS for all routes above, then /openapi/v1.json and /docs.
         application.MapOptionsMethod();

@@ -20,22 +20,22 @@ public sealed class ConfigurationTests
 
     [TestCase("Worker", "DB_HOST", null, "DB_HOST is missing.")]
     [TestCase("Worker", "DB_PASSWORD", null, "DB_PASSWORD is missing.")]
-    [TestCase("Worker", "DB_PORT", "none", "DB_PORT must be a whole number from 1 to 65535, not 'none'.")]
-    [TestCase("Worker", "CACHE_TTL_SECONDS", "0", "CACHE_TTL_SECONDS must be a whole number from 1 to 2592000, not '0'.")]
+    [TestCase("Worker", "DB_PORT", "none", "DB_PORT must be an integer from 1 to 65535, not 'none'.")]
+    [TestCase("Worker", "CACHE_TTL_SECONDS", "0", "CACHE_TTL_SECONDS must be an integer from 1 to 2592000, not '0'.")]
     [TestCase("Worker", "KAFKA_CREATE_TOPICS", "maybe", "KAFKA_CREATE_TOPICS must be true or false, not 'maybe'.")]
     [TestCase("Api", "DB_NAME", null, "DB_NAME is missing.")]
     [TestCase("Api", "REDIS_HOST", null, "REDIS_HOST is missing.")]
     [TestCase("Api", "REDIS_PASSWORD_FILE", "/nowhere", "REDIS_PASSWORD_FILE names a file that cannot be read: /nowhere.")]
-    [TestCase("Api", "KAFKA_BOOTSTRAP", "localhost", "KAFKA_BOOTSTRAP must list brokers as host:port, not 'localhost'.")]
+    [TestCase("Api", "KAFKA_BOOTSTRAP", "localhost", "KAFKA_BOOTSTRAP must be a comma-separated list of host:port, not 'localhost'.")]
     [TestCase("Api", "API_READS", "closed", "API_READS must be open or protected, not 'closed'.")]
     [TestCase("Api", "API_KEYS", "#\nshop", "API_KEYS, line 2: a key is written as client scope[,scope] sha256:salt:hash.")]
-    [TestCase("Api", "JWT_AUDIENCE", "products", "JWT_AUTHORITY and JWT_AUDIENCE go together: JWT_AUTHORITY is missing.")]
-    [TestCase("Api", "API_PORT", "70000", "API_PORT must be a whole number from 1 to 65535, not '70000'.")]
-    [TestCase("Api", "API_PORT", "tcp://10.0.0.1:8000", "API_PORT is 'tcp://10.0.0.1:8000', which Kubernetes sets for a Service named api: set enableServiceLinks: false in the specification of the pod, or API_PORT to a number.")]
-    [TestCase("Api", "REDIS_HOST", "redis://localhost", "REDIS_HOST must list hosts as host or host:port, not 'redis://localhost'.")]
-    [TestCase("Api", "API_TLS_CERT_FILE", "/nowhere", "API_TLS_CERT_FILE and API_TLS_KEY_FILE go together: API_TLS_KEY_FILE is missing.")]
-    [TestCase("Api", "CORS_ORIGINS", "https://a.example/", "CORS_ORIGINS must list origins (https://shop.example.com) or be *, not 'https://a.example/'.")]
-    [TestCase("Api", "TRUSTED_PROXIES", "10.0.0.0/8, proxy", "TRUSTED_PROXIES must list addresses or networks (10.0.0.0/8), not 'proxy'.")]
+    [TestCase("Api", "JWT_AUDIENCE", "products", "JWT_AUTHORITY and JWT_AUDIENCE must be set together: JWT_AUTHORITY is missing.")]
+    [TestCase("Api", "API_PORT", "70000", "API_PORT must be an integer from 1 to 65535, not '70000'.")]
+    [TestCase("Api", "API_PORT", "tcp://10.0.0.1:8000", "API_PORT is 'tcp://10.0.0.1:8000', which Kubernetes sets for a Service named api: set enableServiceLinks: false in the pod specification, or set API_PORT to a number.")]
+    [TestCase("Api", "REDIS_HOST", "redis://localhost", "REDIS_HOST must be a comma-separated list of host or host:port, not 'redis://localhost'.")]
+    [TestCase("Api", "API_TLS_CERT_FILE", "/nowhere", "API_TLS_CERT_FILE and API_TLS_KEY_FILE must be set together: API_TLS_KEY_FILE is missing.")]
+    [TestCase("Api", "CORS_ORIGINS", "https://a.example/", "CORS_ORIGINS must be a comma-separated list of origins (https://shop.example.com) or *, not 'https://a.example/'.")]
+    [TestCase("Api", "TRUSTED_PROXIES", "10.0.0.0/8, proxy", "TRUSTED_PROXIES must be a comma-separated list of addresses or networks (10.0.0.0/8), not 'proxy'.")]
     public async Task AWrongSettingIsNamed(string service, string key, string? value, string sentence)
     {
         var settings = new Dictionary<string, string>(Right);
@@ -60,6 +60,6 @@ public sealed class ConfigurationTests
         await using var process = ServiceUnderTest.Launch("Api", new Dictionary<string, string>(Right) { ["API_PORT"] = $"{port}" });
 
         Assert.That(await process.ExitAsync(), Is.EqualTo(ServiceProcess.WrongSettings));
-        Assert.That(process.Output, Is.EqualTo($"API_PORT is {port}, and another process listens on that port."));
+        Assert.That(process.Output, Is.EqualTo($"API_PORT is {port}, but another process listens on that port."));
     }
 }

@@ -36,7 +36,7 @@ public sealed class ConnectionLimitTests
 
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(metrics, Does.Match("""productcache_connections_refused[^\n]*reason="address"[^\n]* 50\b"""));
-        Assert.That(api.Output.Split('\n').Where(line => line.Contains("refused", StringComparison.OrdinalIgnoreCase)), Has.Exactly(1).Contains(Attacker));
+        Assert.That(api.Output.Split('\n').Where(line => line.Contains("rejected", StringComparison.OrdinalIgnoreCase)), Has.Exactly(1).Contains(Attacker));
     }
 
     [Test]

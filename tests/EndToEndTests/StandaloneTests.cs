@@ -176,8 +176,8 @@ public sealed partial class StandaloneTests
         await AnswersAsync(standalone, "1");
     }
 
-    [TestCase("API_PORT", "x", "API_PORT must be a whole number from 1 to 65535, not 'x'.")]
-    [TestCase("WORKER_PORT", null, "WORKER_PORT is {0}, and another process listens on that port.")]
+    [TestCase("API_PORT", "x", "API_PORT must be an integer from 1 to 65535, not 'x'.")]
+    [TestCase("WORKER_PORT", null, "WORKER_PORT is {0}, but another process listens on that port.")]
     public async Task ANamedPortThatCannotBeHadEndsTheStart(string key, string? value, string sentence)
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -10,18 +10,18 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Api.Auth;
 
 /// <summary>
-/// Who may do what. A route says what it requires (RequireRead, RequireWrite, RequireAdminister) where it is mapped; one that
-/// says nothing is open. Credentials are API keys and, where an authority is configured, its tokens (JWT).
+/// Authorization by scopes. Each route declares its policy (RequireRead, RequireWrite, RequireAdminister, RequireMetrics); a route without
+/// a policy is open. Credentials are API keys and, if an issuer is configured, its tokens (JWT).
 /// </summary>
 internal static class ApiAuthorization
 {
-    // The policies.
+    // Policies.
     public const string Read = "read";
     public const string Write = "write";
     public const string Administer = "administer";
     public const string Metrics = "metrics";
 
-    /// <summary>Chooses between the other two by the look of the credential.</summary>
+    /// <summary>Selects one of the other two schemes by the prefix of the credential.</summary>
     public const string AnyScheme = "Bearer";
 
     public const string KeyScheme = "ApiKey";
@@ -29,7 +29,7 @@ internal static class ApiAuthorization
 
     public const string ScopeClaim = "scope";
 
-    /// <summary>Where reads are open nothing is added to the route: no credential is even looked at.</summary>
+    /// <summary>If reads are open, the route gets no policy, and a credential in the request is ignored.</summary>
     public static TBuilder RequireRead<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder
     {
@@ -49,11 +49,11 @@ internal static class ApiAuthorization
     public static TBuilder RequireAdminister<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Administer);
 
-    /// <summary>For requests of this machine, and for administrators.</summary>
+    /// <summary>Allows requests from this machine and from administrators.</summary>
     public static TBuilder RequireMetrics<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Metrics);
 
-    /// <summary>Whose credential it was; null on a route that requires none. A name of a token cannot be that of a key.</summary>
+    /// <summary>The name of the authenticated client. Null on an open route. The names of tokens and of keys are disjoint.</summary>
     public static string? ClientOf(HttpContext http) => http.User.Identity is { IsAuthenticated: true } identity ? identity.Name : null;
 
     public static ClaimsPrincipal PrincipalOf(string client, IEnumerable<string> scopes) => new(new ClaimsIdentity(
@@ -65,7 +65,7 @@ internal static class ApiAuthorization
         services.AddSingleton(options.Keys);
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationProblems>();
 
-        // Not AddAuthentication, which brings keys for cookies and a folder to keep them in.
+        // AddAuthentication would add data protection keys for cookies and a folder to store them.
         services.AddAuthenticationCore();
         services.AddWebEncoders();
         services.TryAddSingleton(TimeProvider.System);
@@ -78,9 +78,9 @@ internal static class ApiAuthorization
         }
 
         schemes.AddPolicyScheme(AnyScheme, null, policy => policy.ForwardDefaultSelector = http =>
-            options.Tokens is null || ApiKeyHandler.IsMeant(http.Request) ? KeyScheme : TokenScheme);
+            options.Tokens is null || ApiKeyHandler.IsApiKey(http.Request) ? KeyScheme : TokenScheme);
 
-        // The first scope is the one that a refusal names.
+        // The first scope is the one that a 403 response names.
         services.AddAuthorizationBuilder()
             .AddPolicy(Read, policy => policy.AddAuthenticationSchemes(AnyScheme).RequireClaim(ScopeClaim, Scopes.Read, Scopes.Write, Scopes.Administer))
             .AddPolicy(Write, policy => policy.AddAuthenticationSchemes(AnyScheme).RequireClaim(ScopeClaim, Scopes.Write))
@@ -88,11 +88,11 @@ internal static class ApiAuthorization
             .AddPolicy(Metrics, policy => policy.AddAuthenticationSchemes(AnyScheme).AddRequirements(new LocalOrAdministrator()));
     }
 
-    /// <summary>From here on <see cref="ClientOf"/> knows the client.</summary>
+    /// <summary>Authenticates and authorizes requests to routes with a policy. After it, <see cref="ClientOf"/> returns the client.</summary>
     public static void UseApiAuthorization(this WebApplication application)
     {
-        // A WebApplication puts both middlewares before all routes, unless these say that they are there: an open read would
-        // pay for them. ApiAuthorizationTests.AnOpenReadIsNotAuthenticated tells if that changes.
+        // WebApplication adds both middlewares before all routes unless these properties are set, and an open read would pay for
+        // them. ApiAuthorizationTests.AnOpenReadIsNotAuthenticated fails if that changes.
         IApplicationBuilder pipeline = application;
         pipeline.Properties["__AuthenticationMiddlewareSet"] = true;
         pipeline.Properties["__AuthorizationMiddlewareSet"] = true;
@@ -101,7 +101,7 @@ internal static class ApiAuthorization
     }
 }
 
-/// <summary>A request that comes from this machine itself, not through a proxy on it, or one with the scope cache:admin.</summary>
+/// <summary>A request from this machine, but not through a proxy on it, or a request with the scope cache:admin.</summary>
 internal sealed class LocalOrAdministrator() : ClaimsAuthorizationRequirement(ApiAuthorization.ScopeClaim, [Scopes.Administer])
 {
     private static readonly string[] ForwardingHeaders = ["X-Forwarded-For", "X-Original-For", "Forwarded", "Via", "X-Real-IP"];
@@ -135,7 +135,7 @@ internal sealed record ApiAuthorizationOptions(bool ReadsAreProtected, ApiKeys K
         var options = new ApiAuthorizationOptions(reads == "protected", ApiKeys.Read(settings), JwtOptions.Read(settings));
         if (options is { ReadsAreProtected: true, Keys.Count: 0, Tokens: null })
         {
-            settings.Refuse("API_READS is protected, and neither API_KEYS nor JWT_AUTHORITY says who may read.");
+            settings.Refuse("API_READS is protected, but neither API_KEYS nor JWT_AUTHORITY is set.");
         }
 
         return options;

@@ -8,13 +8,13 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Api.Auth;
 
 /// <summary>
-/// A key as it is configured. The client sends <c>pc_{client}_{secret}</c>, the secret being 32 random bytes; the service
-/// knows only the line
+/// A configured API key. The client sends <c>pc_{client}_{secret}</c>, where the secret is 32 random bytes. The service stores only
+/// the line
 /// <code>
 /// client scope[,scope] sha256:{salt}:{hash}
 /// </code>
-/// with the hash of salt and key text, all bytes in base64url. One round of SHA-256 is enough: what makes the hash of a
-/// password slow protects those that can be guessed, and nobody guesses 256 random bits.
+/// with the hash of salt and key text, in base64url. One round of SHA-256 is enough: slow hashes protect secrets that can be guessed,
+/// and 256 random bits cannot be guessed.
 /// </summary>
 internal sealed record ApiKey(string Client, IReadOnlyList<string> Scopes, byte[] Salt, byte[] Hash)
 {
@@ -31,9 +31,9 @@ internal sealed record ApiKey(string Client, IReadOnlyList<string> Scopes, byte[
 
     public static byte[] HashOf(byte[] salt, string text) => SHA256.HashData([.. salt, .. Encoding.UTF8.GetBytes(text)]);
 
-    public bool Fits(string text) => CryptographicOperations.FixedTimeEquals(HashOf(Salt, text), Hash);
+    public bool Matches(string text) => CryptographicOperations.FixedTimeEquals(HashOf(Salt, text), Hash);
 
-    /// <summary>No underscore, which is where the client ends in the text of a key.</summary>
+    /// <summary>A client name has no underscore, because an underscore ends it in the text of a key.</summary>
     public static bool IsClient(string text) =>
         text.Length is > 0 and <= MaxClientLength && text.All(character => char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) || character == '-');
 
@@ -50,7 +50,7 @@ internal sealed record ApiKey(string Client, IReadOnlyList<string> Scopes, byte[
         return IsClient(client);
     }
 
-    /// <param name="fault">What is wrong, without a word of the line: somebody may have put the key itself there.</param>
+    /// <param name="fault">The fault, without text of the line, because the line may contain the secret by mistake.</param>
     public static bool TryParse(string line, [NotNullWhen(true)] out ApiKey? key, out string fault)
     {
         key = null;
@@ -58,11 +58,11 @@ internal sealed record ApiKey(string Client, IReadOnlyList<string> Scopes, byte[
         var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words is not [var client, var scopes, var secret] || secret.Split(':') is not [Algorithm, var saltText, var hashText])
         {
-            fault = "a key is written as client scope[,scope] sha256:salt:hash.";
+            fault = "the line must have the form: client scope[,scope] sha256:salt:hash.";
         }
         else if (!IsClient(client))
         {
-            fault = $"a client has at most {MaxClientLength} characters of a-z, 0-9 and -.";
+            fault = $"the client must have 1 to {MaxClientLength} characters of a-z, 0-9 and -.";
         }
         else if (!Auth.Scopes.TryRead(scopes, out var known))
         {
@@ -70,7 +70,7 @@ internal sealed record ApiKey(string Client, IReadOnlyList<string> Scopes, byte[
         }
         else if (!TryDecode(saltText, SaltBytes, out var salt) || !TryDecode(hashText, SHA256.HashSizeInBytes, out var hash))
         {
-            fault = $"salt and hash are {SaltBytes} and {SHA256.HashSizeInBytes} bytes in base64url.";
+            fault = $"salt and hash must be {SaltBytes} and {SHA256.HashSizeInBytes} bytes in base64url.";
         }
         else
         {
@@ -90,17 +90,17 @@ internal sealed record ApiKey(string Client, IReadOnlyList<string> Scopes, byte[
     }
 }
 
-/// <summary>A key that was just made, the only time that its text is known.</summary>
+/// <summary>A new API key. Its text is not stored anywhere.</summary>
 /// <param name="Text">For the client.</param>
 /// <param name="Line">For API_KEYS.</param>
 public sealed record NewApiKey(string Text, string Line)
 {
-    /// <exception cref="ArgumentException">The client is none, or there is no scope.</exception>
+    /// <exception cref="ArgumentException">The client name is invalid, or there is no scope.</exception>
     public static NewApiKey Create(string client, IReadOnlyList<string> scopes)
     {
         if (!ApiKey.IsClient(client) || scopes.Count == 0)
         {
-            throw new ArgumentException("A key needs a client and a scope.");
+            throw new ArgumentException("A key requires a valid client name and at least one scope.");
         }
 
         var text = $"{ApiKey.Prefix}{client}_{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(ApiKey.SecretBytes))}";
@@ -109,24 +109,24 @@ public sealed record NewApiKey(string Text, string Line)
     }
 }
 
-/// <summary>The keys that are configured: API_KEYS, or the file that API_KEYS_FILE names.</summary>
+/// <summary>The configured API keys: API_KEYS, or the content of the file API_KEYS_FILE.</summary>
 internal sealed class ApiKeys
 {
     public const string Setting = "API_KEYS";
     public const int MaxLines = 1_000;
 
-    /// <summary>So that a client can take up its next key before the last one ends.</summary>
+    /// <summary>Two, so that a client can rotate its key without downtime.</summary>
     public const int MaxKeysOfClient = 2;
 
-    // Stands where there is no key, so that nobody can tell by the time of an answer who has how many.
-    private static readonly ApiKey Nobody = new(
+    // A placeholder for a missing key, so that the response time does not reveal which clients exist and how many keys they have.
+    private static readonly ApiKey Placeholder = new(
         string.Empty, [], RandomNumberGenerator.GetBytes(ApiKey.SaltBytes), RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes));
 
     private readonly Dictionary<string, (ApiKey First, ApiKey Second)> keys = [];
 
     public int Count { get; private set; }
 
-    /// <summary>One key a line; a semicolon ends a line too. Empty lines and those that begin with # are nobody's.</summary>
+    /// <summary>One key per line; a semicolon also ends a line. Empty lines and lines that begin with # are ignored.</summary>
     public static ApiKeys Read(Settings settings)
     {
         var name = settings.Text($"{Setting}_FILE", string.Empty).Length > 0 ? $"{Setting}_FILE" : Setting;
@@ -150,17 +150,17 @@ internal sealed class ApiKeys
             return null;
         }
 
-        var (first, second) = keys.GetValueOrDefault(client, (Nobody, Nobody));
-        var (fitsFirst, fitsSecond) = (first.Fits(text), second.Fits(text));
-        return fitsFirst ? first : fitsSecond ? second : null;
+        var (first, second) = keys.GetValueOrDefault(client, (Placeholder, Placeholder));
+        var (isFirst, isSecond) = (first.Matches(text), second.Matches(text));
+        return isFirst ? first : isSecond ? second : null;
     }
 
-    /// <returns>What is wrong with the line, or null.</returns>
+    /// <returns>The fault of the line, or null.</returns>
     private string? Add(string line)
     {
         if (Count == MaxLines)
         {
-            return $"there are more than {MaxLines} keys.";
+            return $"at most {MaxLines} keys are allowed.";
         }
 
         if (!ApiKey.TryParse(line, out var key, out var fault))
@@ -168,18 +168,18 @@ internal sealed class ApiKeys
             return fault;
         }
 
-        var (first, second) = keys.GetValueOrDefault(key.Client, (Nobody, Nobody));
-        if (second != Nobody)
+        var (first, second) = keys.GetValueOrDefault(key.Client, (Placeholder, Placeholder));
+        if (second != Placeholder)
         {
-            return $"a client has at most {MaxKeysOfClient} keys.";
+            return $"a client may have at most {MaxKeysOfClient} keys.";
         }
 
         if (first.Hash.AsSpan().SequenceEqual(key.Hash))
         {
-            return "the key is there already.";
+            return "the key is a duplicate.";
         }
 
-        keys[key.Client] = first == Nobody ? (key, Nobody) : (first, key);
+        keys[key.Client] = first == Placeholder ? (key, Placeholder) : (first, key);
         Count++;
         return null;
     }

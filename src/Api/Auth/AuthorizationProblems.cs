@@ -9,7 +9,7 @@ using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api.Auth;
 
-/// <summary>What a route that requires a scope answers to who has it not: 401 and 403 as RFC 6750 has them, as problems.</summary>
+/// <summary>Answers requests without the required scope with 401 or 403 (RFC 6750) and a problem body.</summary>
 internal sealed partial class AuthorizationProblems(OutcomeMetrics metrics, TimeProvider time, ILogger<AuthorizationProblems> logger) : IAuthorizationMiddlewareResultHandler
 {
     private readonly SampledLines lines = new(time);
@@ -43,7 +43,7 @@ internal sealed partial class AuthorizationProblems(OutcomeMetrics metrics, Time
         await Problems.Create(problem, detail).ExecuteAsync(context);
     }
 
-    // RFC 9111, 3.5: public would let a shared cache give the answer to those who have no credential.
+    // RFC 9111, 3.5: with public, a shared cache would return the response to requests without a credential.
     private static Task KeepPrivate(object state)
     {
         var headers = (IHeaderDictionary)state;
@@ -64,12 +64,12 @@ internal sealed partial class AuthorizationProblems(OutcomeMetrics metrics, Time
     private static (Problem Problem, string Detail, string Challenge) WithoutClient(AuthenticateResult result) => result switch
     {
         { Failure: AuthorityUnavailableException } =>
-            (Problems.AuthorityUnavailable, "The authority that issues tokens does not answer, so the token cannot be checked now.", string.Empty),
+            (Problems.AuthorityUnavailable, "The token issuer did not respond, so the token cannot be verified now.", string.Empty),
         { Failure: not null } => (Problems.WrongCredential, "The credential is not valid.", "Bearer error=\"invalid_token\""),
-        _ => (Problems.NoCredential, "This needs a credential: Authorization: Bearer followed by an API key or a token.", "Bearer"),
+        _ => (Problems.NoCredential, "A credential is required: Authorization: Bearer followed by an API key or a token.", "Bearer"),
     };
 
-    // Nothing of it comes from the request: what it said cannot be read in the log, and cannot pass for a line of it.
-    [LoggerMessage(1, LogLevel.Information, "Refused ({Outcome}): {Route}, requested by {Address}. {LeftOut} more refusals of this client since the last line.")]
+    // The line contains no text of the request, so that a client can neither leak data into the log nor forge a line.
+    [LoggerMessage(1, LogLevel.Information, "Request rejected ({Outcome}): {Route}, from {Address}. {LeftOut} further rejections of this client since the last line.")]
     private partial void LogRefused(string outcome, string? route, IPAddress? address, long leftOut);
 }

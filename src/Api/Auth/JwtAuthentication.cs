@@ -6,7 +6,7 @@ using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api.Auth;
 
-/// <summary>JWT_AUTHORITY, who signs tokens, and JWT_AUDIENCE, whom they must be meant for.</summary>
+/// <summary>JWT_AUTHORITY, the issuer of tokens, and JWT_AUDIENCE, their required audience.</summary>
 internal sealed record JwtOptions(Uri Authority, string Audience)
 {
     private const string AuthoritySetting = "JWT_AUTHORITY";
@@ -14,7 +14,7 @@ internal sealed record JwtOptions(Uri Authority, string Audience)
 
     public bool RequireHttps => !Authority.IsLoopback;
 
-    /// <returns>Null: no tokens.</returns>
+    /// <returns>Null if tokens are not configured.</returns>
     public static JwtOptions? Read(Settings settings)
     {
         var (authority, audience) = (settings.Text(AuthoritySetting, string.Empty), settings.Text(AudienceSetting, string.Empty));
@@ -25,14 +25,14 @@ internal sealed record JwtOptions(Uri Authority, string Audience)
 
         if (authority.Length == 0 || audience.Length == 0)
         {
-            settings.Refuse($"{AuthoritySetting} and {AudienceSetting} go together: {(audience.Length == 0 ? AudienceSetting : AuthoritySetting)} is missing.");
+            settings.Refuse($"{AuthoritySetting} and {AudienceSetting} must be set together: {(audience.Length == 0 ? AudienceSetting : AuthoritySetting)} is missing.");
             return null;
         }
 
         if (!Uri.TryCreate(authority, UriKind.Absolute, out var address)
             || !(address.Scheme == Uri.UriSchemeHttps || (address.Scheme == Uri.UriSchemeHttp && address.IsLoopback)))
         {
-            settings.Refuse($"{AuthoritySetting} must be an https address (http only on this machine), not '{authority}'.");
+            settings.Refuse($"{AuthoritySetting} must be an https URL (http only on this machine), not '{authority}'.");
             return null;
         }
 
@@ -40,13 +40,13 @@ internal sealed record JwtOptions(Uri Authority, string Audience)
     }
 }
 
-/// <summary>Tokens of the authority (JWT, signed with a key that its discovery document leads to).</summary>
+/// <summary>Authenticates JWT of the configured issuer, whose signing keys come from its discovery document.</summary>
 internal static class JwtAuthentication
 {
-    /// <summary>How far the clocks of the authority and this machine may differ.</summary>
+    /// <summary>The maximum difference between the clocks of the issuer and of this machine.</summary>
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
 
-    // Only what is signed with a private key: nothing that this service knows can sign a token.
+    // Only asymmetric algorithms: the service knows no secret that could sign a token.
     private static readonly string[] Algorithms =
     [
         SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,
@@ -54,16 +54,16 @@ internal static class JwtAuthentication
         SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
     ];
 
-    /// <summary>Of the name of a client in a token, in characters. It becomes part of idempotency keys in the database.</summary>
+    /// <summary>The maximum length of a client name in a token, in characters. The name is stored with idempotency keys.</summary>
     public const int MaxClientLength = 255;
 
-    // Who it is: the client that got the token, or else its subject. A subject may have the same text as a client.
+    // The client that the token was issued to, otherwise its subject. The prefix separates clients and subjects of the same name.
     private static readonly (string Claim, string Prefix)[] ClientClaims = [("client_id", "client"), ("azp", "client"), ("sub", "sub")];
 
     // RFC 9068, 2.1, and RFC 7519, 5.1. An ID token or a logout token of the same authority has another type.
     private static readonly string[] Types = ["", "jwt", "at+jwt", "application/at+jwt"];
 
-    /// <summary>As AddJwtBearer, which however wants all that AddAuthentication brings.</summary>
+    /// <summary>Like AddJwtBearer, but without the services that AddAuthentication adds.</summary>
     public static void AddJwtAuthentication(this AuthenticationBuilder schemes, JwtOptions options)
     {
         schemes.AddScheme<JwtBearerOptions, JwtBearerHandler>(ApiAuthorization.TokenScheme, null, null);
@@ -80,12 +80,12 @@ internal static class JwtAuthentication
 
     private static Task Accept(TokenValidatedContext context)
     {
-        // RFC 7515, 4.1.11: what crit names must be understood, and no extension is.
+        // RFC 7515, 4.1.11: the service must support every extension in crit, and it supports none.
         if (context.SecurityToken is not JsonWebToken token
             || token.TryGetHeaderValue<object>("crit", out _)
             || !Types.Contains(token.Typ ?? string.Empty, StringComparer.OrdinalIgnoreCase))
         {
-            context.Fail("The token is not an access token that this service understands.");
+            context.Fail("The token is not a supported access token.");
             return Task.CompletedTask;
         }
 
@@ -95,17 +95,17 @@ internal static class JwtAuthentication
             .FirstOrDefault(name => !string.IsNullOrEmpty(name.Value));
         if (client is null || client.Length > MaxClientLength || client.Any(char.IsControl))
         {
-            context.Fail("The token does not name its client in 1 to 255 characters without control characters.");
+            context.Fail("The client name of the token must have 1 to 255 characters and no control characters.");
             return Task.CompletedTask;
         }
 
-        // One claim or several, each with one scope or several.
+        // There may be several claims, each with one or more scopes.
         var scopes = claims.Where(claim => claim.Type is "scope" or "scp").SelectMany(claim => claim.Value.Split(' ')).Where(Scopes.All.Contains);
         context.Principal = ApiAuthorization.PrincipalOf($"jwt:{prefix}:{client}", scopes);
         return Task.CompletedTask;
     }
 
-    // What is wrong with a token never gets as far as an exception of the request, and neither does a silent authority.
+    // An invalid token and an issuer that does not respond become an authentication failure instead of an exception of the request.
     private static Task Fail(AuthenticationFailedContext context)
     {
         context.Fail(context.Exception);

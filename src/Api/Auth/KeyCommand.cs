@@ -2,7 +2,7 @@ using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api.Auth;
 
-/// <summary>key NAME SCOPES: makes an API key. Nothing is kept; whoever asked puts the line where the service reads it.</summary>
+/// <summary>The command <c>key NAME SCOPES</c> creates an API key and prints it. It stores nothing: the operator adds the line to API_KEYS.</summary>
 internal static class KeyCommand
 {
     public const string Name = "key";
@@ -11,13 +11,13 @@ internal static class KeyCommand
     {
         if (args is not [var client, var text])
         {
-            errors.WriteLine("A key is made with: key NAME SCOPES, for example: key shop products:read,products:write");
+            errors.WriteLine("Usage: key NAME SCOPES, for example: key shop products:read,products:write");
             return ServiceProcess.WrongSettings;
         }
 
         if (!ApiKey.IsClient(client))
         {
-            errors.WriteLine($"A name has at most {ApiKey.MaxClientLength} characters of a-z, 0-9 and -.");
+            errors.WriteLine($"NAME must have 1 to {ApiKey.MaxClientLength} characters of a-z, 0-9 and -.");
             return ServiceProcess.WrongSettings;
         }
 

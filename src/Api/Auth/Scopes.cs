@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace ProductCache.Api.Auth;
 
-/// <summary>What a credential may be good for. None includes another one, but each of them is enough to read.</summary>
+/// <summary>The scopes of a credential. No scope includes another one, but each of them allows reads.</summary>
 public static class Scopes
 {
     public const string Read = "products:read";
@@ -11,7 +11,7 @@ public static class Scopes
 
     public static IReadOnlyList<string> All { get; } = [Read, Write, Administer];
 
-    internal static string Rule { get; } = $"scopes are {string.Join(", ", All)}, each at most once, with commas between them.";
+    internal static string Rule { get; } = $"scopes must be a comma-separated list of {string.Join(", ", All)}, each at most once.";
 
     internal static bool TryRead(string text, [NotNullWhen(true)] out IReadOnlyList<string>? scopes)
     {

@@ -4,34 +4,34 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 namespace ProductCache.Api.Auth;
 
 /// <summary>
-/// The keys of the authority, fetched when the first token comes and anew when they are old. One fetch serves all requests that come
-/// meanwhile, and none of them waits longer than the deadline while the authority is silent.
+/// The signing keys of the token issuer. They are fetched for the first token and refreshed when they are old. Concurrent requests share one
+/// fetch, and each waits at most <see cref="Deadline"/> if the issuer does not respond.
 /// </summary>
 internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfiguration> documents, TimeProvider time)
     : IConfigurationManager<OpenIdConnectConfiguration>
 {
-    /// <summary>For the readers of a fetch; the fetch itself may take two requests.</summary>
+    /// <summary>The maximum wait of a request for a fetch. The fetch itself may need two HTTP requests.</summary>
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
 
     private const int MaxDocumentBytes = 1024 * 1024;
 
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(2);
 
-    // The library's client has no other chance to hear of a new address of the authority.
+    // Reconnecting is the only way to notice that the DNS name of the issuer has a new address.
     private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(5);
 
-    /// <summary>Keys that are older are fetched anew, beside the requests that use them.</summary>
+    /// <summary>Older keys are refreshed in the background while requests use them.</summary>
     public static readonly TimeSpan RefreshAge = TimeSpan.FromMinutes(5);
 
-    /// <summary>Keys that are older are not used: a key that the authority has withdrawn is good for so long at most, also while the authority is silent.</summary>
+    /// <summary>Older keys are not used, so that a revoked key is accepted at most this long, even if the issuer does not respond.</summary>
     public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(15);
 
-    /// <summary>From one fetch to the next that a token with an unknown key causes, or a fetch that failed beside usable keys.</summary>
+    /// <summary>The minimum interval between fetches that are caused by tokens with unknown keys or follow a failed refresh.</summary>
     public static readonly TimeSpan MinInterval = TimeSpan.FromSeconds(30);
 
     private readonly Lock gate = new();
 
-    // Of gate.
+    // Guarded by gate.
     private Task<OpenIdConnectConfiguration>? fetch;
     private long began;
     private OpenIdConnectConfiguration? known;
@@ -52,7 +52,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
             time);
     }
 
-    /// <exception cref="AuthorityUnavailableException">It did not answer, or not with keys.</exception>
+    /// <exception cref="AuthorityUnavailableException">The issuer did not respond with keys.</exception>
     public async Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel)
     {
         try
@@ -65,7 +65,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
         }
     }
 
-    /// <summary>A token is signed with a key that is not known: the authority may have a new one.</summary>
+    /// <summary>A token is signed with an unknown key: the issuer may have published a new one.</summary>
     public void RequestRefresh()
     {
         lock (gate)
@@ -74,7 +74,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
         }
     }
 
-    // Null: there are none that may be used.
+    // Null if there are no keys that may be used.
     private OpenIdConnectConfiguration? Known()
     {
         lock (gate)
@@ -109,7 +109,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
 
     private async Task<OpenIdConnectConfiguration> FetchAsync()
     {
-        // What was withdrawn after this moment may still be in the answer.
+        // A key that is revoked after this moment may still be in the response.
         var since = time.GetTimestamp();
         var found = await documents.GetConfigurationAsync(CancellationToken.None);
         lock (gate)
@@ -120,7 +120,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
         return found;
     }
 
-    /// <summary>Without a memory of its own: that is the one of <see cref="SigningKeyCache"/>.</summary>
+    /// <summary>Does not cache; <see cref="SigningKeyCache"/> does.</summary>
     private sealed class Documents(string address, IDocumentRetriever retriever) : IConfigurationManager<OpenIdConnectConfiguration>
     {
         public Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel) =>
@@ -132,4 +132,4 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
     }
 }
 
-internal sealed class AuthorityUnavailableException(Exception cause) : Exception("The authority does not answer.", cause);
+internal sealed class AuthorityUnavailableException(Exception cause) : Exception("The token issuer did not respond.", cause);

@@ -7,7 +7,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Api.Cache;
 
-/// <summary>What operators may do to the cache over HTTP.</summary>
+/// <summary>Operations of administrators on the cache.</summary>
 internal sealed class CacheAdministration(IMediator mediator)
 {
     public async Task<Results<NoContent, ProblemHttpResult>> PurgeAsync(string id, HttpContext http, CancellationToken cancellationToken)
@@ -20,6 +20,6 @@ internal sealed class CacheAdministration(IMediator mediator)
         http.Response.Headers.CacheControl = "no-store";
         return await mediator.Send(new PurgeCache(productId), cancellationToken) == PurgeCacheResult.Purged
             ? TypedResults.NoContent()
-            : Problems.RetryLater(http, Problems.CacheUnavailable, "The cache does not answer. Whether the entry is gone is not known.");
+            : Problems.RetryLater(http, Problems.CacheUnavailable, "The cache did not respond. It is unknown whether the entry was removed.");
     }
 }

@@ -10,10 +10,10 @@ using IPNetwork = System.Net.IPNetwork;
 namespace ProductCache.Api.Hardening;
 
 /// <summary>
-/// API_MISSES_PER_SECOND, API_WRITES_PER_SECOND, API_LISTS_PER_SECOND, API_REQUESTS_PER_SECOND (each for one client; 0: no limit),
+/// API_MISSES_PER_SECOND, API_WRITES_PER_SECOND, API_LISTS_PER_SECOND, API_REQUESTS_PER_SECOND (each per client; 0 means unlimited) and
 /// TRUSTED_PROXIES.
 /// </summary>
-/// <param name="ListConnections">Connections to PostgreSQL for lists: the pool of all clients.</param>
+/// <param name="ListConnections">The size of the pool of connections to PostgreSQL for lists.</param>
 internal sealed record ClientLimitOptions(int Misses, int Writes, int Lists, int Requests, IReadOnlyList<IPNetwork> TrustedProxies, int ListConnections)
 {
     private const int Max = 1_000_000;
@@ -41,7 +41,7 @@ internal sealed record ClientLimitOptions(int Misses, int Writes, int Lists, int
             }
             else
             {
-                settings.Refuse($"TRUSTED_PROXIES must list addresses or networks (10.0.0.0/8), not '{text}'.");
+                settings.Refuse($"TRUSTED_PROXIES must be a comma-separated list of addresses or networks (10.0.0.0/8), not '{text}'.");
             }
         }
 
@@ -50,31 +50,31 @@ internal sealed record ClientLimitOptions(int Misses, int Writes, int Lists, int
 }
 
 /// <summary>
-/// Limits of one client that no policy of a route can express, because a handler must find out first what a request costs: whether a read
-/// misses, how many ids a batch has, whether the collection is read as a batch or as a list and with valid parameters. A client is a
-/// credential, where there is one, else an address. Hits are not counted: they cost next to nothing, and counting them would not.
+/// The limits of a client that a rate limiter policy cannot express, because only the handler knows what a request costs: a read is limited
+/// only if it misses, a batch costs its number of ids, and lists share their route with batches and count only if their parameters are
+/// valid. A client is a credential, or an address if the request has no credential. Hits are not limited: a hit costs less than counting it.
 /// </summary>
 internal sealed class ClientLimits : IDisposable
 {
-    /// <summary>How many seconds' worth may be asked for at once.</summary>
+    /// <summary>The size of a burst, in seconds of the rate.</summary>
     public const int BurstSeconds = 20;
 
-    /// <summary>Requests of one client that may use PostgreSQL at one time.</summary>
+    /// <summary>Concurrent writes of a client, and concurrent lists.</summary>
     public const int MaxAtOnce = 32;
 
-    /// <summary>The part of the connections for lists that one client may use at one time; its further lists wait for one of them.</summary>
+    /// <summary>A client may use one part in this many of the connections for lists. Its further lists wait.</summary>
     public const int PartOfListConnections = 2;
 
-    /// <summary>Ids of batches (<c>?ids=</c>) of one client that are read at one time; its further batches wait for these.</summary>
+    /// <summary>Ids of batches (<c>?ids=</c>) of a client that are read concurrently. Its further batches wait.</summary>
     public const int MaxIdsAtOnce = 2_000;
 
-    /// <summary>Ids of batches of one client that wait.</summary>
+    /// <summary>Ids of waiting batches of a client.</summary>
     public const int MaxIdsQueued = 40_000;
 
-    /// <summary>How long a list or a batch waits for others of its client.</summary>
+    /// <summary>The maximum wait of a list or a batch for others of its client.</summary>
     public static readonly TimeSpan TurnDeadline = TimeSpan.FromSeconds(4);
 
-    /// <summary>Reads that wait for a fill: the places of all clients, and the part of them that one client may take.</summary>
+    /// <summary>Reads of all clients that may wait for a fill. A client may use one part in <see cref="PartOfWaiting"/> of them.</summary>
     public const int MaxWaiting = MissCoalescer.MaxWaitingReaders;
 
     /// <inheritdoc cref="MaxWaiting"/>
@@ -102,30 +102,31 @@ internal sealed class ClientLimits : IDisposable
         mostRequests = options.Requests * BurstSeconds;
     }
 
-    /// <summary>API_REQUESTS_PER_SECOND, for all requests but /health/live.</summary>
+    /// <summary>API_REQUESTS_PER_SECOND, for all requests except /health/live.</summary>
     public PartitionedRateLimiter<HttpContext> Requests { get; }
 
-    /// <summary>Whether the client may have somebody asked for one product more.</summary>
+    /// <summary>Takes one cache miss from the client's rate. False if the rate is exceeded.</summary>
     public bool MayMiss(HttpContext http)
     {
         using var lease = misses.AttemptAcquire(http);
         return lease.IsAcquired;
     }
 
-    /// <summary>To be held until the answer has been sent.</summary>
+    /// <summary>Acquires a list. The caller holds the lease until the response has been sent.</summary>
     public RateLimitLease List(HttpContext http) => lists.AttemptAcquire(http);
 
-    /// <summary>A connection to PostgreSQL for a list, to be held while it is used. Waits for one; not acquired: none in time.</summary>
+    /// <summary>Acquires a connection for a list, which the caller holds while it uses it. Waits up to <see cref="TurnDeadline"/>.</summary>
     public ValueTask<RateLimitLease> ListConnectionAsync(HttpContext http, CancellationToken cancellationToken) =>
         TurnAsync(listConnections, http, 1, cancellationToken);
 
-    /// <summary>To be held while a batch is read. Waits for other batches of the client; not acquired: not in time.</summary>
+    /// <summary>Acquires the ids of a batch, which the caller holds while it reads them. Waits up to <see cref="TurnDeadline"/>.</summary>
     public ValueTask<RateLimitLease> BatchAsync(HttpContext http, int ids, CancellationToken cancellationToken) =>
         TurnAsync(batches, http, ids, cancellationToken);
 
     public WaitingPlaces WaitingPlacesOf(HttpContext http) => new(waiting, ClientOf(http));
 
-    /// <param name="count">A batch counts as its products; as the most that a client may request at once, if it has more.</param>
+    /// <summary>Takes requests from the client's rate. False if the rate is exceeded.</summary>
+    /// <param name="count">A batch counts once per id, at most the size of a burst.</param>
     public bool MayRequest(HttpContext http, int count = 1)
     {
         if (mostRequests == 0)
@@ -166,7 +167,7 @@ internal sealed class ClientLimits : IDisposable
         }
     }
 
-    /// <summary>Half of the limits: so many in each second, and a burst. Whoever keeps the limiter refills it.</summary>
+    /// <summary>A rate per second with a burst. The owner of the limiter replenishes it.</summary>
     internal static TokenBucketRateLimiterOptions Rate(int limit) => new()
     {
         TokenLimit = limit * BurstSeconds,
@@ -176,7 +177,7 @@ internal sealed class ClientLimits : IDisposable
         AutoReplenishment = false,
     };
 
-    /// <summary>The other half: so many at one time.</summary>
+    /// <summary>A number of concurrent requests.</summary>
     internal static ConcurrencyLimiterOptions Concurrency(int limit, int queue = 0) => new() { PermitLimit = limit, QueueLimit = queue };
 
     private static PartitionedRateLimiter<HttpContext> PerSecond(int limit, Func<HttpContext, bool>? isFree = null) =>
@@ -198,12 +199,12 @@ internal sealed class ClientLimits : IDisposable
     }
 }
 
-/// <summary>The places of one request among those that wait for a fill.</summary>
+/// <summary>The waits for a fill that one request has been granted.</summary>
 internal sealed class WaitingPlaces(Shares shares, string client) : IDisposable
 {
     private long taken;
 
-    /// <summary>Safe to call from several threads.</summary>
+    /// <summary>Thread-safe.</summary>
     public bool TryTake()
     {
         if (shares.TryTake(client, 1) != ShareResult.Taken)

@@ -22,7 +22,7 @@ internal static class Cors
             }
             else
             {
-                settings.Refuse($"CORS_ORIGINS must list origins (https://shop.example.com) or be *, not '{text}'.");
+                settings.Refuse($"CORS_ORIGINS must be a comma-separated list of origins (https://shop.example.com) or *, not '{text}'.");
             }
         }
 
@@ -51,7 +51,7 @@ internal static class Cors
         }
     }
 
-    // The middleware tells only whom it lets in. A cache that has an answer to somebody else would give it to them, without their origin.
+    // The middleware sets Vary only for allowed origins. Without it on every response, a cache could return a response without CORS headers.
     private static Task VaryByOrigin(HttpContext http, RequestDelegate next)
     {
         http.Response.OnStarting(

@@ -6,8 +6,8 @@ using IPNetwork = System.Net.IPNetwork;
 namespace ProductCache.Api.Hardening;
 
 /// <summary>
-/// Limits that the server enforces on connections, requests and answers: API_MAX_CONNECTIONS, API_CONNECTIONS_PER_ADDRESS, and those
-/// below, which are not configurable.
+/// The limits of the server on connections, requests and responses: API_MAX_CONNECTIONS, API_CONNECTIONS_PER_ADDRESS, and the constants
+/// below.
 /// </summary>
 internal static class KestrelLimits
 {
@@ -15,23 +15,23 @@ internal static class KestrelLimits
     private static readonly TimeSpan HeadersDeadline = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Of an answer that has been written and not been taken, in bytes for each second, after <see cref="AnswerGrace"/>. A
-    /// connection that takes less is closed.
+    /// The minimum rate at which a client must read a response, in bytes per second, after <see cref="AnswerGrace"/>. Slower connections
+    /// are closed.
     /// </summary>
     private const int MinAnswerRate = 4 * 1024;
 
     private static readonly TimeSpan AnswerGrace = TimeSpan.FromSeconds(5);
 
-    /// <summary>HTTP/2: requests of one connection at one time.</summary>
+    /// <summary>HTTP/2: concurrent requests of a connection.</summary>
     private const int MaxStreams = 64;
 
-    /// <summary>HTTP/2: bytes of bodies that a client may send before they are read, for each request and for all of a connection.</summary>
+    /// <summary>HTTP/2: bytes of request bodies that a client may send before they are read, per request and per connection.</summary>
     private const int StreamWindow = 128 * 1024;
 
     /// <inheritdoc cref="StreamWindow"/>
     private const int ConnectionWindow = 256 * 1024;
 
-    /// <summary>HTTP/2: a connection that is silent for so long is asked whether it is still there, and closed without an answer.</summary>
+    /// <summary>HTTP/2: an idle connection is pinged after this time, and closed if the ping is not answered within <see cref="PingTimeout"/>.</summary>
     private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(20);
@@ -44,7 +44,7 @@ internal static class KestrelLimits
         trustedProxies,
         settings.Text(ConnectionsSetting, string.Empty).Length > 0 ? ConnectionsSetting : null);
 
-    /// <param name="certificate">Null: the port speaks plain HTTP.</param>
+    /// <param name="certificate">Null for plain HTTP.</param>
     public static void AddKestrelLimits(this WebApplicationBuilder builder, ConnectionLimitOptions connections, ServerCertificate? certificate)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -60,7 +60,7 @@ internal static class KestrelLimits
             kestrel.Limits.Http2.KeepAlivePingTimeout = PingTimeout;
         });
 
-        // The limit comes first: a connection that is refused costs no handshake.
+        // The connection limit precedes TLS, so that a rejected connection costs no handshake.
         builder.LimitConnections(connections, listen =>
         {
             if (certificate is not null)
@@ -70,10 +70,10 @@ internal static class KestrelLimits
         });
     }
 
-    /// <summary>Refuses a body that is too long by its Content-Length, on every route.</summary>
+    /// <summary>Rejects a request by its Content-Length, on every route.</summary>
     public static void UseBodyLimit(this WebApplication application) => application.Use((http, next) =>
     {
-        // At once and for every route: the server closes a connection whose body it will not read, and says so only here.
+        // The server closes a connection whose body it does not read. Only here can the response announce that.
         if (http.Request.ContentLength > RequestBody.MaxLength)
         {
             http.Response.Headers.Connection = "close";

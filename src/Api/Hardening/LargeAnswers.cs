@@ -13,27 +13,27 @@ internal sealed record LargeAnswerOptions(long MaxBytes)
 }
 
 /// <summary>
-/// The memory of answers that have many products: what they hold is counted from the moment that it is read until it is sent, for
-/// each client and in all. An answer is written piece by piece, no faster than the client takes it.
+/// Limits the memory of large responses, per client and in total. A product counts from the moment when it is read until it is sent. A
+/// response is written in pieces, no faster than the client reads it.
 /// </summary>
 internal sealed class LargeAnswers
 {
-    /// <summary>Of each answer, not counted: most answers are smaller.</summary>
+    /// <summary>The first bytes of each response do not count. Most responses are smaller.</summary>
     public const int FreeBytes = 64 * 1024;
 
-    /// <summary>What is counted beyond that is counted in these.</summary>
+    /// <summary>Further bytes are counted in steps of this size.</summary>
     public const int StepBytes = 64 * 1024;
 
-    /// <summary>The part of all bytes that one client may hold.</summary>
+    /// <summary>A client may hold one part in this many of all bytes.</summary>
     public const int PartOfClient = 4;
 
-    /// <summary>Written before the connection is waited for. The server holds <see cref="KestrelBufferBytes"/> more.</summary>
+    /// <summary>Bytes that are written before the writer waits for the connection. The server buffers <see cref="KestrelBufferBytes"/> more.</summary>
     public const int PieceBytes = 16 * 1024;
 
-    /// <summary>Kestrel's MaxResponseBufferSize: of a connection, of a stream in HTTP/2.</summary>
+    /// <summary>Kestrel's MaxResponseBufferSize: per connection, in HTTP/2 per stream.</summary>
     public const int KestrelBufferBytes = 64 * 1024;
 
-    /// <summary>How long a client may take nothing of an answer before it ends.</summary>
+    /// <summary>The maximum time for which a client may read nothing of a response before it is aborted.</summary>
     public static readonly TimeSpan PieceDeadline = TimeSpan.FromSeconds(10);
 
     private readonly Shares shares;
@@ -45,11 +45,11 @@ internal sealed class LargeAnswers
         this.time = time;
         shares = new Shares(options.MaxBytes, options.MaxBytes / PartOfClient);
         var meter = meters.Create("ProductCache.Api");
-        ended = meter.CreateCounter<long>("productcache.answers.ended", "{answer}", "Answers that ended because the client took nothing of them.");
-        meter.CreateObservableGauge("productcache.answers.held", () => shares.Total, "By", "Bytes that large answers hold.");
+        ended = meter.CreateCounter<long>("productcache.answers.ended", "{answer}", "Responses aborted because the client did not read them.");
+        meter.CreateObservableGauge("productcache.answers.held", () => shares.Total, "By", "Bytes held by large responses.");
     }
 
-    /// <summary>For one answer; what it holds is given back when the answer has ended, at the latest.</summary>
+    /// <summary>Counts the bytes of one response. They are released when the response has ended, at the latest.</summary>
     public HeldBytes Hold(HttpContext http)
     {
         var held = new HeldBytes(shares, ClientLimits.ClientOf(http));
@@ -60,19 +60,19 @@ internal sealed class LargeAnswers
     public AnswerWriter Write(HttpContext http, JsonWriterOptions options = default) => new(http, options, ended, time);
 }
 
-/// <summary>What one answer holds.</summary>
+/// <summary>The bytes that one response holds.</summary>
 internal sealed class HeldBytes(Shares shares, string client) : IDisposable
 {
     private readonly Lock gate = new();
 
-    // Of gate.
+    // Guarded by gate.
     private long bytes;
     private long taken;
 
-    /// <summary>Why an amount was refused. Null: none was.</summary>
+    /// <summary>The limit that was exceeded, or null.</summary>
     public ShareResult? Refusal { get; private set; }
 
-    /// <summary>Safe to call from several threads.</summary>
+    /// <summary>Thread-safe.</summary>
     public bool TryAdd(long amount)
     {
         lock (gate)
@@ -136,7 +136,7 @@ internal sealed class HeldBytes(Shares shares, string client) : IDisposable
     }
 }
 
-/// <summary>Writes the JSON of an answer piece by piece. An answer of which the client takes nothing for a while is cut off.</summary>
+/// <summary>Writes the JSON of a response in pieces. Aborts the response if the client does not read it.</summary>
 internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, Counter<long> ended, TimeProvider time) : IAsyncDisposable
 {
     private CancellationTokenSource? timer;
@@ -145,12 +145,12 @@ internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, 
 
     public Utf8JsonWriter Json { get; } = new(http.Response.BodyWriter, options);
 
-    /// <summary>To be called after each part of the answer.</summary>
-    /// <returns>Whether the client is still there.</returns>
+    /// <summary>The caller calls it after each part of the response.</summary>
+    /// <returns>False if the response was aborted.</returns>
     public ValueTask<bool> PartAsync() =>
         Json.BytesCommitted + Json.BytesPending - sent < LargeAnswers.PieceBytes ? ValueTask.FromResult(true) : FlushAsync();
 
-    /// <summary>All that has been written so far is on its way.</summary>
+    /// <summary>Sends everything that has been written.</summary>
     public async ValueTask<bool> FlushAsync()
     {
         Json.Flush();
@@ -160,7 +160,7 @@ internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, 
         timer.CancelAfter(LargeAnswers.PieceDeadline);
         try
         {
-            // Returns at once while the server has room for more.
+            // Completes synchronously while the buffer of the server has space.
             await http.Response.BodyWriter.FlushAsync(deadline.Token);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
@@ -184,7 +184,7 @@ internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, 
 
     public async ValueTask DisposeAsync()
     {
-        // The client has left: the rest is not sent.
+        // The response was aborted: discard the rest.
         if (deadline is { IsCancellationRequested: true })
         {
             Json.Reset();

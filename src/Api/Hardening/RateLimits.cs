@@ -5,12 +5,12 @@ using ProductCache.Api.Http;
 namespace ProductCache.Api.Hardening;
 
 /// <summary>
-/// The limits that ASP.NET Core's rate limiter enforces: API_REQUESTS_PER_SECOND on all requests, and the policy <see cref="Writes"/>.
-/// Those that depend on what a handler finds out are in <see cref="ClientLimits"/>.
+/// The limits that the rate limiter of ASP.NET Core enforces: API_REQUESTS_PER_SECOND on all requests, and the policy <see cref="Writes"/>.
+/// <see cref="ClientLimits"/> has those that depend on the handler.
 /// </summary>
 internal static class RateLimits
 {
-    /// <summary>Of one client: API_WRITES_PER_SECOND, and at most <see cref="ClientLimits.MaxAtOnce"/> at one time.</summary>
+    /// <summary>The policy for writes of a client: API_WRITES_PER_SECOND and <see cref="ClientLimits.MaxAtOnce"/> concurrent requests.</summary>
     public const string Writes = "writes";
 
     public static void AddRateLimits(this IServiceCollection services, ClientLimitOptions options)
@@ -25,8 +25,8 @@ internal static class RateLimits
     }
 
     /// <summary>
-    /// The limit on all requests. It comes before authorization, so that requests with wrong credentials count, and before routing,
-    /// so that no policy of a route applies here.
+    /// Limits all requests, then routes them. It precedes authorization, so that requests with invalid credentials count, and routing, so
+    /// that it does not apply the policies of routes.
     /// </summary>
     public static void UseRequestLimit(this WebApplication application)
     {
@@ -59,8 +59,8 @@ internal static class RateLimits
 }
 
 /// <summary>
-/// A token bucket and a concurrency limit in one, since a route has one policy. RateLimiter.CreateChained alone neither refills nor
-/// disposes its parts, so an idle client would leave a timer behind.
+/// Combines a rate and a concurrency limit, because a route has only one policy. RateLimiter.CreateChained neither replenishes nor disposes
+/// its parts, so it would leak a timer for each client.
 /// </summary>
 internal sealed class RateAndConcurrencyLimiter(TokenBucketRateLimiter rate, ConcurrencyLimiter concurrency) : ReplenishingRateLimiter
 {

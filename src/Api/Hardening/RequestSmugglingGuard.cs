@@ -7,8 +7,8 @@ using BadHttpRequestException = Microsoft.AspNetCore.Http.BadHttpRequestExceptio
 namespace ProductCache.Api.Hardening;
 
 /// <summary>
-/// Refuses requests whose end a proxy before this service could see elsewhere: what one of the two takes for a body is a request
-/// to the other, smuggled past the rules of the proxy. Kestrel refuses most of them; this is about what it lets pass.
+/// Rejects requests whose end a proxy in front of this service could interpret differently. Otherwise the proxy may take for a body what this
+/// service takes for a request that bypasses the rules of the proxy. Kestrel rejects most of them; this class rejects the rest.
 /// </summary>
 internal static class RequestSmugglingGuard
 {
@@ -17,21 +17,21 @@ internal static class RequestSmugglingGuard
     /// <summary>Kestrel moves a Content-Length that comes with a Transfer-Encoding to this name.</summary>
     private const string SetAsideLength = "X-Content-Length";
 
-    // RFC 9110, 5.6.2, and the colon: in HTTP/1.1 a name ends at it, in HTTP/2 the server's own names, like :path, begin with it.
+    // RFC 9110, 5.6.2, and the colon: it ends a name in HTTP/1.1, and in HTTP/2 the pseudo-headers, like :path, begin with it.
     private static readonly SearchValues<char> TokenCharacters =
         SearchValues.Create(":!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
     private static readonly Encoding ContentLength = new ContentLengthEncoding();
 
-    /// <summary>What is seen in the bytes only, before they are headers.</summary>
+    /// <summary>Checks that need the bytes, before they are parsed to headers.</summary>
     public static void Refuse(KestrelServerOptions kestrel)
     {
-        // Else a bare LF ends a line. The switch has no property; the server reads it when it is built.
+        // Without the switch a bare LF ends a line. There is no property for it; the server reads the switch when it is built.
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         kestrel.RequestHeaderEncodingSelector = EncodingOf;
     }
 
-    /// <summary>What is seen in the headers.</summary>
+    /// <summary>Checks of the parsed headers.</summary>
     public static Task Refuse(HttpContext http, RequestDelegate next)
     {
         if (!IsAmbiguous(http.Request))
@@ -60,10 +60,10 @@ internal static class RequestSmugglingGuard
             || IsRead(request.Method);
     }
 
-    // Some proxies do not look for the body of a read (RFC 9110, 9.3.1).
+    // Some proxies ignore the body of GET and HEAD (RFC 9110, 9.3.1).
     private static bool IsRead(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
 
-    // Kestrel asks for every header. What is not a token ("Content-Length\v", say), a proxy may trim until it is one.
+    // Kestrel calls this for every header. A proxy may trim a name that is not a token, for example "Content-Length\v", until it is one.
     private static Encoding? EncodingOf(string name)
     {
         if (name.AsSpan().ContainsAnyExcept(TokenCharacters))
@@ -74,7 +74,7 @@ internal static class RequestSmugglingGuard
         return name == HeaderNames.ContentLength ? ContentLength : null;
     }
 
-    /// <summary>Kestrel reads +5, and 05, which is octal to some, as 5. Here only the usual form of a length is text at all.</summary>
+    /// <summary>Kestrel reads +5 and 05 as 5, but other parsers may not. This encoding decodes only plain decimal lengths.</summary>
     private sealed class ContentLengthEncoding : ASCIIEncoding
     {
         private const int MaxDigits = 19;

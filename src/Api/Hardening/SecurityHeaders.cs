@@ -1,11 +1,11 @@
 namespace ProductCache.Api.Hardening;
 
-/// <summary>Headers that protect every answer: X-Content-Type-Options and, over https, Strict-Transport-Security (RFC 6797).</summary>
+/// <summary>Adds X-Content-Type-Options to every response and, over https, Strict-Transport-Security (RFC 6797).</summary>
 internal static class SecurityHeaders
 {
     private const string TransportSecurity = "max-age=31536000";
 
-    /// <summary>After AddProblems: the exception handler clears the headers that an answer had so far.</summary>
+    /// <summary>Adds the headers to problems again, because the exception handler clears the headers of the response.</summary>
     public static void AddSecurityHeaders(this IServiceCollection services) => services.PostConfigure<ProblemDetailsOptions>(problems =>
         problems.CustomizeProblemDetails += context => Write(context.HttpContext.Response.Headers, context.HttpContext.Request.IsHttps));
 

@@ -7,14 +7,14 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Api.Hardening;
 
 /// <summary>API_TLS_CERT_FILE and API_TLS_KEY_FILE, both PEM.</summary>
-/// <param name="Leaf">The first one of the file, with its key.</param>
-/// <param name="Chain">All of the file. Clients know only the root that these lead to.</param>
+/// <param name="Leaf">The first certificate of the file, with its key.</param>
+/// <param name="Chain">All certificates of the file. Clients need the intermediate ones to build the chain.</param>
 internal sealed record ServerCertificate(X509Certificate2 Leaf, X509Certificate2Collection Chain)
 {
     private const string CertificateSetting = "API_TLS_CERT_FILE";
     private const string KeySetting = "API_TLS_KEY_FILE";
 
-    /// <returns>Null: neither is set.</returns>
+    /// <returns>Null if neither setting is set.</returns>
     public static ServerCertificate? Read(Settings settings)
     {
         var (certificate, key) = (settings.Text(CertificateSetting, string.Empty), settings.Text(KeySetting, string.Empty));
@@ -25,7 +25,7 @@ internal sealed record ServerCertificate(X509Certificate2 Leaf, X509Certificate2
 
         if (certificate.Length == 0 || key.Length == 0)
         {
-            settings.Refuse($"{CertificateSetting} and {KeySetting} go together: {(key.Length == 0 ? KeySetting : CertificateSetting)} is missing.");
+            settings.Refuse($"{CertificateSetting} and {KeySetting} must be set together: {(key.Length == 0 ? KeySetting : CertificateSetting)} is missing.");
             return null;
         }
 
@@ -37,7 +37,7 @@ internal sealed record ServerCertificate(X509Certificate2 Leaf, X509Certificate2
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
         {
-            settings.Refuse($"{CertificateSetting} and {KeySetting} do not name a certificate and its key, in PEM, that can be read: {certificate}, {key}.");
+            settings.Refuse($"{CertificateSetting} and {KeySetting} must name a readable certificate and its key, in PEM: {certificate}, {key}.");
             return null;
         }
     }

@@ -5,15 +5,15 @@ using ProductCache.Application;
 namespace ProductCache.Api.Http;
 
 /// <summary>
-/// The request directives of Cache-Control (RFC 9111, 5.2.1), each by itself. An unknown or malformed directive is ignored; the others
-/// count. Of two directives of one name the more restrictive one counts: the client gets nothing staler than either allows.
+/// The request directives of Cache-Control (RFC 9111, 5.2.1). Unknown and malformed directives are ignored. If a directive occurs twice, the
+/// more restrictive value applies, so that the response is not staler than either allows.
 /// </summary>
 internal static class CacheDirectives
 {
-    /// <summary>RFC 9111, 1.2.2: a larger number of seconds counts as this one.</summary>
+    /// <summary>RFC 9111, 1.2.2: a larger number of seconds is read as this one.</summary>
     public const long MaxSeconds = 1L << 31;
 
-    /// <returns>Null: the directives demand nothing.</returns>
+    /// <returns>Null if the directives require nothing.</returns>
     public static Freshness? Read(StringValues lines)
     {
         var freshness = Freshness.None;
@@ -25,7 +25,7 @@ internal static class CacheDirectives
         return freshness == Freshness.None ? null : freshness;
     }
 
-    // An argument that a directive does not define is ignored: without the directive the answer could be staler than asked for.
+    // An argument that the directive does not define is ignored. Ignoring the whole directive could return a staler response.
     private static Freshness Add(Freshness freshness, (string Name, string? Value) directive) => directive.Name.ToLowerInvariant() switch
     {
         "only-if-cached" => freshness with { OnlyIfCached = true },
@@ -39,7 +39,7 @@ internal static class CacheDirectives
 
     private static TimeSpan Smaller(TimeSpan? one, TimeSpan other) => one < other ? one.Value : other;
 
-    // Null: not a delta-seconds.
+    // Null if the text is not delta-seconds.
     private static TimeSpan? Seconds(string? text)
     {
         if (string.IsNullOrEmpty(text) || text.AsSpan().ContainsAnyExceptInRange('0', '9'))
@@ -47,7 +47,7 @@ internal static class CacheDirectives
             return null;
         }
 
-        // Digits alone fail to be a long only where they are too many.
+        // A text of digits that does not fit into a long is above the maximum.
         return TimeSpan.FromSeconds(long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? Math.Min(seconds, MaxSeconds) : MaxSeconds);
     }
 }

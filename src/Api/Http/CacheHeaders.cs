@@ -4,38 +4,38 @@ using ProductCache.Application;
 
 namespace ProductCache.Api.Http;
 
-/// <summary>What an answer says of the entry it came from: Age and Cache-Control (RFC 9111), Cache-Status (RFC 9211).</summary>
+/// <summary>The response headers Age and Cache-Control (RFC 9111) and Cache-Status (RFC 9211).</summary>
 internal static class CacheHeaders
 {
     public const string CacheStatus = "Cache-Status";
 
-    /// <summary>Who may keep an answer; where it needs a credential, AuthorizationProblems takes that back.</summary>
+    /// <summary>Shared caches may store the response. AuthorizationProblems replaces it by private if the route requires a credential.</summary>
     public const string Public = "public";
 
-    // A near copy answers many readers in one second, with the same values.
+    // A near copy is served to many requests within a second, with the same values.
     private static readonly ConditionalWeakTable<CachedProduct, CacheHeaderValues> Memo = [];
 
-    /// <returns>The entity tag of the entry, for an answer that has its body.</returns>
+    /// <returns>The entity tag of the entry, for a response with its body.</returns>
     public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now)
     {
-        // Beyond the lifetime the answer is stale, which its negative ttl says (RFC 9211, 2.4).
+        // After the lifetime the response is stale; a negative ttl says so (RFC 9211, 2.4).
         var age = AgeOf(entry, now);
-        var values = source == EntrySource.NearCache ? Remember(entry, age) : CacheHeaderValues.Of(entry, source, forward, age);
+        var values = source == EntrySource.NearCache ? ValuesOfNearCopy(entry, age) : CacheHeaderValues.Of(entry, source, forward, age);
         headers.Age = values.Age;
         headers.CacheControl = values.CacheControl;
         headers[CacheStatus] = values.CacheStatus;
         return values.EntityTag;
     }
 
-    /// <summary>For an answer that has nothing of the cache, which is nobody's to keep.</summary>
+    /// <summary>For a response that does not come from a cache entry. No cache may store it.</summary>
     public static void WriteNothing(IHeaderDictionary headers, string status)
     {
         headers.CacheControl = "no-store";
         headers[CacheStatus] = $"ProductCache; {status}";
     }
 
-    /// <summary>fwd=miss, fwd=stale or fwd=request; collapsed, where another reader had asked already.</summary>
-    public static string WordsOf(Forward forward, bool stored)
+    /// <summary>fwd=miss, fwd=stale or fwd=request; with collapsed if another request had already requested the product.</summary>
+    public static string StatusOf(Forward forward, bool stored)
     {
         var reason = forward.Reason switch
         {
@@ -50,7 +50,7 @@ internal static class CacheHeaders
 
     public static long LifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
 
-    private static CacheHeaderValues Remember(CachedProduct entry, long age)
+    private static CacheHeaderValues ValuesOfNearCopy(CachedProduct entry, long age)
     {
         if (!Memo.TryGetValue(entry, out var values) || values.Seconds != age)
         {
@@ -68,7 +68,7 @@ internal static class CacheHeaders
             var lifetime = LifetimeOf(entry);
             return new CacheHeaderValues(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"{Public}, max-age={lifetime}", source switch
             {
-                EntrySource.Fill => $"ProductCache; {WordsOf(forward, stored: true)}; ttl={lifetime - age}",
+                EntrySource.Fill => $"ProductCache; {StatusOf(forward, stored: true)}; ttl={lifetime - age}",
                 EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",
                 _ => $"ProductCache; hit; ttl={lifetime - age}; detail=redis",
             });

@@ -3,7 +3,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Api.Http;
 
-/// <summary>The value of If-Match or If-None-Match (RFC 9110, 13.1): entity tags, or * for any.</summary>
+/// <summary>The value of If-Match or If-None-Match (RFC 9110, 13.1): entity tags, or *.</summary>
 internal sealed class EntityTags
 {
     private const string WeakPrefix = "W/";
@@ -35,21 +35,21 @@ internal sealed class EntityTags
         IsMalformed |= tags.Count == 0 || (tags.Contains("*") && !IsAny);
     }
 
-    /// <summary>Some member is not an entity tag, or there is none. The others count all the same, for those who ask.</summary>
+    /// <summary>A member is not an entity tag, or the list is empty. The valid members can still be matched.</summary>
     public bool IsMalformed { get; }
 
     public bool IsAny { get; }
 
-    /// <returns>Null: the header is not there.</returns>
+    /// <returns>Null if the header is absent.</returns>
     public static EntityTags? Read(StringValues lines) => lines.Count == 0 ? null : new EntityTags(lines);
 
     /// <summary>RFC 9110, 8.8.3.2: a weak tag matches nothing.</summary>
     public bool MatchesStrongly(string tag) => IsAny || tags.Contains(tag);
 
-    /// <summary>RFC 9110, 8.8.3.2: weak tags match as well.</summary>
+    /// <summary>RFC 9110, 8.8.3.2: weak tags match too.</summary>
     public bool MatchesWeakly(string tag) => IsAny || tags.Any(member => OpaqueOf(member) == tag);
 
-    /// <summary>Those of the tags that are a version; others match no product.</summary>
+    /// <summary>The tags that are product versions. Other tags match no product.</summary>
     public List<ProductVersion> Versions(bool alsoOfWeakTags)
     {
         List<ProductVersion> versions = [];

@@ -3,9 +3,8 @@ using System.Net;
 namespace ProductCache.Api.Http;
 
 /// <summary>
-/// X-Forwarded-Prefix of a trusted proxy: the path under which it offers this service. It becomes the beginning of every link that an
-/// answer has. The prefix of any other sender is ignored, and so is a value that is not a plain path: in a Location, //host would lead
-/// to another server.
+/// X-Forwarded-Prefix of a trusted proxy: the path under which it publishes this service. Links in responses begin with it. The header is
+/// ignored if the sender is not trusted, or if the value is not a plain path: //host in a Location would lead to another server.
 /// </summary>
 internal static class ForwardedPrefix
 {
@@ -14,7 +13,7 @@ internal static class ForwardedPrefix
     /// <summary>In characters.</summary>
     private const int MaxLength = 256;
 
-    /// <summary>Before the middleware that replaces the address of the connection by that of the client.</summary>
+    /// <summary>Must precede the middleware that replaces the address of the connection by that of the client.</summary>
     public static void UseForwardedPrefix(this WebApplication application, IReadOnlyList<System.Net.IPNetwork> trustedProxies) => application.Use((http, next) =>
     {
         if (http.Request.Headers.TryGetValue(Header, out var values)
@@ -28,7 +27,7 @@ internal static class ForwardedPrefix
         return next(http);
     });
 
-    /// <summary>Of several values the last one: the sender itself has written it.</summary>
+    /// <summary>Of several values the last one applies, because the sender itself added it.</summary>
     internal static bool TryRead(string? text, out PathString prefix)
     {
         var path = text?.Trim().TrimEnd('/') ?? string.Empty;

@@ -3,15 +3,15 @@ using ProductCache.Domain;
 
 namespace ProductCache.Api.Http;
 
-/// <summary>What all routes that read have in common.</summary>
+/// <summary>The request headers that require fresh products: Cache-Control and Product-Version-At-Least.</summary>
 internal static class FreshnessHeaders
 {
-    /// <summary>The version that an answer must at least have: what the ETag of a write said, without its quotes.</summary>
+    /// <summary>The lowest acceptable version: the value of the ETag of a write, without its quotes.</summary>
     public const string VersionAtLeast = "Product-Version-At-Least";
 
     /// <summary>The directives of Cache-Control (<see cref="CacheDirectives"/>) and Product-Version-At-Least.</summary>
-    /// <param name="freshness">Null: the request demands nothing.</param>
-    /// <returns>Whether Product-Version-At-Least, if it is there, is a version.</returns>
+    /// <param name="freshness">Null if the request requires nothing.</param>
+    /// <returns>False if Product-Version-At-Least is not a version.</returns>
     public static bool TryReadFreshness(IHeaderDictionary headers, out Freshness? freshness)
     {
         freshness = headers.CacheControl is { Count: > 0 } lines ? CacheDirectives.Read(lines) : null;

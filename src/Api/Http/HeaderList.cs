@@ -3,16 +3,16 @@ using System.Text;
 namespace ProductCache.Api.Http;
 
 /// <summary>
-/// The members of a list header (RFC 9110, 5.6.1). Each stands for itself: one that cannot be read takes no other one with it,
-/// which is why the parsers of the framework, which refuse a whole list, are not used.
+/// The members of a list header (RFC 9110, 5.6.1). An invalid member does not invalidate the others. The parsers of the framework are not
+/// used, because they reject the whole list.
 /// </summary>
 internal static class HeaderList
 {
-    /// <summary>At commas, but not at those in a quoted string. A quote that no other one closes is an ordinary character.</summary>
-    /// <param name="escapes">A backslash in a quoted string escapes the next character. In an entity tag it does not.</param>
+    /// <summary>Splits at commas outside of quoted strings. A quote without a closing quote is an ordinary character.</summary>
+    /// <param name="escapes">True: a backslash in a quoted string escapes the next character. False for entity tags.</param>
     public static IEnumerable<string> Split(IEnumerable<string?> lines, bool escapes = true) => lines.OfType<string>().SelectMany(line => Split(line, escapes));
 
-    /// <summary>A name, and its value if it has one: <c>name</c>, <c>name=token</c> or <c>name="quoted string"</c>.</summary>
+    /// <summary>A name and its optional value: <c>name</c>, <c>name=token</c> or <c>name="quoted string"</c>.</summary>
     public static (string Name, string? Value) ReadPair(string text)
     {
         var equals = text.IndexOf('=', StringComparison.Ordinal);
@@ -38,7 +38,7 @@ internal static class HeaderList
         yield return line[start..];
     }
 
-    // RFC 9110, 5.6.4. -1: it does not end.
+    // RFC 9110, 5.6.4. Returns -1 if the quoted string does not end.
     private static int EndOfQuoted(string text, int start, bool escapes)
     {
         for (var i = start + 1; i < text.Length; i++)

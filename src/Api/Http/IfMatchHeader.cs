@@ -6,13 +6,13 @@ namespace ProductCache.Api.Http;
 
 /// <summary>
 /// If-Match and If-None-Match in the order of RFC 9110, 13.2.2: first If-Match (false: 412), then If-None-Match (false: 304 for a read,
-/// 412 for a write). They are evaluated last, where the request would succeed without them. There are no dates to compare.
+/// 412 for a write). They are evaluated only if the request would succeed without them. Dates are not supported.
 /// </summary>
 internal static class IfMatchHeader
 {
-    /// <summary>The condition of a write to a product, for the store to decide: no look before the write can.</summary>
-    /// <param name="condition">Null: the request has none, or one that any version meets.</param>
-    /// <returns>Whether both headers, where they are there, are lists of entity tags.</returns>
+    /// <summary>The condition of a write. The store evaluates it within the write, because a check before the write would race.</summary>
+    /// <param name="condition">Null if the request has no condition, or one that every version meets.</param>
+    /// <returns>False if one of the headers is not a list of entity tags.</returns>
     public static bool TryRead(IHeaderDictionary headers, out VersionCondition? condition)
     {
         condition = null;
@@ -28,8 +28,8 @@ internal static class IfMatchHeader
         return true;
     }
 
-    /// <summary>For what is always there and has no entity tag: lists, and the collection that a creation adds to.</summary>
-    /// <returns>Null: the request goes on.</returns>
+    /// <summary>The preconditions of resources that always exist and have no entity tag: lists, and the collection that POST adds to.</summary>
+    /// <returns>Null if the preconditions are met.</returns>
     public static IResult? OfUntagged(HttpContext http)
     {
         var isRead = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
@@ -39,16 +39,16 @@ internal static class IfMatchHeader
             return NotAPrecondition();
         }
 
-        return match is { IsAny: false } ? Failed(http, "This resource has no entity tag, so no tag in If-Match can match it. Nothing was written.")
+        return match is { IsAny: false } ? Failed(http, "This resource has no entity tag, so no tag in If-Match matches it. Nothing was written.")
             : noneMatch is not { IsAny: true } ? null
             : isRead ? (IResult)TypedResults.StatusCode(StatusCodes.Status304NotModified)
-            : Failed(http, "If-None-Match: * demands that this resource does not exist, and it does. Nothing was written.");
+            : Failed(http, "If-None-Match: * requires that this resource does not exist, but it exists. Nothing was written.");
     }
 
     public static ProblemHttpResult NotAPrecondition() =>
-        Problems.Create(Problems.NotAPrecondition, "If-Match and If-None-Match are lists of entity tags, or * alone.");
+        Problems.Create(Problems.NotAPrecondition, "If-Match and If-None-Match must be lists of entity tags, or * alone.");
 
-    /// <summary>Of one request with its conditions: no cache may keep it.</summary>
+    /// <summary>412. No cache may store it, because it depends on the conditions of the request.</summary>
     public static ProblemHttpResult Failed(HttpContext http, string detail)
     {
         http.Response.Headers.CacheControl = "no-store";

@@ -1,9 +1,9 @@
 namespace ProductCache.Api.Http;
 
-/// <summary>OPTIONS wherever something else is: 204, and what else there is in Allow.</summary>
+/// <summary>OPTIONS for every route: 204 with the supported methods in Allow.</summary>
 internal static class OptionsMethodEndpoints
 {
-    /// <summary>For all routes that have been mapped so far.</summary>
+    /// <summary>Covers all routes that have been mapped before.</summary>
     public static void MapOptionsMethod(this WebApplication application)
     {
         var methods =

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace ProductCache.Api.Http;
 
-/// <summary>The Prefer header (RFC 7240): wait=N holds an answer back for up to N seconds. A preference that cannot be read is ignored, the others count.</summary>
+/// <summary>The Prefer header (RFC 7240). wait=N delays the response for up to N seconds. Invalid preferences are ignored.</summary>
 internal static class PreferHeader
 {
     public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
@@ -11,7 +11,7 @@ internal static class PreferHeader
     {
         foreach (var preference in HeaderList.Split(headers["Prefer"]))
         {
-            // Parameters of a preference follow a semicolon; wait has none.
+            // Parameters of a preference follow a semicolon. wait has no parameters.
             var (name, value) = HeaderList.ReadPair(preference.Split(';', 2)[0]);
             if (name.Equals("wait", StringComparison.OrdinalIgnoreCase) && value is not null && Seconds(value) is { } wait)
             {
@@ -37,7 +37,7 @@ internal static class PreferHeader
             return null;
         }
 
-        // A number beyond an int is beyond the longest wait as well.
+        // A number that does not fit into an int exceeds the maximum wait.
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds < MaxWait.TotalSeconds
             ? TimeSpan.FromSeconds(seconds)
             : MaxWait;

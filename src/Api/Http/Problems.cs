@@ -7,51 +7,51 @@ using ProductCache.Infrastructure.Hosting;
 namespace ProductCache.Api.Http;
 
 /// <summary>
-/// One sort of problem (RFC 9457): what it is over HTTP, and the outcome that productcache.reads, .writes or .refused counts. Each
-/// has a page docs/problems/{Name}.md, which the service shows at its type.
+/// A problem type (RFC 9457) with its HTTP status, its title and its outcome in the metrics productcache.reads, .writes and .refused.
+/// Each type has a page docs/problems/{Name}.md, which the service serves at the URI of the type.
 /// </summary>
 internal sealed record Problem(string Name, int Status, string Title, string Outcome)
 {
     public string Type => $"{Problems.Path}/{Name}";
 }
 
-/// <summary>All problems that the service tells of by itself; what the framework refuses has the types of RFC 9110.</summary>
+/// <summary>All problem types of the service. Requests that the framework rejects have the types of RFC 9110.</summary>
 internal static class Problems
 {
     public const string Path = "/problems";
 
-    public static readonly Problem NotAProductId = new("not-a-product-id", StatusCodes.Status400BadRequest, "Not a product id", "bad_id");
+    public static readonly Problem NotAProductId = new("not-a-product-id", StatusCodes.Status400BadRequest, "Invalid product id", "bad_id");
 
-    public static readonly Problem NotAListOfIds = new("not-a-list-of-ids", StatusCodes.Status400BadRequest, "Not a list of product ids", "bad_ids");
+    public static readonly Problem NotAListOfIds = new("not-a-list-of-ids", StatusCodes.Status400BadRequest, "Invalid list of product ids", "bad_ids");
 
-    public static readonly Problem NotAVersion = new("not-a-version", StatusCodes.Status400BadRequest, "Not a version", "bad_version");
+    public static readonly Problem NotAVersion = new("not-a-version", StatusCodes.Status400BadRequest, "Invalid version", "bad_version");
 
-    public static readonly Problem NotAPage = new("not-a-page", StatusCodes.Status400BadRequest, "Not a page of the list", "bad_page");
+    public static readonly Problem NotAPage = new("not-a-page", StatusCodes.Status400BadRequest, "Invalid list parameters", "bad_page");
 
-    public static readonly Problem MalformedBody = new("malformed-body", StatusCodes.Status400BadRequest, "Malformed body", "malformed_body");
+    public static readonly Problem MalformedBody = new("malformed-body", StatusCodes.Status400BadRequest, "Malformed request body", "malformed_body");
 
-    public static readonly Problem NotAPrecondition = new("not-a-precondition", StatusCodes.Status400BadRequest, "Not a precondition", "bad_precondition");
+    public static readonly Problem NotAPrecondition = new("not-a-precondition", StatusCodes.Status400BadRequest, "Invalid precondition", "bad_precondition");
 
     public static readonly Problem NotAnIdempotencyKey = new(
-        "not-an-idempotency-key", StatusCodes.Status400BadRequest, "Not an idempotency key", "bad_idempotency_key");
+        "not-an-idempotency-key", StatusCodes.Status400BadRequest, "Invalid idempotency key", "bad_idempotency_key");
 
-    public static readonly Problem NoCredential = new("no-credential", StatusCodes.Status401Unauthorized, "No credential", "no_credential");
+    public static readonly Problem NoCredential = new("no-credential", StatusCodes.Status401Unauthorized, "Missing credential", "no_credential");
 
     public static readonly Problem WrongCredential = new(
-        "wrong-credential", StatusCodes.Status401Unauthorized, "Wrong credential", "wrong_credential");
+        "wrong-credential", StatusCodes.Status401Unauthorized, "Invalid credential", "wrong_credential");
 
     public static readonly Problem MissingScope = new("missing-scope", StatusCodes.Status403Forbidden, "Missing scope", "missing_scope");
 
     public static readonly Problem NoSuchProduct = new("no-such-product", StatusCodes.Status404NotFound, "No such product", "absent");
 
-    public static readonly Problem BodyTooSlow = new("body-too-slow", StatusCodes.Status408RequestTimeout, "Body too slow", "body_too_slow");
+    public static readonly Problem BodyTooSlow = new("body-too-slow", StatusCodes.Status408RequestTimeout, "Request body too slow", "body_too_slow");
 
-    public static readonly Problem RefusedByDatabase = new("refused-by-database", StatusCodes.Status409Conflict, "Refused by the database", "refused");
+    public static readonly Problem RefusedByDatabase = new("refused-by-database", StatusCodes.Status409Conflict, "Rejected by the database", "refused");
 
     public static readonly Problem PreconditionFailed = new(
         "precondition-failed", StatusCodes.Status412PreconditionFailed, "Precondition failed", "precondition_failed");
 
-    public static readonly Problem BodyTooLarge = new("body-too-large", StatusCodes.Status413PayloadTooLarge, "Body too large", "body_too_large");
+    public static readonly Problem BodyTooLarge = new("body-too-large", StatusCodes.Status413PayloadTooLarge, "Request body too large", "body_too_large");
 
     public static readonly Problem UnsupportedContent = new(
         "unsupported-content", StatusCodes.Status415UnsupportedMediaType, "Unsupported content", "unsupported_content");
@@ -65,9 +65,9 @@ internal static class Problems
         "precondition-required", StatusCodes.Status428PreconditionRequired, "Precondition required", "precondition_required");
 
     public static readonly Problem OlderThanDemanded = new(
-        "older-than-demanded", StatusCodes.Status412PreconditionFailed, "Older than demanded", "older_than_demanded");
+        "older-than-demanded", StatusCodes.Status412PreconditionFailed, "Older than the required version", "older_than_demanded");
 
-    public static readonly Problem TooManyMisses = new("too-many-misses", StatusCodes.Status429TooManyRequests, "Too many misses", "too_many_misses");
+    public static readonly Problem TooManyMisses = new("too-many-misses", StatusCodes.Status429TooManyRequests, "Too many cache misses", "too_many_misses");
 
     public static readonly Problem TooManyRequests = new(
         "too-many-requests", StatusCodes.Status429TooManyRequests, "Too many requests", "too_many_requests");
@@ -76,19 +76,19 @@ internal static class Problems
         "unreadable-product", StatusCodes.Status502BadGateway, "Unreadable product", "unreadable");
 
     public static readonly Problem CacheUnavailable = new(
-        "cache-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "cache_unavailable");
+        "cache-unavailable", StatusCodes.Status503ServiceUnavailable, "Cache unavailable", "cache_unavailable");
 
     public static readonly Problem BrokerUnavailable = new(
-        "broker-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "broker_unavailable");
+        "broker-unavailable", StatusCodes.Status503ServiceUnavailable, "Message broker unavailable", "broker_unavailable");
 
     public static readonly Problem StoreUnavailable = new(
-        "store-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "store_unavailable");
+        "store-unavailable", StatusCodes.Status503ServiceUnavailable, "Database unavailable", "store_unavailable");
 
     public static readonly Problem AuthorityUnavailable = new(
-        "authority-unavailable", StatusCodes.Status503ServiceUnavailable, "Temporarily unavailable", "authority_unavailable");
+        "authority-unavailable", StatusCodes.Status503ServiceUnavailable, "Token issuer unavailable", "authority_unavailable");
 
     public static readonly Problem TooManyLargeAnswers = new(
-        "too-many-large-answers", StatusCodes.Status503ServiceUnavailable, "Too many large answers", "too_many_large_answers");
+        "too-many-large-answers", StatusCodes.Status503ServiceUnavailable, "Too many large responses", "too_many_large_answers");
 
     public static readonly Problem NotCached = new("not-cached", StatusCodes.Status504GatewayTimeout, "Not cached", "not_cached");
 
@@ -100,21 +100,21 @@ internal static class Problems
         AuthorityUnavailable, TooManyLargeAnswers, NotCached,
     ];
 
-    /// <summary>What a reader who was told to come back should let pass, in seconds.</summary>
+    /// <summary>The value of Retry-After, in seconds.</summary>
     public const string RetryAfter = "1";
 
     public static ProblemHttpResult Create(Problem problem, string detail) =>
         TypedResults.Problem(detail, type: problem.Type, statusCode: problem.Status, title: problem.Title);
 
-    /// <summary>All faults of a body at once, each with the place where it is.</summary>
+    /// <summary>All faults of a body, each with its location.</summary>
     public static ProblemHttpResult OfBody(IEnumerable<BodyFault> faults) => TypedResults.Problem(
-        "The body does not say a valid product; errors has the places.",
+        "The body is not a valid product. errors lists each fault and its location.",
         type: InvalidProduct.Type,
         statusCode: InvalidProduct.Status,
         title: InvalidProduct.Title,
         extensions: [new KeyValuePair<string, object?>("errors", faults.ToList())]);
 
-    /// <summary>One that says when to come back, and is nobody's to keep.</summary>
+    /// <summary>A problem with Retry-After that no cache may store.</summary>
     public static ProblemHttpResult RetryLater(HttpContext http, Problem problem, string detail)
     {
         http.Response.Headers.RetryAfter = RetryAfter;
@@ -123,16 +123,16 @@ internal static class Problems
     }
 
     public static ProblemHttpResult RateLimitExceeded(HttpContext http) =>
-        RetryLater(http, TooManyRequests, "This client asks for more than it may in so short a time, or at one time. Nothing was done.");
+        RetryLater(http, TooManyRequests, "A rate or concurrency limit of this client is exceeded. The request was not processed; retry later.");
 
-    /// <param name="refusal">Why the answer may hold no more bytes.</param>
+    /// <param name="refusal">The limit that the response exceeds.</param>
     public static ProblemHttpResult TooManyBytes(HttpContext http, ShareResult refusal) => refusal == ShareResult.ClientHasItsShare
-        ? RetryLater(http, TooManyRequests, "Large answers to this client are still being sent. Read them first, or request fewer products.")
-        : RetryLater(http, TooManyLargeAnswers, "Too many large answers are being sent to other clients. Repeat the request, or request fewer products.");
+        ? RetryLater(http, TooManyRequests, "This client has not read its earlier large responses. Read them first, or request fewer products.")
+        : RetryLater(http, TooManyLargeAnswers, "Large responses to other clients use all of the reserved memory. Retry later, or request fewer products.");
 
     /// <summary>
-    /// Every problem carries the id of the trace on the server, except one that shared caches may store: that is the answer to other requests
-    /// too. Its type leads to the page also where a proxy offers the service under a prefix.
+    /// Adds the trace id to every problem, except to one that shared caches may store, because that is returned to other requests too.
+    /// Adds the path prefix of the proxy to the type, so that it links to the page.
     /// </summary>
     public static IServiceCollection AddProblems(this IServiceCollection services) => services.AddProblemDetails(options =>
         options.CustomizeProblemDetails = context =>

@@ -5,16 +5,16 @@ using ProductCache.Domain;
 
 namespace ProductCache.Api.Http;
 
-/// <summary>The bytes of a body, or the problem with them. What comes out is UTF-8 of an allowed length.</summary>
+/// <summary>Reads the bytes of a request body: valid UTF-8 of an allowed length, or a problem.</summary>
 internal static class RequestBody
 {
-    /// <summary>In bytes: any valid product, in whatever spelling of JSON a client chooses.</summary>
+    /// <summary>In bytes. Every valid product fits, even with all characters escaped.</summary>
     public const int MaxLength = (LongestCharacter * (Product.MaxNameLength + Product.MaxDescriptionLength)) + RoomForTheRest;
 
-    /// <summary>In bytes: a character outside of the Basic Multilingual Plane, as an escaped surrogate pair (\uD83D\uDE00).</summary>
+    /// <summary>In bytes: an escaped surrogate pair (\uD83D\uDE00), the longest encoding of a character.</summary>
     private const int LongestCharacter = 12;
 
-    /// <summary>In bytes: names of members (which may be escaped too), id, price, white space, framing of chunks.</summary>
+    /// <summary>In bytes: member names (which may be escaped too), id, price, white space, chunk framing.</summary>
     private const int RoomForTheRest = 8 * 1024;
 
     public const string Json = "application/json";
@@ -47,19 +47,19 @@ internal static class RequestBody
         catch (Exception exception) when (IsTooSlow(exception, cancellationToken))
         {
             http.Response.Headers.Connection = "close";
-            return (default, Problems.Create(Problems.BodyTooSlow, $"A body has to arrive within {Deadline.TotalSeconds:0} seconds, at a few hundred bytes a second."));
+            return (default, Problems.Create(Problems.BodyTooSlow, $"The body must arrive within {Deadline.TotalSeconds:0} seconds, at a minimum rate of a few hundred bytes per second."));
         }
         catch (BadHttpRequestException)
         {
             http.Response.Headers.Connection = "close";
-            return (default, Problems.Create(Problems.MalformedBody, "The body does not end as the request says."));
+            return (default, Problems.Create(Problems.MalformedBody, "The body does not match its Content-Length or its chunks."));
         }
 
         var read = bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
-        return Utf8.IsValid(read.Span) ? (read, null) : (default, Problems.Create(Problems.MalformedBody, "The body is not UTF-8."));
+        return Utf8.IsValid(read.Span) ? (read, null) : (default, Problems.Create(Problems.MalformedBody, "The body is not valid UTF-8."));
     }
 
-    public static ProblemHttpResult TooLarge() => Problems.Create(Problems.BodyTooLarge, $"A body has at most {MaxLength} bytes.");
+    public static ProblemHttpResult TooLarge() => Problems.Create(Problems.BodyTooLarge, $"The body may have at most {MaxLength} bytes.");
 
     private static bool IsTooSlow(Exception exception, CancellationToken cancellationToken) =>
         exception is BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout }
@@ -71,7 +71,7 @@ internal static class RequestBody
         if (request.Headers.ContentEncoding is { Count: > 0 } encodings && !encodings.ToString().Equals("identity", StringComparison.OrdinalIgnoreCase))
         {
             http.Response.Headers.AcceptEncoding = "identity";
-            return Problems.Create(Problems.UnsupportedContent, "A body comes as it is, without Content-Encoding.");
+            return Problems.Create(Problems.UnsupportedContent, "Content-Encoding is not supported for request bodies.");
         }
 
         if (MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
@@ -83,6 +83,6 @@ internal static class RequestBody
 
         // RFC 5789, 3.1, and RFC 7694.
         http.Response.Headers[request.Method == HttpMethods.Patch ? "Accept-Patch" : HeaderNames.Accept] = mediaType;
-        return Problems.Create(Problems.UnsupportedContent, $"The Content-Type of this request is {mediaType}, in UTF-8.");
+        return Problems.Create(Problems.UnsupportedContent, $"The Content-Type must be {mediaType}, in UTF-8.");
     }
 }

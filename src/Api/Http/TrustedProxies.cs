@@ -6,7 +6,7 @@ namespace ProductCache.Api.Http;
 /// <summary>TRUSTED_PROXIES: the headers by which a proxy names the client of a request.</summary>
 internal static class TrustedProxies
 {
-    /// <summary>From here on the address of a request is the client's, and its scheme and the prefix of its path are those that the client used.</summary>
+    /// <summary>After it, the address, the scheme and the path prefix of a request are those of the client instead of the proxy.</summary>
     public static void UseTrustedProxies(this WebApplication application)
     {
         var options = application.Services.GetRequiredService<ClientLimitOptions>();
@@ -15,7 +15,7 @@ internal static class TrustedProxies
             return;
         }
 
-        // As many hops as are trusted, one after the other from the right; without proxies the headers are not looked at.
+        // The headers are read from the right, as long as the hop is a trusted proxy.
         var forwarded = new ForwardedHeadersOptions
         {
             ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,

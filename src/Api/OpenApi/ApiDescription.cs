@@ -8,7 +8,7 @@ using Scalar.AspNetCore;
 
 namespace ProductCache.Api.OpenApi;
 
-/// <summary>The API as an OpenAPI document, /openapi/v1.json, and as a page for people, /docs, which needs nothing from elsewhere.</summary>
+/// <summary>The OpenAPI document /openapi/v1.json and the documentation page /docs, which loads nothing from other servers.</summary>
 internal static class ApiDescription
 {
     private const string Document = "v1";
@@ -16,21 +16,21 @@ internal static class ApiDescription
     public const string PageRoute = "/docs";
     private const string CredentialScheme = "Bearer";
 
-    // The page may fetch from this service and run what came with it, and nothing else.
+    // The page may load resources only from this service.
     private const string PagePolicy =
         "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     private static readonly Dictionary<string, (string Text, string Example)> Headers = new()
     {
         ["Age"] = ("Seconds since the product was read from PostgreSQL.", "35"),
-        ["Cache-Control"] = ("How long the answer may be kept (RFC 9111).", "public, max-age=600"),
-        ["Cache-Status"] = ("What the cache did (RFC 9211).", "ProductCache; hit; ttl=565; detail=redis"),
+        ["Cache-Control"] = ("How long the response may be cached (RFC 9111).", "public, max-age=600"),
+        ["Cache-Status"] = ("How the cache handled the request (RFC 9211).", "ProductCache; hit; ttl=565; detail=redis"),
         ["ETag"] = ("The version of the product.", "\"5\""),
         ["Link"] = ("The next page, with rel=\"next\" (RFC 8288).", "</api/v1/products?limit=50&after=AQAAAAAAAAAB>; rel=\"next\""),
-        ["Location"] = ("Where the product is, or will be. The id in it is exact, whatever its size.", "/api/v1/products/1"),
-        ["Preference-Applied"] = ("The wait that was granted (RFC 7240).", "wait=2"),
-        ["Retry-After"] = ("Seconds to let pass before the next try.", "1"),
-        ["WWW-Authenticate"] = ("Which credential is needed (RFC 6750).", "Bearer"),
+        ["Location"] = ("The URL of the product, with its exact id.", "/api/v1/products/1"),
+        ["Preference-Applied"] = ("The wait that was applied (RFC 7240).", "wait=2"),
+        ["Retry-After"] = ("Seconds to wait before the next attempt.", "1"),
+        ["WWW-Authenticate"] = ("The required credential (RFC 6750).", "Bearer"),
     };
 
     public static void AddDescription(this IServiceCollection services) => services.AddOpenApi(Document, options =>
@@ -43,12 +43,12 @@ internal static class ApiDescription
             {
                 Title = "ProductCache",
                 Version = Document,
-                Description = "Products, read from a cache and written to PostgreSQL. Errors are problem details (RFC 9457) whose type is a page of the service.",
+                Description = "Reads products from a cache and writes them to PostgreSQL. Errors are problem details (RFC 9457) whose type is the URI of a page of the service.",
                 License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
             };
             document.Tags = null;
 
-            // The framework has put the address of the request here. Its path is the prefix of a proxy, if there is one.
+            // The framework sets the address of the request. Its path is the prefix of the proxy, if any.
             document.Servers = [new OpenApiServer { Url = document.Servers is [{ Url: { } url }, ..] ? new Uri(url).AbsolutePath : "/" }];
             document.Components ??= new OpenApiComponents();
             document.Components.Schemas = new Dictionary<string, IOpenApiSchema>(Schemas.All(document));
@@ -58,7 +58,7 @@ internal static class ApiDescription
                 {
                     Type = SecuritySchemeType.Http,
                     Scheme = "bearer",
-                    Description = "An API key (pc_…), or a token (JWT) of the configured authority. Writes need the scope products:write, the cache's administration cache:admin. Reads are open unless the service is told to protect them: then any scope will do.",
+                    Description = "An API key (pc_…) or a token (JWT) of the configured issuer. Writes require the scope products:write, cache administration requires cache:admin. Reads are open unless API_READS=protected; then they require any of the scopes.",
                 },
             };
             return Task.CompletedTask;
@@ -99,8 +99,8 @@ internal static class ApiDescription
         var document = context.Document!;
         var isHead = context.Description.HttpMethod == HttpMethods.Head;
         target.OperationId = isHead ? $"Head{source.Id}" : source.Id;
-        target.Summary = isHead ? $"{source.Summary}: the headers" : source.Summary;
-        target.Description = isHead ? $"As GET, without the body. {source.Text}" : source.Text;
+        target.Summary = isHead ? $"{source.Summary}: headers only" : source.Summary;
+        target.Description = isHead ? $"Like GET, without the body. {source.Text}" : source.Text;
         target.Tags = new HashSet<OpenApiTagReference>();
         target.Parameters = [.. source.Parameters.Select(parameter => (IOpenApiParameter)new OpenApiParameter
         {
@@ -186,7 +186,7 @@ internal static class ApiDescription
         };
         if (problem == Problems.InvalidProduct)
         {
-            example["errors"] = new JsonArray(new JsonObject { ["pointer"] = "#/name", ["detail"] = "A product has a name." });
+            example["errors"] = new JsonArray(new JsonObject { ["pointer"] = "#/name", ["detail"] = "name is required." });
         }
 
         return example;

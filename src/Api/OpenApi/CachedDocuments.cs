@@ -8,12 +8,12 @@ using ProductCache.Api.Http;
 namespace ProductCache.Api.OpenApi;
 
 /// <summary>
-/// Answers that are the same for every client until the process ends: generated and compressed once, then sent from memory, with an ETag.
-/// Of a route that has parameters nothing is kept, since clients choose those.
+/// Caches responses that are the same for every client until the process ends: they are generated and compressed once, then sent from
+/// memory with an ETag. Routes with parameters are not cached, because clients choose the parameters.
 /// </summary>
 internal sealed class CachedDocuments : IEndpointFilter
 {
-    /// <summary>Documents that are kept: each route once for each prefix of a trusted proxy. Others are generated for each request.</summary>
+    /// <summary>The maximum number of cached documents: one for each route and prefix of a trusted proxy. Further ones are generated for each request.</summary>
     public const int MaxDocuments = 64;
 
     private const string Gzip = "gzip";
@@ -42,7 +42,7 @@ internal sealed class CachedDocuments : IEndpointFilter
         return document is null ? Results.Empty : new Sent(document);
     }
 
-    // Null: what came is no document, and has been sent.
+    // Null: the response was not 200 and has been sent already.
     private static async Task<Document?> GenerateAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
@@ -50,7 +50,7 @@ internal sealed class CachedDocuments : IEndpointFilter
         using var bytes = new MemoryStream();
         http.Response.Body = bytes;
 
-        // Whatever the first request asks for, all of the document is kept.
+        // The complete document is cached, even if the first request is HEAD or conditional.
         http.Request.Method = HttpMethods.Get;
         http.Request.Headers.Remove(HeaderNames.IfNoneMatch);
         try
@@ -111,7 +111,7 @@ internal sealed class CachedDocuments : IEndpointFilter
                 bytes = document.Compressed;
                 response.Headers.ContentEncoding = Gzip;
 
-                // The bytes differ, so a strong tag would be wrong; both forms are the same document.
+                // Both representations are the same document, but their bytes differ: the tag must be weak.
                 response.Headers.ETag = $"W/{document.Tag}";
             }
 
@@ -123,7 +123,7 @@ internal sealed class CachedDocuments : IEndpointFilter
             }
         }
 
-        // RFC 9110, 12.5.3. A weight of 0 refuses it.
+        // RFC 9110, 12.5.3. A weight of 0 excludes the coding.
         private static bool AcceptsGzip(StringValues accepted) =>
             HeaderList.Split(accepted).Select(member => member.Split(';', StringSplitOptions.TrimEntries)).Any(parts =>
                 parts[0].Equals(Gzip, StringComparison.OrdinalIgnoreCase)

@@ -4,11 +4,11 @@ using ProductCache.Api.Http;
 
 namespace ProductCache.Api.OpenApi;
 
-/// <summary>What the description of the API says of an operation: metadata of its route.</summary>
-/// <param name="Id">The operationId; that of HEAD has Head before it.</param>
+/// <summary>The OpenAPI description of an operation, attached to its route as metadata.</summary>
+/// <param name="Id">The operationId. That of HEAD has the prefix Head.</param>
 internal sealed record Operation(string Id, string Summary, string Text)
 {
-    /// <summary>Which credential; none: none is needed. Reads need one where they are protected.</summary>
+    /// <summary>The authorization policy. Null: no credential is required. Reads require one only if they are protected.</summary>
     public string? Policy { get; init; }
 
     public Parameter[] Parameters { get; init; } = [];
@@ -20,12 +20,12 @@ internal sealed record Operation(string Id, string Summary, string Text)
     public Problem[] Problems { get; init; } = [];
 }
 
-/// <param name="In">Of the path, the query, or a header.</param>
+/// <param name="In">Path, query or header.</param>
 internal sealed record Parameter(string Name, ParameterLocation In, string Text, IOpenApiSchema Schema, bool Required = false, string? Example = null);
 
 internal sealed record Body(string MediaType, string Schema, JsonNode Example);
 
-/// <param name="Schema">None: no body.</param>
+/// <param name="Schema">Null: the response has no body.</param>
 internal sealed record Answer(int Status, string Text, string? Schema = null, JsonNode? Example = null, params string[] Headers)
 {
     public const string Problem = "application/problem+json";

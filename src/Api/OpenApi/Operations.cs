@@ -7,41 +7,41 @@ using static ProductCache.Api.Http.Problems;
 
 namespace ProductCache.Api.OpenApi;
 
-/// <summary>All operations of the API, beside the routes that have them.</summary>
+/// <summary>The OpenAPI descriptions of all operations. <see cref="Routes"/> attaches them to the routes.</summary>
 internal static class Operations
 {
     private static readonly string[] OfEntry = ["Cache-Control", "Age", "Cache-Status", "ETag", "Preference-Applied"];
 
-    private static readonly Parameter Id = new("id", ParameterLocation.Path, "The product.", Schemas.Id, Required: true, Example: "1");
+    private static readonly Parameter Id = new("id", ParameterLocation.Path, "The product id.", Schemas.Id, Required: true, Example: "1");
 
     private static readonly Parameter[] Freshness =
     [
-        Header("Prefer", "wait=N holds the answer back for up to N seconds, 10 at most, until a miss is filled (RFC 7240).", "wait=2"),
+        Header("Prefer", "wait=N: on a cache miss, wait up to N seconds (at most 10) for the fill before responding (RFC 7240).", "wait=2"),
         Header(
             "Cache-Control",
-            "no-cache: at least as new as the database is now. max-age, min-fresh, max-stale: as RFC 9111 defines them. only-if-cached: 504 if no cached copy meets the request. Each directive counts by itself: an unknown or malformed one is ignored, a number above 2147483648 counts as 2147483648, and of two of one name the more restrictive one counts.",
+            "The request directives of RFC 9111. no-cache: the product is read from the database. max-age, min-fresh, max-stale: as defined there. only-if-cached: 504 if no cached copy meets the request. Unknown and malformed directives are ignored. A number above 2147483648 is read as 2147483648. If a directive occurs twice, the more restrictive value applies.",
             "max-age=60"),
-        new(FreshnessHeaders.VersionAtLeast, ParameterLocation.Header, "Never an older version of the product than this: what an ETag has between its quotes.", Schemas.Version, Example: "5"),
+        new(FreshnessHeaders.VersionAtLeast, ParameterLocation.Header, "The lowest acceptable version of the product: the value of an ETag without its quotes.", Schemas.Version, Example: "5"),
     ];
 
-    private static readonly Parameter IfNoneMatch = Header("If-None-Match", "Versions that the reader has: 304 if the product has one of them.", "\"5\"");
+    private static readonly Parameter IfNoneMatch = Header("If-None-Match", "Versions that the client has cached: 304 if the product has one of them.", "\"5\"");
 
     private static readonly Parameter IfMatchOfReader = Header(
         "If-Match",
-        "Versions of which the answer must have one: else 412. The cached product is compared; with Cache-Control: no-cache, the one of the database.",
+        "The product must have one of these versions, otherwise 412. The cached version is compared; with Cache-Control: no-cache, the version in the database.",
         "*");
 
     private static readonly Parameter IfNoneMatchOfWriter = Header(
-        "If-None-Match", "Versions that the product must not have: 412 if it has one of them. * fails for every product that is there.", "\"1\"");
+        "If-None-Match", "Versions that the product must not have: 412 if it has one of them. * fails for every existing product.", "\"1\"");
 
-    // Lists, and the collection that a creation adds to.
+    // For lists and for the collection that POST adds to.
     private static readonly Parameter[] ConditionsOfUntagged =
     [
-        Header("If-Match", "This resource has no entity tag: * is met, and any tag gives 412.", "*"),
-        Header("If-None-Match", "This resource has no entity tag: any tag is met, and * is not (304 for a read, 412 for a write).", "\"1\""),
+        Header("If-Match", "This resource has no entity tag: * matches, every tag causes 412.", "*"),
+        Header("If-None-Match", "This resource has no entity tag: a tag has no effect, * causes 304 for a read and 412 for a write.", "\"1\""),
     ];
 
-    // The last four where reads are protected.
+    // The last four occur only if reads are protected.
     private static readonly Problem[] Reads =
     [
         NotAVersion, TooManyMisses, TooManyRequests, UnreadableProduct, CacheUnavailable, BrokerUnavailable, NotCached, NoCredential, WrongCredential, MissingScope,
@@ -55,40 +55,40 @@ internal static class Operations
     public static readonly Operation GetProduct = new(
         "GetProduct",
         "Read a product",
-        "From the cache. What is not cached is requested: 202, and the same request a moment later is a hit. A product that is known not to exist is 404.")
+        "Reads the cache. If the product is not cached, it is requested and the response is 202; repeat the request a moment later. 404 if the product is known not to exist.")
     {
         Policy = ApiAuthorization.Read,
         Parameters = [Id, .. Freshness, IfMatchOfReader, IfNoneMatch],
         Answers =
         [
             new(200, "The product.", Schemas.Product, Schemas.ProductExample, OfEntry),
-            new(202, "Requested, and not there yet.", Schemas.Requested, Schemas.RequestedExample, "Location", "Retry-After", "Cache-Control", "Cache-Status", "Preference-Applied"),
-            new(304, "The reader has it.", null, null, OfEntry),
+            new(202, "The product has been requested and is not cached yet.", Schemas.Requested, Schemas.RequestedExample, "Location", "Retry-After", "Cache-Control", "Cache-Status", "Preference-Applied"),
+            new(304, "The client has the current version.", null, null, OfEntry),
         ],
         Problems = [NotAProductId, NotAPrecondition, NoSuchProduct, OlderThanDemanded, PreconditionFailed, .. Reads],
     };
 
-    /// <summary>The URL that everything started from.</summary>
-    public static readonly Operation GetProductApp = GetProduct with { Id = "GetProductApp", Summary = "Read a product, by its first URL" };
+    /// <summary>The original URL of the service.</summary>
+    public static readonly Operation GetProductApp = GetProduct with { Id = "GetProductApp", Summary = "Read a product (original URL)" };
 
     public static readonly Operation GetProducts = new(
         "GetProducts",
-        "Read many products, or list all",
-        "With ids: up to 200 products from the cache, each with its own status, in the order asked for. Without: a page of all products in the order of their ids, or of those whose names have q in them, straight from PostgreSQL.")
+        "Read several products, or list all",
+        "With ids: up to 200 products from the cache, each with its own status, in the order of the request. Without ids: a page of all products in the order of their ids, or of those whose names contain q, from PostgreSQL.")
     {
         Policy = ApiAuthorization.Read,
         Parameters =
         [
-            new("ids", ParameterLocation.Query, "The products to read, with commas between them.", Text(), Example: "1,2,3"),
-            new("after", ParameterLocation.Query, "The cursor that the page before has told.", Text(), Example: "AQAAAAAAAAAB"),
-            new("limit", ParameterLocation.Query, "The most products that a page has. A page of long descriptions has fewer; next leads to the rest.", new OpenApiSchema
+            new("ids", ParameterLocation.Query, "A comma-separated list of product ids.", Text(), Example: "1,2,3"),
+            new("after", ParameterLocation.Query, "The next cursor of the previous page.", Text(), Example: "AQAAAAAAAAAB"),
+            new("limit", ParameterLocation.Query, "The maximum number of products in a page. A page of long descriptions has fewer; next has the cursor of the rest.", new OpenApiSchema
             {
                 Type = JsonSchemaType.Integer,
                 Minimum = "1",
                 Maximum = $"{ListProductsHandler.MaxLimit}",
                 Default = ListProductsHandler.DefaultLimit,
             }, Example: "50"),
-            new("q", ParameterLocation.Query, "A part of the name, in any case, with at least 3 letters or digits in a row.", new OpenApiSchema
+            new("q", ParameterLocation.Query, "A part of the name, case-insensitive, with at least 3 consecutive letters or digits.", new OpenApiSchema
             {
                 Type = JsonSchemaType.String,
                 MinLength = ListProductsHandler.MinNameLength,
@@ -99,7 +99,7 @@ internal static class Operations
         ],
         Answers =
         [
-            new(200, "The products: a list where ids were named, else a page.", $"{Schemas.ProductList} {Schemas.ProductPage}", Schemas.ListExample, "Cache-Control", "Cache-Status", "Link", "Retry-After", "Preference-Applied"),
+            new(200, "The products: a list if the request has ids, otherwise a page.", $"{Schemas.ProductList} {Schemas.ProductPage}", Schemas.ListExample, "Cache-Control", "Cache-Status", "Link", "Retry-After", "Preference-Applied"),
             new(304, "If-None-Match is *."),
         ],
         Problems = [NotAListOfIds, NotAPage, NotAPrecondition, PreconditionFailed, StoreUnavailable, TooManyLargeAnswers, .. Reads],
@@ -108,12 +108,12 @@ internal static class Operations
     public static readonly Operation CreateProduct = new(
         "CreateProduct",
         "Create a product",
-        "The answer comes after the commit. A repeated request with the same Idempotency-Key creates nothing more, for a day.")
+        "The response is sent after the commit. Within a day, a repeated request with the same Idempotency-Key does not create another product.")
     {
         Policy = ApiAuthorization.Write,
         Parameters =
         [
-            new(ProductWriteEndpoints.IdempotencyKeyHeader, ParameterLocation.Header, "Names this creation; a random UUID is a good one.", new OpenApiSchema
+            new(ProductWriteEndpoints.IdempotencyKeyHeader, ParameterLocation.Header, "Identifies this creation, so that the request can be repeated safely. A random UUID is a good key.", new OpenApiSchema
             {
                 Type = JsonSchemaType.String,
                 MinLength = 1,
@@ -130,12 +130,12 @@ internal static class Operations
     public static readonly Operation ReplaceProduct = new(
         "ReplaceProduct",
         "Replace a product",
-        "All of it: a description that is not there becomes empty. A product that is not there is not created.")
+        "Replaces all members; without description, the description becomes empty. Does not create a product.")
     {
         Policy = ApiAuthorization.Write,
         Parameters = [Id, IfMatch(required: true), IfNoneMatchOfWriter],
         Request = new(RequestBody.Json, Schemas.ProductDraft, Schemas.DraftExample),
-        Answers = [new(200, "The product as it is now.", Schemas.Product, Schemas.ProductExample, "ETag", "Cache-Control", "Cache-Status")],
+        Answers = [new(200, "The product after the write.", Schemas.Product, Schemas.ProductExample, "ETag", "Cache-Control", "Cache-Status")],
         Problems = [NotAProductId, NotAPrecondition, NoSuchProduct, PreconditionFailed, PreconditionRequired, .. Bodies, .. Writes],
     };
 
@@ -143,11 +143,11 @@ internal static class Operations
     {
         Id = "PatchProduct",
         Summary = "Change parts of a product",
-        Text = "By a JSON merge patch (RFC 7396): what it does not say stays as it is.",
+        Text = "Applies a JSON merge patch (RFC 7396). Absent members stay unchanged.",
         Request = new(RequestBody.MergePatch, Schemas.ProductPatch, Schemas.PatchExample),
     };
 
-    public static readonly Operation DeleteProduct = new("DeleteProduct", "Delete a product", "Of any version, unless If-Match says which.")
+    public static readonly Operation DeleteProduct = new("DeleteProduct", "Delete a product", "Deletes the product regardless of its version, unless If-Match is given.")
     {
         Policy = ApiAuthorization.Write,
         Parameters = [Id, IfMatch(required: false), IfNoneMatchOfWriter],
@@ -156,31 +156,31 @@ internal static class Operations
     };
 
     public static readonly Operation PurgeProduct = new(
-        "PurgeProduct", "Drop a product from the cache", "From Redis and from all near caches, whether it is there or not; the next reader asks for it anew.")
+        "PurgeProduct", "Purge a product from the cache", "Removes the product from Redis and from all near caches, whether or not it is cached. The next read requests it again.")
     {
         Policy = ApiAuthorization.Administer,
         Parameters = [Id],
-        Answers = [new(204, "It is cached no more.", null, null, "Cache-Control")],
+        Answers = [new(204, "The product is not cached any more.", null, null, "Cache-Control")],
         Problems = [NotAProductId, NoCredential, WrongCredential, MissingScope, CacheUnavailable, AuthorityUnavailable],
     };
 
-    public static readonly Operation GetRoot = new("GetRoot", "Find everything", "Links to the routes of the service. A request that prefers text/html is sent to the page of the API.")
+    public static readonly Operation GetRoot = new("GetRoot", "Read the entry point", "Links to the routes of the service. A request that prefers text/html is redirected to the documentation page.")
     {
         Answers =
         [
             new(200, "The links.", Schemas.Links, Root.Document(string.Empty)),
-            new(302, "The page of the API, for browsers.", null, null, "Location"),
+            new(302, "The documentation page, for browsers.", null, null, "Location"),
         ],
         Problems = [TooManyRequests],
     };
 
-    public static readonly Operation GetProblem = new("GetProblem", "Read about a problem", "The page that the type of a problem leads to, in Markdown.")
+    public static readonly Operation GetProblem = new("GetProblem", "Read the documentation of a problem", "The page at the URI of the problem type, in Markdown.")
     {
-        Parameters = [new("name", ParameterLocation.Path, "The last part of the type.", Text(), Required: true, Example: "not-cached")],
+        Parameters = [new("name", ParameterLocation.Path, "The last segment of the problem type.", Text(), Required: true, Example: "not-cached")],
         Answers =
         [
             new(200, "The page.", string.Empty) { MediaType = "text/markdown" },
-            new(404, "There is no such problem.", Schemas.Problem) { MediaType = Answer.Problem },
+            new(404, "The problem type does not exist.", Schemas.Problem) { MediaType = Answer.Problem },
             new(400, "The request is not unambiguous HTTP. A request that the server cannot parse has an empty body.", Schemas.Problem) { MediaType = Answer.Problem },
         ],
     };
@@ -190,7 +190,7 @@ internal static class Operations
     private static Parameter IfMatch(bool required) => new(
         "If-Match",
         ParameterLocation.Header,
-        "The version that the writer has seen, its ETag, or several; * for any. Weak tags match nothing.",
+        "The ETag of the version that the client has read, or several; * for any version. Weak tags match nothing.",
         Text(),
         required,
         "\"5\"");

@@ -7,7 +7,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Api.OpenApi;
 
-/// <summary>The bodies of requests and answers, with their limits.</summary>
+/// <summary>The schemas of request and response bodies, with their limits.</summary>
 internal static class Schemas
 {
     public const string Product = nameof(Product);
@@ -27,7 +27,7 @@ internal static class Schemas
     public static readonly JsonNode PatchExample = JsonNode.Parse("""{"price":4}""")!;
 
     public static readonly JsonNode RequestedExample =
-        JsonNode.Parse("""{"id":1,"status":"requested","detail":"The product is not cached yet and has been requested. Ask again."}""")!;
+        JsonNode.Parse("""{"id":1,"status":"requested","detail":"The product is not cached yet. It has been requested; retry later."}""")!;
 
     public static readonly JsonNode ListExample = JsonNode.Parse(
         """{"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{"id":1,"name":"Tea","price":3.50,"description":"Green"}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}""")!;
@@ -38,7 +38,7 @@ internal static class Schemas
         Format = "int64",
         Minimum = "1",
         Maximum = Text(long.MaxValue),
-        Description = $"A JSON number of up to 64 bits. JavaScript's JSON.parse rounds ids beyond {ExactIds.Max} (2^53 - 1): read such an id from the URL, Location or self.",
+        Description = $"A JSON number of up to 64 bits. JSON.parse of JavaScript rounds ids above {ExactIds.Max} (2^53 - 1): take such an id from the URL, Location or self.",
     };
 
     public static IOpenApiSchema Version => new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "1", Maximum = Text(ProductVersion.Max) };
@@ -49,7 +49,7 @@ internal static class Schemas
         MinLength = 1,
         MaxLength = Domain.Product.MaxNameLength,
         Pattern = @"^[^\u0000-\u001f\u007f-\u009f]*$",
-        Description = "Characters are code points.",
+        Description = "The length is counted in code points.",
     };
 
     private static IOpenApiSchema Price => new OpenApiSchema
@@ -58,7 +58,7 @@ internal static class Schemas
         Minimum = "0",
         ExclusiveMaximum = Text(Domain.Price.Limit),
         MultipleOf = 0.01m,
-        Description = "At most two decimals, without a currency.",
+        Description = "At most two decimals. The currency is not part of the API.",
     };
 
     private static IOpenApiSchema Description(bool mayBeNull = false) => new OpenApiSchema
@@ -66,41 +66,41 @@ internal static class Schemas
         Type = mayBeNull ? JsonSchemaType.String | JsonSchemaType.Null : JsonSchemaType.String,
         MaxLength = Domain.Product.MaxDescriptionLength,
         Pattern = @"^[^\u0000]*$",
-        Description = mayBeNull ? "Null empties it." : null,
+        Description = mayBeNull ? "Null empties the description." : null,
     };
 
     public static IReadOnlyDictionary<string, IOpenApiSchema> All(OpenApiDocument document) => new Dictionary<string, IOpenApiSchema>
     {
-        [Product] = Object("A product as it is cached and sent.", ("id", Id), ("name", Name), ("price", Price), ("description", Description())),
+        [Product] = Object("A product.", ("id", Id), ("name", Name), ("price", Price), ("description", Description())),
         [ProductDraft] = Object(
-            "A whole product as a writer sends it. With PUT it may repeat the id of the URL.", ["name", "price"],
+            "A complete product in a request. With PUT, id may repeat the id in the URL.", ["name", "price"],
             ("id", Id), ("name", Name), ("price", Price), ("description", Description())),
         [ProductPatch] = Object(
-            "What is to change (RFC 7396); the rest stays as it is.", [],
+            "The members to change (RFC 7396). Absent members stay unchanged.", [],
             ("id", Id), ("name", Name), ("price", Price), ("description", Description(mayBeNull: true))),
-        [Requested] = Object("The product is on its way into the cache.", ("id", Id), ("status", Words("requested")), ("detail", AnyText())),
-        [ProductList] = Object("Each product with its own status, in the order asked for.", ("items", Array(GetProductsHandler.MaxIds, ListItem(document)))),
+        [Requested] = Object("The product has been requested and is not cached yet.", ("id", Id), ("status", Words("requested")), ("detail", AnyText())),
+        [ProductList] = Object("The products with a status each, in the order of the request.", ("items", Array(GetProductsHandler.MaxIds, ListItem(document)))),
         [ProductPage] = Object(
             "Products in the order of their ids.", ["items"],
             ("items", Array(ListProductsHandler.MaxLimit, Object(
-                "A product and its version, which is what its ETag has between the quotes. A row that is no valid product has only id, self and, in unreadable, the reason.",
+                "A product and its version, the value of its ETag without quotes. A row that is not a valid product has only id, self and unreadable, the reason.",
                 ["id", "self"],
                 ("unreadable", AnyText()), ("id", Id), ("name", Name), ("price", Price), ("description", Description()), ("version", Version),
                 ("self", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The URL of the product, with its exact id." })))),
-            ("next", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The cursor of the next page, if there is one." })),
+            ("next", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The cursor of the next page. Absent on the last page." })),
         [Links] = Object(
-            "Where everything is.",
+            "The entry point of the service.",
             ("name", AnyText()),
             ("links", Object(
-                "URI references; {id} stands for an id.",
+                "URI references. {id} is a placeholder for a product id.",
                 [.. Root.Document(string.Empty)["links"]!.AsObject().Select(link => (link.Key, (IOpenApiSchema)AnyText()))]))),
         [Problem] = ProblemOf([]),
         [InvalidProduct] = ProblemOf([("errors", Array(ProductBody.MaxFaults, Object(
-            "A fault of the body.", ("pointer", new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "^#", Description = "Its place (RFC 6901), as a URI fragment." }), ("detail", AnyText()))))]),
+            "A fault of the request body.", ("pointer", new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "^#", Description = "The location of the fault (RFC 6901), as a URI fragment." }), ("detail", AnyText()))))]),
     };
 
     private static OpenApiSchema ListItem(OpenApiDocument document) => Object(
-        "hit and stale have the product, its version and its age in seconds; stale is beyond its lifetime. older: the database has an older version than was demanded. unreadable: the database has a row that is no valid product; detail says why. unavailable: it could not be asked for now.",
+        "hit and stale have product, version and age in seconds; a stale entry has exceeded its lifetime. older: the database has an older version than required. unreadable: the row in the database is not a valid product, detail has the reason. unavailable: the product could not be read or requested.",
         ["id", "status"],
         ("id", Id),
         ("status", Words("hit", "stale", "absent", "requested", "older", "unreadable", "unavailable")),
@@ -110,10 +110,10 @@ internal static class Schemas
         ("product", new OpenApiSchemaReference(Product, document)));
 
     private static OpenApiSchema ProblemOf((string, IOpenApiSchema)[] more) => Object(
-        "What is wrong (RFC 9457). type leads to a page of the service, or to a section of RFC 9110.",
+        "Problem details (RFC 9457). type is the URI of a page of the service, or of a section of RFC 9110.",
         ["type", "title", "status", .. more.Select(member => member.Item1)],
         [("type", AnyText()), ("title", AnyText()), ("status", new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "400", Maximum = "599" }), ("detail", AnyText()),
-         ("traceId", new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "^[0-9a-f]{32}$", Description = "Of the trace that the request belongs to." }), .. more]);
+         ("traceId", new OpenApiSchema { Type = JsonSchemaType.String, Pattern = "^[0-9a-f]{32}$", Description = "The id of the trace of the request." }), .. more]);
 
     private static OpenApiSchema Object(string description, params (string Name, IOpenApiSchema Schema)[] members) =>
         Object(description, members.Select(member => member.Name), members);

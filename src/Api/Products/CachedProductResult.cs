@@ -3,7 +3,7 @@ using ProductCache.Application;
 
 namespace ProductCache.Api.Products;
 
-/// <summary>A product as it stands in the cache: its bytes are the body, nothing is parsed or written anew. 200, 304 or 412.</summary>
+/// <summary>A cached product: 200, 304 or 412. The body is the cached bytes; they are neither parsed nor serialized.</summary>
 internal sealed class CachedProductResult(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now) : ICountedResult
 {
     public static string OutcomeOf(EntrySource source) => source == EntrySource.Fill ? "filled" : "hit";
@@ -16,10 +16,10 @@ internal sealed class CachedProductResult(CachedProduct entry, EntrySource sourc
         var tag = CacheHeaders.Write(response.Headers, entry, source, forward, now);
         response.Headers.ETag = tag;
 
-        // RFC 9110, 13.2.2. A member of If-None-Match that cannot be read is ignored alone: the others save the reader a body.
+        // RFC 9110, 13.2.2. An invalid member of If-None-Match is ignored; the others still apply.
         if (EntityTags.Read(httpContext.Request.Headers.IfMatch)?.MatchesStrongly(tag) == false)
         {
-            await IfMatchHeader.Failed(httpContext, $"The cached product has version {entry.Version}, which If-Match does not name.").ExecuteAsync(httpContext);
+            await IfMatchHeader.Failed(httpContext, $"The cached product has version {entry.Version}, which does not match If-Match.").ExecuteAsync(httpContext);
             return;
         }
 

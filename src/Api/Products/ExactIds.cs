@@ -3,8 +3,8 @@ using ProductCache.Domain;
 namespace ProductCache.Api.Products;
 
 /// <summary>
-/// Ids that JavaScript cannot read: JSON.parse rounds numbers beyond 2^53 - 1. The service goes on, since other clients read them; the
-/// operator learns of it once.
+/// Warns once about ids that JavaScript cannot represent: JSON.parse rounds numbers above 2^53 - 1. The service continues, because other
+/// clients read them exactly.
 /// </summary>
 internal sealed partial class ExactIds(ILogger<ExactIds> logger)
 {
@@ -13,7 +13,7 @@ internal sealed partial class ExactIds(ILogger<ExactIds> logger)
 
     private int warned;
 
-    public void Meet(ProductId id)
+    public void WarnIfInexact(ProductId id)
     {
         if (id.Value > Max && Interlocked.Exchange(ref warned, 1) == 0)
         {
@@ -21,6 +21,6 @@ internal sealed partial class ExactIds(ILogger<ExactIds> logger)
         }
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "Product {Id} has an id beyond {Max}. JavaScript clients round such an id when they read it from JSON; they must take it from the URL, Location or self. This is logged once.")]
+    [LoggerMessage(1, LogLevel.Warning, "Product {Id} has an id above {Max}. JavaScript clients round such an id when they read it from JSON; they must take it from the URL, Location or self. This is logged once.")]
     private partial void LogInexact(long id, long max);
 }

@@ -8,14 +8,14 @@ using ProductCache.Domain;
 namespace ProductCache.Api.Products;
 
 /// <summary>
-/// The answer to a read of many: 200, each product with its own status, in the order asked for.
+/// The response to a read with <c>ids</c>: 200 with a status for each product, in the order of the request.
 /// <code>
 /// {"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{…}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}
 /// </code>
 /// </summary>
 internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProductResult[] results, DateTimeOffset now, LargeAnswers answers, HeldBytes held) : IResult
 {
-    /// <summary>Beyond its lifetime, and served because nothing newer could be had yet.</summary>
+    /// <summary>The entry has exceeded its lifetime and is served because no newer one is available yet.</summary>
     private const string Stale = "stale";
 
     public async Task ExecuteAsync(HttpContext httpContext)
@@ -35,7 +35,7 @@ internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProduc
         {
             WriteItem(writer.Json, ids[i], results[i]);
 
-            // An entry that is written is not held any longer.
+            // Release the memory of a written entry.
             var size = EntryOf(results[i])?.Body.Length ?? 0;
             results[i] = GetProductResult.NotCached.Instance;
             if (!await writer.PartAsync())
@@ -63,7 +63,7 @@ internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProduc
                 json.WriteNumber("age"u8, age);
                 json.WritePropertyName("product"u8);
 
-                // The bytes of the entry, as in an answer of its own.
+                // The cached bytes, as in the response to a single read.
                 json.WriteRawValue(found.Entry.Body.Span, skipInputValidation: true);
                 break;
             case GetProductResult.Absent:
@@ -95,20 +95,20 @@ internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProduc
         if (entries.Count < results.Length)
         {
             headers.RetryAfter = Problems.RetryAfter;
-            CacheHeaders.WriteNothing(headers, forwards.Count > 0 ? WordsOf(forwards, stored: false) : "detail=incomplete");
+            CacheHeaders.WriteNothing(headers, forwards.Count > 0 ? StatusOf(forwards, stored: false) : "detail=incomplete");
             return;
         }
 
-        // The whole is as fresh as its oldest part.
+        // The response expires with the entry that expires first.
         var fresh = entries.Min(entry => CacheHeaders.LifetimeOf(entry) - CacheHeaders.AgeOf(entry, now));
         headers.CacheControl = string.Create(CultureInfo.InvariantCulture, $"{CacheHeaders.Public}, max-age={Math.Max(fresh, 0)}");
         headers[CacheHeaders.CacheStatus] = string.Create(
-            CultureInfo.InvariantCulture, $"ProductCache; {(forwards.Count > 0 ? WordsOf(forwards, stored: true) : "hit")}; ttl={fresh}");
+            CultureInfo.InvariantCulture, $"ProductCache; {(forwards.Count > 0 ? StatusOf(forwards, stored: true) : "hit")}; ttl={fresh}");
     }
 
-    // The whole was forwarded for the first reason that one of its parts had, and collapsed where nothing was asked for it alone.
-    private static string WordsOf(List<Forward> forwards, bool stored) =>
-        CacheHeaders.WordsOf(new Forward(forwards.Min(forward => forward.Reason), forwards.All(forward => forward.Collapsed)), stored);
+    // The reason is the first one of any product. The response is collapsed if no product was requested for this request alone.
+    private static string StatusOf(List<Forward> forwards, bool stored) =>
+        CacheHeaders.StatusOf(new Forward(forwards.Min(forward => forward.Reason), forwards.All(forward => forward.Collapsed)), stored);
 
     private static Forward? ForwardOf(GetProductResult result) => result switch
     {

@@ -8,22 +8,22 @@ using ProductCache.Domain;
 
 namespace ProductCache.Api.Products;
 
-/// <param name="Pointer">To the value at fault, as a URI fragment (RFC 6901, 6): <c>#/name</c>.</param>
+/// <param name="Pointer">The location of the faulty value, as a URI fragment (RFC 6901, 6): <c>#/name</c>.</param>
 internal sealed record BodyFault(string Pointer, string Detail);
 
-/// <summary>A product as a writer sends it. Every fault of it is told, with the place where it is.</summary>
+/// <summary>Reads a product from a request body. Reports all faults, each with its location.</summary>
 internal sealed class ProductBody
 {
-    /// <summary>Faults in one answer; a body with more of them has a name for each.</summary>
+    /// <summary>The maximum number of faults in a response.</summary>
     public const int MaxFaults = 20;
 
-    /// <summary>Of an unknown member's name, in its fault.</summary>
+    /// <summary>The maximum length of an unknown member's name in a fault, in characters.</summary>
     private const int MaxNameLength = 100;
 
-    /// <summary>A product is flat; whatever is deeper is refused without a look.</summary>
+    /// <summary>The maximum nesting of a body. A product is flat.</summary>
     private const int MaxDepth = 8;
 
-    /// <summary>In characters. As many digits as a decimal keeps without rounding.</summary>
+    /// <summary>The maximum length of a number in characters: the digits that a decimal keeps without rounding.</summary>
     private const int MaxNumberLength = 28;
 
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false };
@@ -37,8 +37,8 @@ internal sealed class ProductBody
     {
     }
 
-    /// <param name="id">Of the product that is changed, which the body may repeat; none: the database draws one.</param>
-    /// <param name="isPatch">What is not there stays as it is (RFC 7396); else name and price must be there.</param>
+    /// <param name="id">The id of the changed product, which the body may repeat. Null for a new product, whose id the database assigns.</param>
+    /// <param name="isPatch">True: absent members stay unchanged (RFC 7396). False: name and price are required.</param>
     public static (ProductDraft? Draft, ProblemHttpResult? Fault) Read(
         ReadOnlyMemory<byte> bytes, ProductId? id, bool isPatch, IValidator<ProductDraft> validator)
     {
@@ -53,10 +53,10 @@ internal sealed class ProductBody
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Not the parser's own message, which has pieces of the body in it. InvalidOperationException: half of a surrogate
-            // pair in the name of a member.
+            // The message of the parser contains pieces of the body, so it is not used. InvalidOperationException: an unpaired
+            // surrogate in a member name.
             return (null, Problems.Create(
-                Problems.MalformedBody, $"The body is one JSON value without a byte order mark, without members of the same name, at most {MaxDepth} levels deep."));
+                Problems.MalformedBody, $"The body must be exactly one JSON value, without byte order mark or duplicate member names, at most {MaxDepth} levels deep."));
         }
     }
 
@@ -64,7 +64,7 @@ internal sealed class ProductBody
     {
         if (root.ValueKind != JsonValueKind.Object)
         {
-            faults.Add(new BodyFault("#", "A product is an object."));
+            faults.Add(new BodyFault("#", "A product must be an object."));
             return new ProductDraft(null, null, null);
         }
 
@@ -75,7 +75,7 @@ internal sealed class ProductBody
             ReadMember(member, id, isPatch);
         }
 
-        faults.AddRange(missing.Select(member => new BodyFault($"#/{member}", $"A product has a {member}.")));
+        faults.AddRange(missing.Select(member => new BodyFault($"#/{member}", $"{member} is required.")));
         return new ProductDraft(name, price, isPatch ? description : description ?? string.Empty);
     }
 
@@ -90,7 +90,7 @@ internal sealed class ProductBody
                 price = ReadNumber(member);
                 break;
 
-            // Null takes a member away (RFC 7396): a product without a description has an empty one.
+            // Null removes a member (RFC 7396). A product without a description has an empty one.
             case "description" when isPatch && member.Value.ValueKind == JsonValueKind.Null:
                 description = string.Empty;
                 break;
@@ -100,12 +100,12 @@ internal sealed class ProductBody
             case "id" when id is { } known:
                 if (member.Value.ValueKind != JsonValueKind.Number || !member.Value.TryGetInt64(out var number) || number != known.Value)
                 {
-                    faults.Add(new BodyFault("#/id", "An id, if it is there, is that of the URL. It cannot be changed."));
+                    faults.Add(new BodyFault("#/id", "id must equal the id in the URL. It cannot be changed."));
                 }
 
                 break;
             default:
-                faults.Add(new BodyFault(PointerTo(member.Name), "A product has name, price and description, and nothing else to be set."));
+                faults.Add(new BodyFault(PointerTo(member.Name), "Unknown member. A product has the members name, price and description."));
                 break;
         }
     }
@@ -120,12 +120,12 @@ internal sealed class ProductBody
             }
             catch (InvalidOperationException)
             {
-                faults.Add(new BodyFault($"#/{member.Name}", "A text has no half of a surrogate pair."));
+                faults.Add(new BodyFault($"#/{member.Name}", $"{member.Name} must not contain an unpaired surrogate."));
                 return null;
             }
         }
 
-        faults.Add(new BodyFault($"#/{member.Name}", $"A {member.Name} is a string."));
+        faults.Add(new BodyFault($"#/{member.Name}", $"{member.Name} must be a string."));
         return null;
     }
 
@@ -133,7 +133,7 @@ internal sealed class ProductBody
     {
         if (member.Value.ValueKind != JsonValueKind.Number)
         {
-            faults.Add(new BodyFault($"#/{member.Name}", $"A {member.Name} is a number."));
+            faults.Add(new BodyFault($"#/{member.Name}", $"{member.Name} must be a number."));
             return null;
         }
 
@@ -141,15 +141,15 @@ internal sealed class ProductBody
         var isKept = decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
             && text.Length <= MaxNumberLength
 
-            // What is too small becomes zero on the way.
+            // TryParse rounds a number that is too small to zero.
             && (number != 0 || !text.AsSpan(0, text.AsSpan().IndexOfAny('e', 'E') is var e and >= 0 ? e : text.Length).ContainsAnyInRange('1', '9'));
         if (isKept)
         {
-            // Without the sign of -0.
+            // Removes the sign of -0.
             return number == 0 ? 0 : number;
         }
 
-        faults.Add(new BodyFault($"#/{member.Name}", $"A {member.Name} is at least 0 and below {Price.Limit:0}, with at most 2 decimals, in at most {MaxNumberLength} characters."));
+        faults.Add(new BodyFault($"#/{member.Name}", $"{member.Name} must be at least 0 and below {Price.Limit:0}, with at most 2 decimals, in at most {MaxNumberLength} characters."));
         return null;
     }
 
@@ -163,7 +163,7 @@ internal sealed class ProductBody
             return member;
         }
 
-        // Not through the middle of a surrogate pair.
+        // Do not split a surrogate pair.
         return member[..(char.IsHighSurrogate(member[MaxNameLength - 1]) ? MaxNameLength - 1 : MaxNameLength)];
     }
 }

@@ -12,11 +12,12 @@ using ProductCache.Domain;
 namespace ProductCache.Api.Products;
 
 /// <summary>
-/// All products, page by page in the order of their ids, and those whose names have a part in common: for people, from PostgreSQL.
+/// Lists products page by page in the order of their ids, all or those whose names contain a text. Reads PostgreSQL, not the cache.
 /// <code>
 /// {"items":[{"id":1,"name":"…","price":123.45,"description":"…","version":5,"self":"/api/v1/products/1"}],"next":"…"}
 /// </code>
-/// A row that is no valid product is listed as <c>{"id":81,"unreadable":"…"}</c>, with the reason. next is the cursor of the next page, if there is one; so is the header Link with rel="next".
+/// A row that is not a valid product is listed as <c>{"id":81,"unreadable":"…"}</c> with the reason. <c>next</c> is the cursor of the next page,
+/// absent on the last page. The header Link with rel="next" has the URL of the next page.
 /// </summary>
 internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limits, LargeAnswers answers, ExactIds ids)
 {
@@ -33,18 +34,18 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
         string? name = null;
         if (query.Keys.Any(key => !Parameters.Contains(key)) || query.Any(parameter => parameter.Value.Count > 1))
         {
-            return NotAPage("The parameters of a list are after, limit and q, each at most once. Products by their ids are read with ids alone.");
+            return NotAPage("A list has the optional parameters after, limit and q, each at most once. To read products by id, send ids alone.");
         }
 
         if (query.TryGetValue("after", out var cursor) && !TryReadCursor(cursor.ToString(), out after))
         {
-            return NotAPage("after is the cursor that the page before has told.");
+            return NotAPage("after must be the next cursor of the previous page.");
         }
 
         if (query.TryGetValue("limit", out var number)
             && !(int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= ListProductsHandler.MaxLimit))
         {
-            return NotAPage($"limit is a whole number from 1 to {ListProductsHandler.MaxLimit}.");
+            return NotAPage($"limit must be an integer from 1 to {ListProductsHandler.MaxLimit}.");
         }
 
         if (query.TryGetValue("q", out var part))
@@ -53,12 +54,12 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
             if (name.EnumerateRunes().Count() is < ListProductsHandler.MinNameLength or > ListProductsHandler.MaxNameLength || name.Any(char.IsControl))
             {
                 return NotAPage(
-                    $"q is a part of a name, of {ListProductsHandler.MinNameLength} to {ListProductsHandler.MaxNameLength} characters without control characters.");
+                    $"q must have {ListProductsHandler.MinNameLength} to {ListProductsHandler.MaxNameLength} characters and no control characters.");
             }
 
             if (!ListProductsHandler.HasTrigram(name))
             {
-                return NotAPage($"q must have at least {ListProductsHandler.MinNameLength} letters or digits in a row: names are found by these.");
+                return NotAPage($"q must have at least {ListProductsHandler.MinNameLength} consecutive letters or digits.");
             }
         }
 
@@ -67,7 +68,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
             return unmet;
         }
 
-        // Until the page has been sent.
+        // Released when the page has been sent.
         var leave = limits.List(http);
         http.Response.RegisterForDispose(leave);
         if (!leave.IsAcquired)
@@ -81,7 +82,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
         {
             if (!connection.IsAcquired)
             {
-                return Problems.RetryLater(http, Problems.TooManyRequests, "Other lists of this client use its share of the database. Repeat the request later.");
+                return Problems.RetryLater(http, Problems.TooManyRequests, "Other lists of this client use its share of the database connections. Retry later.");
             }
 
             page = await mediator.Send(new ListProducts(after, limit, name), cancellationToken);
@@ -89,7 +90,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
 
         if (page is null)
         {
-            return Problems.RetryLater(http, Problems.StoreUnavailable, "The database did not answer in time.");
+            return Problems.RetryLater(http, Problems.StoreUnavailable, "The database did not respond in time.");
         }
 
         var held = answers.Hold(http);
@@ -100,7 +101,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
 
         if (page.Products is [.., var last])
         {
-            ids.Meet(last.Id);
+            ids.WarnIfInexact(last.Id);
         }
 
         return new Page(page, limit, name, answers);
@@ -187,7 +188,7 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
                 json.WriteString("unreadable"u8, listed.Unreadable);
             }
 
-            // The id in it is exact where a client rounds the number.
+            // The URL has the exact id even if the client rounds the number.
             json.WriteString("self"u8, self);
             json.WriteEndObject();
         }

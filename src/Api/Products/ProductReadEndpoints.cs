@@ -12,8 +12,8 @@ using ProductCache.Domain;
 namespace ProductCache.Api.Products;
 
 /// <summary>
-/// The routes of products, and what their outcomes are over HTTP. One object for all requests: a parameter that is a service
-/// would cost each of them a scope of its own.
+/// The handlers that read products, and the HTTP responses to their outcomes. A singleton: with services as handler parameters, each
+/// request would create a service scope.
 /// </summary>
 internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoint list, ClientLimits limits, LargeAnswers answers, TimeProvider time)
 {
@@ -58,10 +58,10 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
                 return Requested(http, productId, requested.Forward);
 
             case GetProductResult.OlderThanDemanded older:
-                CacheHeaders.WriteNothing(http.Response.Headers, CacheHeaders.WordsOf(older.Forward, stored: true));
+                CacheHeaders.WriteNothing(http.Response.Headers, CacheHeaders.StatusOf(older.Forward, stored: true));
                 return Problems.Create(
                     Problems.OlderThanDemanded,
-                    $"Product {productId} has version {older.Entry.Version}, read after this request came. The demanded version {freshness!.AtLeast} is newer.");
+                    $"Product {productId} has version {older.Entry.Version}, read after this request arrived. The required version {freshness!.AtLeast} is newer.");
 
             case GetProductResult.TooManyMisses:
                 return TooManyMisses(http);
@@ -77,7 +77,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         }
     }
 
-    // On its own, so that a read without demands pays nothing for it.
+    // A separate method, so that a read without requirements does not allocate its closure.
     private async Task<GetProductResult> SendWaitingAsync(
         HttpContext http, ProductId id, TimeSpan? wait, Freshness? freshness, CancellationToken cancellationToken)
     {
@@ -89,14 +89,14 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
     {
         if (!http.Request.Query.ContainsKey("ids"))
         {
-            // A list reads no product from the cache.
+            // A list does not read the cache, so productcache.reads does not count it.
             return new CountedResult(await list.ListAsync(http, cancellationToken));
         }
 
         var isPage = http.Request.Query.Keys.Any(ProductListEndpoint.Parameters.Contains);
         if (!TryReadIds(http.Request.Query["ids"], out var ids, out var fault) || isPage)
         {
-            fault = isPage ? "ids reads the products that it names, all at once; after, limit and q are for the list." : fault;
+            fault = isPage ? "ids cannot be combined with after, limit or q, which are parameters of the list." : fault;
             return Problems.Create(Problems.NotAListOfIds, fault);
         }
 
@@ -110,7 +110,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
             return unmet;
         }
 
-        // One of them has been counted already.
+        // The request itself has been counted as one.
         if (!limits.MayRequest(http, ids.Count - 1))
         {
             return Problems.RateLimitExceeded(http);
@@ -155,7 +155,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
             return NotCached(http);
         }
 
-        // Where nothing at all can be told, the status says so; else each item has its own.
+        // If every item failed, the status of the response says so. Otherwise each item has its own status.
         return !results.All(result => result is GetProductResult.Unavailable or GetProductResult.TooManyMisses)
                 ? new ProductBatchResult(ids, results, time.GetUtcNow(), answers, held)
             : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable)
@@ -163,9 +163,9 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
     }
 
     internal static ProblemHttpResult NotAnId() => Problems.Create(
-        Problems.NotAProductId, "A product id is a whole number from 1 to 9223372036854775807, in digits without sign or leading zero.");
+        Problems.NotAProductId, "A product id must be an integer from 1 to 9223372036854775807, in digits without sign or leading zeros.");
 
-    /// <summary>ids=1,2,3, in one parameter or several; an id that comes again is folded into its first place.</summary>
+    /// <summary>Reads ids=1,2,3 from one or more parameters. A duplicate id is ignored.</summary>
     internal static bool TryReadIds(StringValues parameters, out IReadOnlyList<ProductId> ids, out string fault)
     {
         List<ProductId> read = [];
@@ -180,7 +180,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
             {
                 fault = string.Create(
                     CultureInfo.InvariantCulture,
-                    $"ids is a list of product ids with commas between them, and number {place} in it is none: a whole number from 1 to 9223372036854775807, in digits without sign or leading zero.");
+                    $"ids must be a comma-separated list of product ids. Value {place} is not a product id: an integer from 1 to 9223372036854775807, in digits without sign or leading zeros.");
                 return false;
             }
 
@@ -192,8 +192,8 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
 
         fault = read.Count switch
         {
-            0 => "ids names the products to read, with commas between them: ids=1,2,3.",
-            > GetProductsHandler.MaxIds => $"ids may name at most {GetProductsHandler.MaxIds} products, not {read.Count}.",
+            0 => "ids must have at least one product id, for example ids=1,2,3.",
+            > GetProductsHandler.MaxIds => $"ids may have at most {GetProductsHandler.MaxIds} product ids, not {read.Count}.",
             _ => string.Empty,
         };
         return fault.Length == 0;
@@ -202,13 +202,13 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
     private static CountedResult Requested(HttpContext http, ProductId id, Forward forward)
     {
         var headers = http.Response.Headers;
-        CacheHeaders.WriteNothing(headers, CacheHeaders.WordsOf(forward, stored: false));
+        CacheHeaders.WriteNothing(headers, CacheHeaders.StatusOf(forward, stored: false));
         headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{http.Request.Path}");
         headers.RetryAfter = Problems.RetryAfter;
         var body = TypedResults.Json(
             new RequestedBody(id.Value, "requested", forward.Reason == ForwardReason.Miss
-                ? "The product is not cached yet and has been requested. Ask again."
-                : "The product is cached, but not as fresh as demanded. A newer copy has been requested. Ask again."),
+                ? "The product is not cached yet. It has been requested; retry later."
+                : "The cached product is not fresh enough. A newer copy has been requested; retry later."),
             ApiJson.Default.RequestedBody,
             statusCode: StatusCodes.Status202Accepted);
         return new CountedResult(body, RequestedOutcome);
@@ -217,19 +217,19 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
     private static ProblemHttpResult NotCached(HttpContext http)
     {
         CacheHeaders.WriteNothing(http.Response.Headers, $"detail={Problems.NotCached.Name}");
-        return Problems.Create(Problems.NotCached, "Only what is cached was asked for, and it is not cached as demanded. Nothing was requested.");
+        return Problems.Create(Problems.NotCached, "The request allows only cached products, and no cached copy meets it. No fill was requested.");
     }
 
     private static ProblemHttpResult TooManyMisses(HttpContext http) =>
-        Problems.RetryLater(http, Problems.TooManyMisses, "This client asks for too much that is not cached. Nothing was requested.");
+        Problems.RetryLater(http, Problems.TooManyMisses, "The rate limit for uncached products is exceeded. No fill was requested; retry later.");
 
     private static ProblemHttpResult Unavailable(HttpContext http, GetProductResult.Unavailable result) => result.Dependency == Dependency.Cache
-        ? Problems.RetryLater(http, Problems.CacheUnavailable, $"{result.Reason ?? "The cache does not answer"}. Nothing was requested.")
-        : Problems.RetryLater(http, Problems.BrokerUnavailable, "The product is not cached as demanded and cannot be requested now.");
+        ? Problems.RetryLater(http, Problems.CacheUnavailable, $"{result.Reason ?? "The cache did not respond"}. No fill was requested.")
+        : Problems.RetryLater(http, Problems.BrokerUnavailable, "No cached copy meets the request, and a fill cannot be requested now.");
 
     private static ProblemHttpResult NotAVersion() => Problems.Create(
         Problems.NotAVersion,
-        $"{FreshnessHeaders.VersionAtLeast} is a whole number from 1 to {ProductVersion.Max}, in digits without sign or leading zero: what an ETag has between its quotes.");
+        $"{FreshnessHeaders.VersionAtLeast} must be an integer from 1 to {ProductVersion.Max}, in digits without sign or leading zeros: the value of an ETag without its quotes.");
 
     private static bool HasWaited(GetProductResult result) => result
         is GetProductResult.Requested or GetProductResult.OlderThanDemanded or GetProductResult.Found { Source: EntrySource.Fill } or GetProductResult.Absent { Source: EntrySource.Fill };

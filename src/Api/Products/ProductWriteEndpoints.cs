@@ -10,7 +10,7 @@ using ProductCache.Domain;
 namespace ProductCache.Api.Products;
 
 /// <summary>
-/// The routes that write, and what their outcomes are over HTTP. An answer comes after the commit; the change path brings it to
+/// The handlers that write products, and the HTTP responses to their outcomes. They respond after the commit. The change path updates
 /// the caches.
 /// </summary>
 internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<ProductDraft> validator, ExactIds ids, TimeProvider time)
@@ -25,7 +25,7 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
         if (!TryReadKey(http, out var key))
         {
             return Problems.Create(
-                Problems.NotAnIdempotencyKey, $"{IdempotencyKeyHeader} has 1 to {IdempotencyKey.MaxLength} visible ASCII characters, once.");
+                Problems.NotAnIdempotencyKey, $"{IdempotencyKeyHeader} must occur once and have 1 to {IdempotencyKey.MaxLength} visible ASCII characters.");
         }
 
         var (bytes, unread) = await RequestBody.ReadAsync(http, RequestBody.Json, time, cancellationToken);
@@ -62,11 +62,11 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
             return IfMatchHeader.NotAPrecondition();
         }
 
-        // If-None-Match: * never writes, so it cannot overwrite a change that the client has not seen.
+        // A request with If-None-Match: * never writes, so it cannot overwrite a change that the client has not read.
         if (http.Request.Headers.IfMatch.Count == 0 && condition is not { IsNever: true })
         {
             return Problems.Create(
-                Problems.PreconditionRequired, "Name the version that you have seen (its ETag) in If-Match, so that no other change is lost; or send * for any version.");
+                Problems.PreconditionRequired, "If-Match is required: the ETag of the version that you have read, or * for any version.");
         }
 
         var (bytes, unread) = await RequestBody.ReadAsync(http, isPatch ? RequestBody.MergePatch : RequestBody.Json, time, cancellationToken);
@@ -109,7 +109,7 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
 
     private WrittenProduct Created(HttpContext http, Product product)
     {
-        ids.Meet(product.Id);
+        ids.WarnIfInexact(product.Id);
         http.Response.Headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{Routes.Products}/{product.Id}");
         return Written(http, product, StatusCodes.Status201Created);
     }
@@ -127,17 +127,17 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
         switch (result)
         {
             case WriteResult.Absent:
-                return Problems.Create(Problems.NoSuchProduct, "There is no such product. Nothing was written.");
+                return Problems.Create(Problems.NoSuchProduct, "The product does not exist. Nothing was written.");
 
             case WriteResult.OtherVersion other:
                 return Problems.Create(
                     Problems.PreconditionFailed, $"The product has version {other.Current}, which does not meet If-Match or If-None-Match. Nothing was written.");
 
             case WriteResult.KeyReused:
-                return Problems.Create(Problems.IdempotencyKeyReused, "This key was used to create another product. Nothing was written.");
+                return Problems.Create(Problems.IdempotencyKeyReused, "This key was already used to create a product with different content. Nothing was written.");
 
             case WriteResult.Refused refused:
-                return Problems.Create(Problems.RefusedByDatabase, $"The database refuses this write. Nothing was written. {refused.Reason}");
+                return Problems.Create(Problems.RefusedByDatabase, $"The database rejected this write. Nothing was written. {refused.Reason}");
 
             case WriteResult.Unreadable unreadable:
                 return Problems.Create(Problems.UnreadableProduct, $"The write is committed, but the product cannot be read. {unreadable.Reason}");
@@ -147,11 +147,11 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
                 return Problems.RetryLater(
                     http,
                     Problems.StoreUnavailable,
-                    $"{(reason is null ? "The database did not answer in time" : $"The database cannot write now: {reason}")}. Whether it has written is not known: repeat the request with the same If-Match or Idempotency-Key.");
+                    $"{(reason is null ? "The database did not respond in time" : $"The database cannot accept writes now: {reason}")}. It is unknown whether the write was committed: repeat the request with the same If-Match or Idempotency-Key.");
         }
     }
 
-    // Beside the client: two of them may use the same words.
+    // The key belongs to the client, because two clients may choose the same text.
     private static bool TryReadKey(HttpContext http, out IdempotencyKey? key)
     {
         key = null;

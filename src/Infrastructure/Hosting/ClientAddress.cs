@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace ProductCache.Infrastructure.Hosting;
 
-/// <summary>The addresses that count as one client.</summary>
+/// <summary>Maps addresses to clients.</summary>
 public static class ClientAddress
 {
     /// <summary>An IPv4 address, or the first 64 bits of an IPv6 address.</summary>
@@ -19,13 +19,13 @@ public static class ClientAddress
             return address.MapToIPv4();
         }
 
-        // A household or a host has 64 bits of them to choose from.
+        // A host or a household usually has a /64 network.
         var bytes = address.GetAddressBytes();
         bytes.AsSpan(8).Clear();
         return new IPAddress(bytes);
     }
 
-    /// <summary>Whether one of the networks has the address, also if the socket shows it as an IPv6 address.</summary>
+    /// <summary>Whether one of the networks contains the address. An IPv4-mapped IPv6 address counts as the IPv4 address.</summary>
     public static bool IsIn(this IPAddress address, IReadOnlyList<IPNetwork> networks)
     {
         var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;

@@ -10,25 +10,25 @@ using Microsoft.Extensions.Logging;
 
 namespace ProductCache.Infrastructure.Hosting;
 
-/// <param name="Max">All open connections of the port; fewer where the process may not open so many files.</param>
-/// <param name="PerAddress">Open connections of one address (<see cref="ClientAddress"/>). 0: no limit.</param>
-/// <param name="Exempt">Proxies, whose connections are those of many clients.</param>
-/// <param name="Setting">The variable that sets Max, for the log. Null: Max is a default, and a lower one is no matter for a warning.</param>
+/// <param name="Max">Open connections of the port. The effective limit is lower if the process may not open so many files.</param>
+/// <param name="PerAddress">Open connections of one address (<see cref="ClientAddress"/>). 0 means unlimited.</param>
+/// <param name="Exempt">Proxies, which have no limit per address because they serve many clients.</param>
+/// <param name="Setting">The variable that sets Max. Null if Max is a default, so that a lower effective limit is not logged.</param>
 public sealed record ConnectionLimitOptions(int Max, int PerAddress, IReadOnlyList<IPNetwork> Exempt, string? Setting = null);
 
 /// <summary>
-/// Open connections of a port, of one address and in all. One more is closed before a byte of it is read: counted in
-/// productcache.connections.refused, and a sampled line of the log.
+/// Limits the open connections of a port, per address and in total. A connection above the limit is closed before a byte is read, counted in
+/// productcache.connections.refused and logged (sampled).
 /// </summary>
 public sealed partial class ConnectionLimits
 {
-    /// <summary>How long a connection may be idle; and when more than half of all are open.</summary>
+    /// <summary>The maximum idle time of a connection; <see cref="ShortKeepAlive"/> if more than half of all connections are open.</summary>
     public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(120);
 
     /// <inheritdoc cref="KeepAlive"/>
     public static readonly TimeSpan ShortKeepAlive = TimeSpan.FromSeconds(10);
 
-    /// <summary>Descriptors for the servers behind, files and libraries; at most a quarter of what the process may open.</summary>
+    /// <summary>File descriptors reserved for connections to other servers, files and libraries; at most a quarter of all.</summary>
     public const int ReservedDescriptors = 512;
 
     private readonly ConnectionLimitOptions options;
@@ -59,7 +59,7 @@ public sealed partial class ConnectionLimits
             "productcache.connections.refused", "{connection}", "Connections closed because too many were open, by reason.");
     }
 
-    /// <summary>To be called before anything else of the endpoint, TLS above all.</summary>
+    /// <summary>Must precede all other middleware of the endpoint, in particular TLS.</summary>
     public void Use(ListenOptions listen, KestrelServerLimits limits) => listen.Use(next => connection => AcceptAsync(connection, next, limits));
 
     private async Task AcceptAsync(ConnectionContext connection, ConnectionDelegate next, KestrelServerLimits limits)
@@ -76,7 +76,7 @@ public sealed partial class ConnectionLimits
 
         try
         {
-            // The server reads it when a connection begins.
+            // The server reads the timeout when a connection begins.
             limits.KeepAliveTimeout = shares.Total > max / 2 ? ShortKeepAlive : KeepAlive;
             await next(connection);
         }
@@ -96,7 +96,7 @@ public sealed partial class ConnectionLimits
         }
     }
 
-    // The runtime has raised the soft limit to the hard one by now.
+    // At start the runtime has raised the soft limit to the hard limit.
     private static int? OpenFiles()
     {
         const string Label = "Max open files";
@@ -112,23 +112,23 @@ public sealed partial class ConnectionLimits
         }
     }
 
-    [LoggerMessage(210, LogLevel.Warning, "{Setting} is {Configured}, but this process may have {Files} open files. It accepts {Effective} connections.")]
+    [LoggerMessage(210, LogLevel.Warning, "{Setting} is {Configured}, but this process may open only {Files} files. It accepts {Effective} connections.")]
     private partial void LogFewer(string setting, int configured, int files, int effective);
 
-    [LoggerMessage(211, LogLevel.Warning, "Connection of {Address} refused: {Whose} may hold {Limit}. {LeftOut} more refusals of this address since the last line.")]
+    [LoggerMessage(211, LogLevel.Warning, "Connection from {Address} rejected: the limit for {Whose} is {Limit}. {LeftOut} further rejections of this address since the last line.")]
     private partial void LogRefused(string address, string whose, int limit, long leftOut);
 }
 
 public static class ConnectionLimitsRegistration
 {
-    /// <param name="configure">What follows in the pipeline of a connection.</param>
+    /// <param name="configure">Adds middleware to the connection pipeline after the limit.</param>
     public static void LimitConnections(this WebApplicationBuilder builder, ConnectionLimitOptions options, Action<ListenOptions>? configure = null)
     {
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton<ConnectionLimits>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            // Not the server's own limit: it writes a line for each connection beyond it.
+            // The limit of the server itself is not used, because it logs a line for each rejected connection.
             kestrel.Limits.KeepAliveTimeout = ConnectionLimits.KeepAlive;
             kestrel.ConfigureEndpointDefaults(listen =>
             {

@@ -1,21 +1,21 @@
 namespace ProductCache.Infrastructure.Hosting;
 
-/// <summary>For log lines that a client can cause: one for each client and interval. The next line says how many were left out.</summary>
+/// <summary>Samples log lines that clients can cause: one per client and interval. The next line has the number of omitted ones.</summary>
 public sealed class SampledLines(TimeProvider time)
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    /// <summary>Clients with lines of their own in one interval; all further ones share one line.</summary>
+    /// <summary>The maximum number of clients with own lines per interval. Further clients share one line.</summary>
     public const int MaxClients = 100;
 
     private const string Others = "";
 
     private readonly Lock gate = new();
 
-    // Of gate.
+    // Guarded by gate.
     private readonly Dictionary<string, (long Written, long LeftOut)> clients = [];
 
-    /// <param name="leftOut">Lines of the client that were left out since its last one.</param>
+    /// <param name="leftOut">The number of lines of the client omitted since its last line.</param>
     public bool MayWrite(string client, out long leftOut)
     {
         lock (gate)

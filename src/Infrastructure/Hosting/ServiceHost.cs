@@ -15,41 +15,41 @@ using OpenTelemetry.Metrics;
 
 namespace ProductCache.Infrastructure.Hosting;
 
-/// <summary>What Api and Worker have in common as processes: a port, log lines, health, metrics.</summary>
+/// <summary>The common parts of the Api and Worker processes: port, logging, health, metrics.</summary>
 public static class ServiceHost
 {
     public const string LivePath = "/health/live";
 
-    /// <summary>Above the server's own limit for ids that are far too long, so that they get an answer that says so.</summary>
+    /// <summary>In bytes. Above the default of the server, so that an overlong id gets a problem response.</summary>
     private const int MaxRequestLine = 16 * 1024;
 
-    /// <summary>LISTEN_ON: only programs of this machine, or all network interfaces.</summary>
+    /// <summary>LISTEN_ON: localhost accepts only connections from this machine, any accepts all network interfaces.</summary>
     public const string Localhost = "localhost";
     private const string Any = "any";
 
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(20);
 
-    // Not the address and the port of the database.
+    // Excludes the address and the port of the database.
     private static readonly string[] PoolTags = ["db.client.connection.pool.name", "db.client.connection.state"];
 
-    // First in line, so that Logging__LogLevel__… in the environment has the last word.
+    // The first configuration source, so that Logging__LogLevel__… in the environment overrides it.
     private static readonly Dictionary<string, string?> LogLevels = new()
     {
         ["Logging:LogLevel:Default"] = nameof(LogLevel.Information),
         ["Logging:LogLevel:Microsoft"] = nameof(LogLevel.Warning),
         ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = nameof(LogLevel.Information),
 
-        // What these would log as errors is told by /health/ready and by the migrator.
+        // /health/ready and the migrator report these errors.
         ["Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks"] = nameof(LogLevel.None),
         ["Logging:LogLevel:Microsoft.EntityFrameworkCore.Database.Command"] = nameof(LogLevel.None),
 
-        // One line per failed produce, with a stack trace; the reader is told by the answer, the operator by the metric.
+        // One line with a stack trace per failed produce. The response and the metric report it.
         ["Logging:LogLevel:MassTransit.SendTransport"] = nameof(LogLevel.None),
 
-        // An error with a stack trace for a token that cannot be checked; the client is told by the answer, the operator by the metric.
+        // One line with a stack trace per token that cannot be verified. The response and the metric report it.
         ["Logging:LogLevel:Microsoft.AspNetCore.Authentication"] = nameof(LogLevel.None),
 
-        // Its being on makes the server start an Activity and a log scope for every request.
+        // If enabled, the server starts an Activity and a log scope for every request.
         ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = nameof(LogLevel.None),
     };
 
@@ -65,7 +65,7 @@ public static class ServiceHost
             kestrel.Limits.MaxRequestLineSize = MaxRequestLine;
         });
 
-        // Last, because an endpoint takes only those defaults that it finds, TLS among them.
+        // Last, because an endpoint takes only the defaults that exist when it is added, including TLS.
         builder.Services.PostConfigure<KestrelServerOptions>(kestrel =>
         {
             if (listenOn == Localhost)
@@ -91,7 +91,7 @@ public static class ServiceHost
         return builder;
     }
 
-    /// <summary>The settings that <see cref="CreateBuilder"/> will see: environment and command line.</summary>
+    /// <summary>The settings of environment and command line.</summary>
     public static Settings ReadSettings(string[] args) =>
         new(new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine(args).Build());
 
@@ -106,7 +106,7 @@ public static class ServiceHost
     }
 
     /// <summary>GET /health/live, /health/ready, /metrics.</summary>
-    /// <returns>The last one, which says more than every client may know.</returns>
+    /// <returns>The route /metrics, so that the caller can protect it.</returns>
     public static IEndpointConventionBuilder MapOperations(this WebApplication application)
     {
         application.MapHealthChecks(LivePath, new HealthCheckOptions { Predicate = _ => false });

@@ -3,13 +3,13 @@ using Microsoft.AspNetCore.Connections;
 
 namespace ProductCache.Infrastructure.Hosting;
 
-/// <summary>A process of this service, from its arguments to its exit code.</summary>
+/// <summary>Runs a process of this service and returns its exit code.</summary>
 public static class ServiceProcess
 {
     public const int Succeeded = 0;
     public const int WrongSettings = 2;
 
-    /// <summary>Faults of the one who starts it are told in a sentence, not with a stack trace.</summary>
+    /// <summary>Invalid settings are reported in sentences, without a stack trace.</summary>
     public static async Task<int> RunAsync(string[] args, Func<string[], WebApplication> build)
     {
         try
@@ -20,7 +20,7 @@ public static class ServiceProcess
         }
         catch (IOException exception) when (exception.InnerException is AddressInUseException)
         {
-            // A connection of another process can use the port too, which only shows when the server binds it.
+            // An outgoing connection of another process can occupy the port too. Only the bind detects that.
             await Console.Error.WriteLineAsync(exception.Message);
             return WrongSettings;
         }

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Configuration;
 namespace ProductCache.Infrastructure.Hosting;
 
 /// <summary>
-/// The flat settings of a process (environment variables, or --KEY=value on the command line). Reads all, then tells
-/// everything that is wrong at once.
+/// The flat settings of a process (environment variables, or --KEY=value on the command line). Collects the faults of all settings and reports
+/// them together.
 /// </summary>
 public sealed class Settings(IConfiguration configuration)
 {
@@ -43,7 +43,7 @@ public sealed class Settings(IConfiguration configuration)
 
         if (!string.IsNullOrEmpty(configuration[key]))
         {
-            faults.Add($"{key} and {key}_FILE are both set: one of them is enough.");
+            faults.Add($"{key} and {key}_FILE must not both be set.");
         }
 
         try
@@ -76,26 +76,26 @@ public sealed class Settings(IConfiguration configuration)
             return number;
         }
 
-        faults.Add($"{key} must be a whole number from {min} to {max}, not '{text}'.");
+        faults.Add($"{key} must be an integer from {min} to {max}, not '{text}'.");
         return fallback;
     }
 
     /// <summary>
-    /// The port of a server: a number, or the address that Kubernetes puts into the variable for a Service of this name
-    /// (tcp://10.0.0.1:6379), of which the port counts.
+    /// The port of a server: a number, or the URL that Kubernetes sets for a Service of this name (tcp://10.0.0.1:6379), whose port is
+    /// used.
     /// </summary>
     public int Port(string key, int fallback) =>
         TryReadServiceLink(configuration[key], out var port) ? port : Number(key, fallback, 1, 65_535);
 
-    /// <summary>A port to listen on: one that no other process has. Told here, since the server would tell it with a stack trace.</summary>
+    /// <summary>A free port to listen on. A used port is reported here, because the server would report it with a stack trace.</summary>
     public int FreePort(string key, int fallback)
     {
         var faultsBefore = faults.Count;
         if (TryReadServiceLink(configuration[key], out _))
         {
-            // The port of the Service, which may be another one than the process is to listen on.
+            // The port of the Service may differ from the port that the process should listen on.
             var service = key[..^"_PORT".Length].ToLowerInvariant().Replace('_', '-');
-            faults.Add($"{key} is '{configuration[key]}', which Kubernetes sets for a Service named {service}: set enableServiceLinks: false in the specification of the pod, or {key} to a number.");
+            faults.Add($"{key} is '{configuration[key]}', which Kubernetes sets for a Service named {service}: set enableServiceLinks: false in the pod specification, or set {key} to a number.");
             return fallback;
         }
 
@@ -103,7 +103,7 @@ public sealed class Settings(IConfiguration configuration)
         if (faults.Count == faultsBefore
             && IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port))
         {
-            faults.Add($"{key} is {port}, and another process listens on that port.");
+            faults.Add($"{key} is {port}, but another process listens on that port.");
         }
 
         return port;
@@ -112,7 +112,7 @@ public sealed class Settings(IConfiguration configuration)
     public TimeSpan Seconds(string key, TimeSpan fallback, int min, int max) =>
         TimeSpan.FromSeconds(Number(key, (int)fallback.TotalSeconds, min, max));
 
-    /// <summary>One of a few words; the first one where nothing is set.</summary>
+    /// <summary>One of the given words. The first one is the default.</summary>
     public string OneOf(string key, params string[] words)
     {
         var text = Text(key, words[0]);
@@ -148,20 +148,20 @@ public sealed class Settings(IConfiguration configuration)
         var text = Text(key);
         foreach (var address in text.Length == 0 ? [] : text.Split(',', StringSplitOptions.TrimEntries))
         {
-            // librdkafka takes the protocol too, if it is the one that is configured; a URL of another one never connects.
+            // librdkafka accepts the prefix of the configured protocol. With another prefix it never connects.
             var broker = address.StartsWith(Plaintext, StringComparison.OrdinalIgnoreCase) ? address[Plaintext.Length..] : address;
             var colon = broker.LastIndexOf(':');
             if (colon < 1 || broker.Contains('/', StringComparison.Ordinal) || !TryReadPort(broker[(colon + 1)..], out _))
             {
-                faults.Add($"{key} must list brokers as host:port, not '{address}'.");
+                faults.Add($"{key} must be a comma-separated list of host:port, not '{address}'.");
             }
         }
 
         return text;
     }
 
-    /// <summary>A comma-separated list of hosts, each with its own port if it names one: <c>redis</c>, <c>redis:6390</c>, <c>[::1]:6390</c>, <c>::1</c>.</summary>
-    /// <param name="port">Of a host that names none.</param>
+    /// <summary>A comma-separated list of hosts, each with an optional port: <c>redis</c>, <c>redis:6390</c>, <c>[::1]:6390</c>, <c>::1</c>.</summary>
+    /// <param name="port">The default port.</param>
     public IReadOnlyList<(string Host, int Port)> Endpoints(string key, int port)
     {
         List<(string, int)> endpoints = [];
@@ -174,17 +174,17 @@ public sealed class Settings(IConfiguration configuration)
             }
             else
             {
-                faults.Add($"{key} must list hosts as host or host:port, not '{part}'.");
+                faults.Add($"{key} must be a comma-separated list of host or host:port, not '{part}'.");
             }
         }
 
         return endpoints;
     }
 
-    /// <summary>What only the one who reads a setting can tell to be wrong.</summary>
+    /// <summary>Adds a fault that the caller found.</summary>
     public void Refuse(string fault) => faults.Add(fault);
 
-    /// <exception cref="SettingsException">Something read so far is missing or wrong.</exception>
+    /// <exception cref="SettingsException">A setting is missing or invalid.</exception>
     public void ThrowIfWrong()
     {
         if (faults.Count > 0)
@@ -232,5 +232,5 @@ public sealed class Settings(IConfiguration configuration)
     }
 }
 
-/// <summary>The settings are wrong; the message names the keys in plain sentences.</summary>
+/// <summary>Settings are missing or invalid. The message has a sentence for each.</summary>
 public sealed class SettingsException(string message) : Exception(message);

@@ -1,24 +1,24 @@
 namespace ProductCache.Infrastructure.Hosting;
 
 /// <summary>
-/// A bounded amount that clients hold for a while: connections, bytes, places. One client may hold only a share of it. Each call takes
-/// a lock, so hits must not use it.
+/// A limited resource of which clients hold amounts for a while: connections, bytes, waits. Limits the total and the share of each client.
+/// Each call takes a lock, so cache hits must not use it.
 /// </summary>
-/// <param name="all">All clients together.</param>
-/// <param name="each">One client.</param>
+/// <param name="all">The limit of all clients together.</param>
+/// <param name="each">The limit of each client.</param>
 public sealed class Shares(long all, long each)
 {
     private readonly Lock gate = new();
 
-    // Of gate. Only clients that hold something.
+    // Guarded by gate. Contains only clients that hold something.
     private readonly Dictionary<string, long> held = [];
     private long total;
 
-    /// <summary>What all clients hold.</summary>
+    /// <summary>The amount that all clients hold.</summary>
     public long Total => Volatile.Read(ref total);
 
-    /// <summary>Takes all of the amount, or nothing.</summary>
-    /// <param name="isExempt">The client has no share of its own; the bound of all holds for it too.</param>
+    /// <summary>Takes the whole amount or nothing.</summary>
+    /// <param name="isExempt">Only the limit of all clients applies.</param>
     public ShareResult TryTake(string client, long amount, bool isExempt = false)
     {
         lock (gate)
@@ -62,9 +62,9 @@ public enum ShareResult
 {
     Taken,
 
-    /// <summary>The client holds its share already: its own later requests can succeed, those of others now.</summary>
+    /// <summary>The client has reached its limit. Other clients can still take.</summary>
     ClientHasItsShare,
 
-    /// <summary>All clients together hold everything.</summary>
+    /// <summary>All clients together have reached the limit.</summary>
     AllIsTaken,
 }

@@ -7,16 +7,16 @@ using Microsoft.Extensions.Logging.Console;
 namespace ProductCache.Infrastructure.Hosting;
 
 /// <summary>
-/// A line for each message: <c>2026-11-24T14:20:31.123Z warn: Category[200] message exception</c>. The framework's own formatter
-/// writes control characters as they come; at the lower levels they come from requests.
+/// Writes each message on one line: <c>2026-11-24T14:20:31.123Z warn: Category[200] message exception</c>. The formatter of the framework does
+/// not escape control characters, which may come from requests.
 /// </summary>
 internal sealed class SingleLineConsoleFormatter(TimeProvider time) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "lines";
 
     /// <summary>
-    /// Of one event in one interval; the rest is counted and left out, so that no fault and no client can fill a disk. Debug and
-    /// Trace have no limit: an operator has asked for all of them.
+    /// The maximum number of lines of an event per interval. Further lines are counted and omitted, so that neither a fault nor a client can fill
+    /// the disk. Debug and Trace are not limited, because an operator enabled them.
     /// </summary>
     public const int MaxLines = 100;
 
@@ -40,14 +40,14 @@ internal sealed class SingleLineConsoleFormatter(TimeProvider time) : ConsoleFor
         WriteOnOneLine(logEntry.Formatter(logEntry.State, logEntry.Exception), textWriter);
         if (logEntry.Exception is { } exception)
         {
-            // A warning is about the outside world: a retry in an outage, each second perhaps. Its stack says nothing new.
+            // A warning is about another system, for example a retry every second during an outage. Its stack trace adds nothing.
             textWriter.Write(' ');
             WriteOnOneLine(logEntry.LogLevel >= LogLevel.Error ? exception.ToString() : MessagesOf(exception), textWriter);
         }
 
         if (leftOut > 0)
         {
-            textWriter.Write(string.Create(CultureInfo.InvariantCulture, $" ({leftOut} lines of this event were left out before this one)"));
+            textWriter.Write(string.Create(CultureInfo.InvariantCulture, $" ({leftOut} lines of this event were omitted before this one)"));
         }
 
         textWriter.Write(Environment.NewLine);
@@ -72,7 +72,7 @@ internal sealed class SingleLineConsoleFormatter(TimeProvider time) : ConsoleFor
             {
                 writer.Write(' ');
             }
-            else if (IsObeyed(character))
+            else if (IsInterpreted(character))
             {
                 writer.Write($"\\u{(int)character:x4}");
             }
@@ -83,8 +83,8 @@ internal sealed class SingleLineConsoleFormatter(TimeProvider time) : ConsoleFor
         }
     }
 
-    // By a terminal, which also ends a line at some of these, or turns the direction of the text.
-    private static bool IsObeyed(char character) => char.GetUnicodeCategory(character)
+    // A terminal interprets these characters: as control sequences, line ends or changes of the text direction.
+    private static bool IsInterpreted(char character) => char.GetUnicodeCategory(character)
         is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     private static string NameOf(LogLevel level) => level switch

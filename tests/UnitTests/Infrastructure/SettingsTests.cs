@@ -73,7 +73,7 @@ public sealed class SettingsTests
 
         settings.Secret("KEY");
 
-        Assert.That(FaultsOf(settings), Does.Contain("KEY and KEY_FILE are both set"));
+        Assert.That(FaultsOf(settings), Does.Contain("KEY and KEY_FILE must not both be set"));
     }
 
     [Test]
@@ -135,7 +135,7 @@ public sealed class SettingsTests
 
         settings.Number("KEY", 7, 1, 10);
 
-        Assert.That(FaultsOf(settings), Is.EqualTo($"KEY must be a whole number from 1 to 10, not '{text}'."));
+        Assert.That(FaultsOf(settings), Is.EqualTo($"KEY must be an integer from 1 to 10, not '{text}'."));
     }
 
     [Test]
@@ -159,7 +159,7 @@ public sealed class SettingsTests
 
         settings.FreePort("KEY", 1);
 
-        Assert.That(FaultsOf(settings), Is.EqualTo($"KEY is {port}, and another process listens on that port."));
+        Assert.That(FaultsOf(settings), Is.EqualTo($"KEY is {port}, but another process listens on that port."));
     }
 
     // What Kubernetes puts into the environment of every pod for a Service named redis, db, api or worker.
@@ -186,7 +186,7 @@ public sealed class SettingsTests
 
         settings.Port("REDIS_PORT", 7);
 
-        Assert.That(FaultsOf(settings), Is.EqualTo($"REDIS_PORT must be a whole number from 1 to 65535, not '{text}'."));
+        Assert.That(FaultsOf(settings), Is.EqualTo($"REDIS_PORT must be an integer from 1 to 65535, not '{text}'."));
     }
 
     [TestCase("API_PORT", "api")]
@@ -198,7 +198,7 @@ public sealed class SettingsTests
         settings.FreePort(key, 1);
 
         Assert.That(FaultsOf(settings), Is.EqualTo(
-            $"{key} is 'tcp://10.0.0.1:8000', which Kubernetes sets for a Service named {service}: set enableServiceLinks: false in the specification of the pod, or {key} to a number."));
+            $"{key} is 'tcp://10.0.0.1:8000', which Kubernetes sets for a Service named {service}: set enableServiceLinks: false in the pod specification, or set {key} to a number."));
     }
 
     [TestCase("redis", "redis:6379")]
@@ -235,7 +235,7 @@ public sealed class SettingsTests
 
         RedisOptions.Read(settings);
 
-        Assert.That(FaultsOf(settings), Is.EqualTo($"REDIS_HOST must list hosts as host or host:port, not '{fault}'."));
+        Assert.That(FaultsOf(settings), Is.EqualTo($"REDIS_HOST must be a comma-separated list of host or host:port, not '{fault}'."));
     }
 
     [TestCase("true", true)]
@@ -293,7 +293,7 @@ public sealed class SettingsTests
 
         KafkaOptions.Read(settings);
 
-        Assert.That(FaultsOf(settings), Does.StartWith("KAFKA_BOOTSTRAP must list brokers as host:port, not '"));
+        Assert.That(FaultsOf(settings), Does.StartWith("KAFKA_BOOTSTRAP must be a comma-separated list of host:port, not '"));
     }
 
     [TestCase(",")]

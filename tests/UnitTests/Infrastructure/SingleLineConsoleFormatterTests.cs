@@ -21,8 +21,8 @@ public sealed class SingleLineConsoleFormatterTests
 
         Assert.That(written, Has.Count.EqualTo(SingleLineConsoleFormatter.MaxLines));
         Assert.That(other, Is.Not.Empty);
-        Assert.That(next, Does.Contain("(900 lines of this event were left out before this one)"));
-        Assert.That(Write(lines, LogLevel.Warning, 1), Does.Not.Contain("left out"));
+        Assert.That(next, Does.Contain("(900 lines of this event were omitted before this one)"));
+        Assert.That(Write(lines, LogLevel.Warning, 1), Does.Not.Contain("omitted"));
     }
 
     [Test]

@@ -53,7 +53,7 @@ public sealed class PortsTests
         ports.TakeNamed(settings, "WORKER_PORT");
 
         Assert.That(settings.ThrowIfWrong, Throws.InstanceOf<SettingsException>().With.Message.EqualTo(
-            $"API_PORT is {taken}, and another process listens on that port. WORKER_PORT must be a whole number from 1 to 65535, not 'x'."));
+            $"API_PORT is {taken}, but another process listens on that port. WORKER_PORT must be an integer from 1 to 65535, not 'x'."));
     }
 
     [Test]

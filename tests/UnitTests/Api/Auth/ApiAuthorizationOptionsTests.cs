@@ -19,11 +19,11 @@ public sealed class ApiAuthorizationOptionsTests
     }
 
     [Test]
-    public void ProtectedReadsNeedSomebodyWhoMayRead()
+    public void ProtectedReadsRequireKeysOrATokenIssuer()
     {
         Assert.That(Read(("API_READS", "protected"), ("API_KEYS", NewApiKey.Create("shop", [Scopes.Read]).Line)).ReadsAreProtected, Is.True);
         Assert.That(Read(("API_READS", "protected"), ("JWT_AUTHORITY", Authority), ("JWT_AUDIENCE", "products")).ReadsAreProtected, Is.True);
-        Assert.That(FaultOf(("API_READS", "protected")), Does.StartWith("API_READS is protected, and neither "));
+        Assert.That(FaultOf(("API_READS", "protected")), Does.StartWith("API_READS is protected, but neither "));
     }
 
     [Test]
@@ -47,12 +47,12 @@ public sealed class ApiAuthorizationOptionsTests
     [TestCase("ftp://localhost")]
     public void AnotherAuthorityIsRefused(string authority) => Assert.That(
         FaultOf(("JWT_AUTHORITY", authority), ("JWT_AUDIENCE", "products")),
-        Is.EqualTo($"JWT_AUTHORITY must be an https address (http only on this machine), not '{authority}'."));
+        Is.EqualTo($"JWT_AUTHORITY must be an https URL (http only on this machine), not '{authority}'."));
 
     [TestCase("JWT_AUTHORITY", "JWT_AUDIENCE")]
     [TestCase("JWT_AUDIENCE", "JWT_AUTHORITY")]
     public void AuthorityAndAudienceGoTogether(string given, string missing) =>
-        Assert.That(FaultOf((given, Authority)), Is.EqualTo($"JWT_AUTHORITY and JWT_AUDIENCE go together: {missing} is missing."));
+        Assert.That(FaultOf((given, Authority)), Is.EqualTo($"JWT_AUTHORITY and JWT_AUDIENCE must be set together: {missing} is missing."));
 
     private static ApiAuthorizationOptions Read(params IEnumerable<(string Key, string Value)> values)
     {

@@ -230,7 +230,7 @@ public sealed class ApiAuthorizationTests
             using var answer = await AskAsync(host, "/administer?line=%0Aforged", credential);
         }
 
-        Assert.That(lines.All, Has.Some.StartsWith("Refused (wrong_credential): HTTP: POST /administer"));
+        Assert.That(lines.All, Has.Some.StartsWith("Request rejected (wrong_credential): HTTP: POST /administer"));
         Assert.That(lines.All, Has.None.Matches<string>(line => credentials.Any(line.Contains) || line.Contains("forged")));
     }
 

@@ -87,20 +87,20 @@ public sealed class ApiKeysTests
         Assert.That(client, Is.EqualTo("a-1"));
     }
 
-    [TestCase("shop", "written as")]
-    [TestCase($"shop {Scopes.Read}", "written as")]
-    [TestCase($"shop {Scopes.Read} sha256:{Salt}", "written as")]
-    [TestCase($"shop {Scopes.Read} md5:{Salt}:{Hash}", "written as")]
-    [TestCase($"shop {Scopes.Read} sha256:{Salt}:{Hash} more", "written as")]
-    [TestCase($"sh_op {Scopes.Read} sha256:{Salt}:{Hash}", "a client has")]
-    [TestCase($"Shop {Scopes.Read} sha256:{Salt}:{Hash}", "a client has")]
-    [TestCase($"12345678901234567890123456789012345678901234567890123456789012345 {Scopes.Read} sha256:{Salt}:{Hash}", "a client has")]
-    [TestCase($"shop everything sha256:{Salt}:{Hash}", "scopes are products:read, products:write, cache:admin")]
+    [TestCase("shop", "must have the form")]
+    [TestCase($"shop {Scopes.Read}", "must have the form")]
+    [TestCase($"shop {Scopes.Read} sha256:{Salt}", "must have the form")]
+    [TestCase($"shop {Scopes.Read} md5:{Salt}:{Hash}", "must have the form")]
+    [TestCase($"shop {Scopes.Read} sha256:{Salt}:{Hash} more", "must have the form")]
+    [TestCase($"sh_op {Scopes.Read} sha256:{Salt}:{Hash}", "the client must have")]
+    [TestCase($"Shop {Scopes.Read} sha256:{Salt}:{Hash}", "the client must have")]
+    [TestCase($"12345678901234567890123456789012345678901234567890123456789012345 {Scopes.Read} sha256:{Salt}:{Hash}", "the client must have")]
+    [TestCase($"shop everything sha256:{Salt}:{Hash}", "scopes must be a comma-separated list of products:read, products:write, cache:admin")]
     [TestCase($"shop {Scopes.Read},{Scopes.Read} sha256:{Salt}:{Hash}", "each at most once")]
-    [TestCase($"shop {Scopes.Read}, sha256:{Salt}:{Hash}", "scopes are")]
-    [TestCase($"shop {Scopes.Read} sha256:{Hash}:{Hash}", "salt and hash are 16 and 32 bytes")]
-    [TestCase($"shop {Scopes.Read} sha256:{Salt}:{Salt}", "salt and hash are")]
-    [TestCase($"shop {Scopes.Read} sha256:{Salt}:++ECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "salt and hash are")]
+    [TestCase($"shop {Scopes.Read}, sha256:{Salt}:{Hash}", "scopes must be")]
+    [TestCase($"shop {Scopes.Read} sha256:{Hash}:{Hash}", "salt and hash must be 16 and 32 bytes")]
+    [TestCase($"shop {Scopes.Read} sha256:{Salt}:{Salt}", "salt and hash must be")]
+    [TestCase($"shop {Scopes.Read} sha256:{Salt}:++ECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "salt and hash must be")]
     public void ALineInAnotherFormIsToldByItsNumberAndNotRepeated(string line, string fault)
     {
         var message = FaultOf(("API_KEYS", $"{NewApiKey.Create("other", [Scopes.Read]).Line}\n\n{line}"));
@@ -122,7 +122,7 @@ public sealed class ApiKeysTests
     {
         var lines = Enumerable.Range(0, 3).Select(_ => NewApiKey.Create("shop", [Scopes.Read]).Line);
 
-        Assert.That(FaultOf(("API_KEYS", string.Join(';', lines))), Is.EqualTo("API_KEYS, line 3: a client has at most 2 keys."));
+        Assert.That(FaultOf(("API_KEYS", string.Join(';', lines))), Is.EqualTo("API_KEYS, line 3: a client may have at most 2 keys."));
     }
 
     [Test]
@@ -130,7 +130,7 @@ public sealed class ApiKeysTests
     {
         var line = NewApiKey.Create("shop", [Scopes.Read]).Line;
 
-        Assert.That(FaultOf(("API_KEYS", $"{line};{line}")), Is.EqualTo("API_KEYS, line 2: the key is there already."));
+        Assert.That(FaultOf(("API_KEYS", $"{line};{line}")), Is.EqualTo("API_KEYS, line 2: the key is a duplicate."));
     }
 
     [Test]
@@ -140,7 +140,7 @@ public sealed class ApiKeysTests
         var lines = Enumerable.Range(1, ApiKeys.MaxLines + 1).Select(i => $"shop-{i}{line}").ToList();
 
         Assert.That(Read(string.Join('\n', lines.Take(ApiKeys.MaxLines))).Count, Is.EqualTo(ApiKeys.MaxLines));
-        Assert.That(FaultOf(("API_KEYS", string.Join('\n', lines))), Is.EqualTo($"API_KEYS, line {ApiKeys.MaxLines + 1}: there are more than {ApiKeys.MaxLines} keys."));
+        Assert.That(FaultOf(("API_KEYS", string.Join('\n', lines))), Is.EqualTo($"API_KEYS, line {ApiKeys.MaxLines + 1}: at most {ApiKeys.MaxLines} keys are allowed."));
     }
 
     [Test]

@@ -18,11 +18,11 @@ public sealed class KeyCommandTests
         Assert.That(key.Scopes, Is.EqualTo(new[] { Scopes.Read, Scopes.Administer }));
     }
 
-    [TestCase("A key is made with: key NAME SCOPES")]
-    [TestCase("A key is made with: key NAME SCOPES", "shop")]
-    [TestCase("A key is made with: key NAME SCOPES", "shop", "products:read", "cache:admin")]
-    [TestCase("A name has at most 64 characters of a-z, 0-9 and -.", "My shop", "products:read")]
-    [TestCase("The scopes are products:read, products:write, cache:admin", "shop", "read")]
+    [TestCase("Usage: key NAME SCOPES")]
+    [TestCase("Usage: key NAME SCOPES", "shop")]
+    [TestCase("Usage: key NAME SCOPES", "shop", "products:read", "cache:admin")]
+    [TestCase("NAME must have 1 to 64 characters of a-z, 0-9 and -.", "My shop", "products:read")]
+    [TestCase("The scopes must be a comma-separated list of products:read, products:write, cache:admin", "shop", "read")]
     public void WrongArgumentsAreToldInASentence(string sentence, params string[] args)
     {
         var (exit, output, errors) = Run(args);

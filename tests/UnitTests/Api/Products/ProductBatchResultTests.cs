@@ -99,11 +99,11 @@ public sealed class ProductBatchResultTests
         Assert.That(string.Join(',', ids), Is.EqualTo(expected));
     }
 
-    [TestCase(null, "ids names the products")]
-    [TestCase("", "number 1 in it is none")]
-    [TestCase("1,,2", "number 2 in it is none")]
-    [TestCase("1,2,x", "number 3 in it is none")]
-    [TestCase("1, 2", "number 2 in it is none")]
+    [TestCase(null, "ids must have at least one product id")]
+    [TestCase("", "Value 1 is not a product id")]
+    [TestCase("1,,2", "Value 2 is not a product id")]
+    [TestCase("1,2,x", "Value 3 is not a product id")]
+    [TestCase("1, 2", "Value 2 is not a product id")]
     public void WhatIsNoListOfIdsIsRefused(string? parameter, string fault)
     {
         var parameters = parameter is null ? StringValues.Empty : new StringValues(parameter);
@@ -120,7 +120,7 @@ public sealed class ProductBatchResultTests
         Assert.That(ProductReadEndpoints.TryReadIds(string.Join(',', ids.Take(200)), out var read, out _), Is.True);
         Assert.That(read, Has.Count.EqualTo(200));
         Assert.That(ProductReadEndpoints.TryReadIds(string.Join(',', ids), out _, out var fault), Is.False);
-        Assert.That(fault, Is.EqualTo("ids may name at most 200 products, not 201."));
+        Assert.That(fault, Is.EqualTo("ids may have at most 200 product ids, not 201."));
     }
 
     private static CachedProduct EntryOf(TimeSpan lifetime) => CachedProduct.Of(Sample.Product(Sample.Id, version: 5), Sample.Time, lifetime);
