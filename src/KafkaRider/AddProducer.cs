@@ -85,7 +85,7 @@ public static class KafkaProducerRegistrationExtensions
         where TValue : class
     {
         ArgumentNullException.ThrowIfNull(keyResolver);
-        if (!configurator.Reference().Producers.Add(typeof(ITopicProducer<TValue>)))
+        if (!configurator.GetDeferredRider().Producers.Add(typeof(ITopicProducer<TValue>)))
         {
             throw new ConfigurationException(
                 $"There is a producer of {typeof(TValue).Name} without a key already: use ITopicProducerProvider for topic {topicName}.");
@@ -104,14 +104,14 @@ public static class KafkaProducerRegistrationExtensions
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(topicName);
         ArgumentNullException.ThrowIfNull(producerConfig);
-        var reference = configurator.Reference();
-        if (!reference.Producers.Add(typeof(ITopicProducer<TKey, TValue>)))
+        var deferredRider = configurator.GetDeferredRider();
+        if (!deferredRider.Producers.Add(typeof(ITopicProducer<TKey, TValue>)))
         {
             throw new ConfigurationException(
                 $"There is a producer of {typeof(TValue).Name} by {typeof(TKey).Name} already: use ITopicProducerProvider for topic {topicName}.");
         }
 
-        var registration = new TopicProducerRegistration<TKey, TValue>(topicName, producerConfig, configure, reference);
+        var registration = new TopicProducerRegistration<TKey, TValue>(topicName, producerConfig, configure, deferredRider);
         configurator.Registrar.GetOrAddRegistration<TopicProducerRegistration>(registration.Type, _ => registration);
         configurator.TryAddScoped<ITopicProducer<TKey, TValue>>(scope => registration.ProducerIn(scope));
         return registration;

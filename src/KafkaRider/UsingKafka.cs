@@ -49,12 +49,12 @@ public static class KafkaRiderRegistrationExtensions
         this IRiderRegistrationConfigurator configurator, ClientConfig? clientConfig, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        var reference = configurator.Reference();
-        configurator.SetRiderFactory(new KafkaRiderFactory(clientConfig, configure, reference));
-        configurator.TryAddScoped<ITopicProducerProvider>(scope => new TopicProducerProvider(reference, scope));
+        var deferredRider = configurator.GetDeferredRider();
+        configurator.SetRiderFactory(new KafkaRiderFactory(clientConfig, configure, deferredRider));
+        configurator.TryAddScoped<ITopicProducerProvider>(scope => new TopicProducerProvider(deferredRider, scope));
     }
 
     // One for all registrations of a rider, in whichever order they come.
-    internal static RiderReference Reference(this IRiderRegistrationConfigurator configurator) =>
-        configurator.Registrar.GetOrAddRegistration(typeof(RiderReference), _ => new RiderReference());
+    internal static DeferredRider GetDeferredRider(this IRiderRegistrationConfigurator configurator) =>
+        configurator.Registrar.GetOrAddRegistration(typeof(DeferredRider), _ => new DeferredRider());
 }

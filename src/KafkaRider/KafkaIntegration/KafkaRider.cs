@@ -29,19 +29,19 @@ internal sealed class KafkaRider : IKafkaRider
     private readonly List<ProducerClient> clients = [];
     private readonly IBusInstance bus;
     private readonly IRiderRegistrationContext context;
-    private readonly RiderReference reference;
+    private readonly DeferredRider deferredRider;
     private readonly TopicProducerProvider producers;
     private readonly List<string> producerTopics = [];
 
-    public KafkaRider(IBusInstance bus, IRiderRegistrationContext context, RiderReference reference, RiderSettings settings)
+    public KafkaRider(IBusInstance bus, IRiderRegistrationContext context, DeferredRider deferredRider, RiderSettings settings)
     {
         this.bus = bus;
         this.context = context;
-        this.reference = reference;
+        this.deferredRider = deferredRider;
         Settings = settings;
-        producers = new TopicProducerProvider(reference, scope: null);
+        producers = new TopicProducerProvider(deferredRider, scope: null);
         Producer = AddClient(new ProducerConfig(), statistics: null);
-        reference.SendObservers.Connect(bus.HostConfiguration.SendObservers);
+        deferredRider.SendObservers.Connect(bus.HostConfiguration.SendObservers);
         foreach (var producer in context.GetRegistrations<TopicProducerRegistration>())
         {
             producerTopics.Add(producer.Topic);
@@ -67,11 +67,11 @@ internal sealed class KafkaRider : IKafkaRider
             configure(pipe.Configurator);
         }
 
-        var observers = reference.SendObservers;
+        var observers = deferredRider.SendObservers;
         if (own.SendObservers.Count > 0)
         {
             observers = new SendObservable();
-            observers.Connect(reference.SendObservers);
+            observers.Connect(deferredRider.SendObservers);
             own.SendObservers.ForEach(observer => observers.Connect(observer));
         }
 
@@ -137,7 +137,7 @@ internal sealed class KafkaRider : IKafkaRider
             _ = Task.Run(() => Producer.WarmUp(producerTopics), cancellationToken);
         }
 
-        reference.Started(this);
+        deferredRider.Started(this);
         return new Handle(this, endpoints.StartEndpoints(cancellationToken), cancellationToken);
     }
 
@@ -176,7 +176,7 @@ internal sealed class KafkaRider : IKafkaRider
             finally
             {
                 // Also when the stop is given up: nobody stops the rider again.
-                rider.reference.Stopped();
+                rider.deferredRider.Stopped();
                 rider.clients.ForEach(client => client.Close());
                 givenUp.Dispose();
             }

@@ -9,20 +9,20 @@ using Microsoft.Extensions.DependencyInjection;
 namespace MassTransit.KafkaIntegration;
 
 internal sealed class KafkaRiderFactory(
-    ClientConfig? clientConfig, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure, RiderReference reference)
+    ClientConfig? clientConfig, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure, DeferredRider deferredRider)
     : IRegistrationRiderFactory<IKafkaRider>
 {
     public IBusInstanceSpecification CreateRider(IRiderRegistrationContext context)
     {
         var config = clientConfig ?? context.GetService<ClientConfig>() ?? new ClientConfig();
-        var specification = new KafkaRiderSpecification(context, new ClientConfig(new Dictionary<string, string>(config)), reference);
+        var specification = new KafkaRiderSpecification(context, new ClientConfig(new Dictionary<string, string>(config)), deferredRider);
         configure(context, specification);
         return specification;
     }
 }
 
 /// <summary>What the user configured; becomes a rider once the bus and its host are built.</summary>
-internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context, ClientConfig clientConfig, RiderReference reference)
+internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context, ClientConfig clientConfig, DeferredRider deferredRider)
     : IKafkaFactoryConfigurator, IBusInstanceSpecification
 {
     private readonly RiderSettings settings = new(new ClientSettings(clientConfig));
@@ -133,7 +133,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
         return new EmptyConnectHandle();
     }
 
-    public ConnectHandle ConnectSendObserver(ISendObserver observer) => reference.SendObservers.Connect(observer);
+    public ConnectHandle ConnectSendObserver(ISendObserver observer) => deferredRider.SendObservers.Connect(observer);
 
     public void ConfigureSend(Action<ISendPipeConfigurator> callback) => settings.SendPipe.Add(callback);
 
@@ -162,7 +162,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
 
     public void Configure(IBusInstance busInstance)
     {
-        var rider = new KafkaRider(busInstance, context, reference, settings);
+        var rider = new KafkaRider(busInstance, context, deferredRider, settings);
         endpoints.ForEach(add => add(rider));
         busInstance.Connect<IKafkaRider>(rider);
     }

@@ -116,7 +116,7 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     {
         lock (gate)
         {
-            return isClosed ? throw RiderReference.StoppedException() : current ??= new NativeClient(Build());
+            return isClosed ? throw DeferredRider.StoppedException() : current ??= new NativeClient(Build());
         }
     }
 

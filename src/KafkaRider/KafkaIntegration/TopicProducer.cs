@@ -47,7 +47,7 @@ internal sealed class TopicProducer<TKey, TValue>(
     }
 }
 
-internal sealed class TopicProducerProvider(RiderReference reference, IServiceProvider? scope) : ITopicProducerProvider
+internal sealed class TopicProducerProvider(DeferredRider deferredRider, IServiceProvider? scope) : ITopicProducerProvider
 {
     public ITopicProducer<TKey, TValue> GetProducer<TKey, TValue>(Uri address)
         where TValue : class
@@ -57,14 +57,14 @@ internal sealed class TopicProducerProvider(RiderReference reference, IServicePr
         return new TopicProducer<TKey, TValue>(
             async cancellationToken =>
             {
-                var rider = await reference.StartedAsync(cancellationToken).ConfigureAwait(false);
+                var rider = await deferredRider.StartedAsync(cancellationToken).ConfigureAwait(false);
                 return sender ??= rider.CreateSender(topic, new ProducerSettings<TKey, TValue>(new()));
             },
-            reference.SendObservers,
+            deferredRider.SendObservers,
             scope);
     }
 
-    public ConnectHandle ConnectSendObserver(ISendObserver observer) => reference.SendObservers.Connect(observer);
+    public ConnectHandle ConnectSendObserver(ISendObserver observer) => deferredRider.SendObservers.Connect(observer);
 
     private static string TopicOf(Uri address) => new KafkaTopicAddress(address, address).Topic;
 }
@@ -86,7 +86,7 @@ internal sealed class TopicProducerRegistration<TKey, TValue>(
     string topic,
     Confluent.Kafka.ProducerConfig config,
     Action<IRiderRegistrationContext, IKafkaProducerConfigurator<TKey, TValue>>? configure,
-    RiderReference reference)
+    DeferredRider deferredRider)
     : TopicProducerRegistration(typeof(ITopicProducer<TKey, TValue>), topic)
     where TValue : class
 {
@@ -100,11 +100,11 @@ internal sealed class TopicProducerRegistration<TKey, TValue>(
     }
 
     public ITopicProducer<TKey, TValue> ProducerIn(IServiceProvider scope) =>
-        new TopicProducer<TKey, TValue>(StartedSenderAsync, reference.SendObservers, scope);
+        new TopicProducer<TKey, TValue>(StartedSenderAsync, deferredRider.SendObservers, scope);
 
     private async ValueTask<TopicSender<TKey, TValue>> StartedSenderAsync(CancellationToken cancellationToken)
     {
-        await reference.StartedAsync(cancellationToken).ConfigureAwait(false);
+        await deferredRider.StartedAsync(cancellationToken).ConfigureAwait(false);
         return sender!;
     }
 }

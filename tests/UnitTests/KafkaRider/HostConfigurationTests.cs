@@ -15,7 +15,7 @@ public sealed class HostConfigurationTests
     public void SetUp()
     {
         config = new ClientConfig();
-        rider = new KafkaRiderSpecification(Substitute.For<IRiderRegistrationContext>(), config, new RiderReference());
+        rider = new KafkaRiderSpecification(Substitute.For<IRiderRegistrationContext>(), config, new DeferredRider());
     }
 
     [Test]

@@ -8,14 +8,14 @@ namespace MassTransit.KafkaIntegration;
 /// The rider of a bus, for those who are made before it: producers can be resolved before the bus has started, and what they produce waits
 /// for it.
 /// </summary>
-internal sealed class RiderReference : IRegistration
+internal sealed class DeferredRider : IRegistration
 {
     /// <summary>How long a produce waits for the start of the bus.</summary>
     public static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
 
     private TaskCompletionSource<KafkaRider> rider = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public Type Type => typeof(RiderReference);
+    public Type Type => typeof(DeferredRider);
 
     public bool IncludeInConfigureEndpoints { get; set; }
 
