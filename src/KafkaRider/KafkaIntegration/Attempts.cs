@@ -7,7 +7,7 @@ internal interface IAttempts
 }
 
 /// <summary>Counts inside of the retries: core tells what is outside of them only of the last one.</summary>
-internal sealed class AttemptCounter : EndpointObserver
+internal sealed class AttemptCounter : EndpointConfigurationObserver
 {
     public override void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator) =>
         configurator.Message(message => message.UseFilter(new Filter<TMessage>()));

@@ -13,9 +13,9 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
     private readonly IBusInstance bus;
     private readonly KafkaRider rider;
     private readonly TopicEndpointSettings settings;
-    private readonly BatchConsumers<TValue> batchConsumers = new();
-    private readonly TombstoneConsumers<TValue> tombstoneConsumers = new();
-    private readonly RedeliveringConsumers redeliveries = new();
+    private readonly BatchConsumerDetector<TValue> batchConsumer = new();
+    private readonly TombstoneConsumerDetector<TValue> tombstoneConsumer = new();
+    private readonly RedeliveringConsumerDetector redelivery = new();
     private readonly List<(string Setting, string Reason)> refused = [];
     private ushort consumerLimit = 1;
     private bool filtersErrors;
@@ -34,9 +34,9 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         PrefetchCount = 1_000;
         ConcurrentMessageLimit = 1;
         PublishFaults = false;
-        Connect(batchConsumers);
-        Connect(tombstoneConsumers);
-        Connect(redeliveries);
+        Connect(batchConsumer);
+        Connect(tombstoneConsumer);
+        Connect(redelivery);
     }
 
     public EndpointHealth Health { get; }
@@ -149,7 +149,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
     // Called by UseDelayedRedelivery and UseScheduledRedelivery.
     ConnectHandle IConsumerConfigurationObserverConnector.ConnectConsumerConfigurationObserver(IConsumerConfigurationObserver observer)
     {
-        Refuse(observer is DelayedRedeliveryConfigurationObserver or ScheduledRedeliveryConfigurationObserver, RedeliveringConsumers.Setting, RedeliveringConsumers.Reason);
+        Refuse(observer is DelayedRedeliveryConfigurationObserver or ScheduledRedeliveryConfigurationObserver, RedeliveringConsumerDetector.Setting, RedeliveringConsumerDetector.Reason);
         return ConnectConsumerConfigurationObserver(observer);
     }
 
@@ -213,9 +213,9 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         settings.PrefetchCount = PrefetchCount;
         settings.ConcurrentMessageLimit = ConcurrentMessageLimit ?? 1;
         ApplySpecifications(new ReceiveEndpointBuilder(this));
-        if (redeliveries.Any())
+        if (redelivery.Any())
         {
-            throw new ConfigurationException($"Topic {settings.Topic}: {RedeliveringConsumers.Setting} {RedeliveringConsumers.Reason}");
+            throw new ConfigurationException($"Topic {settings.Topic}: {RedeliveringConsumerDetector.Setting} {RedeliveringConsumerDetector.Reason}");
         }
 
         var context = CreateReceiveEndpointContext();
@@ -230,14 +230,14 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
             headersDeserializer ?? rider.Settings.HeadersDeserializer,
             HostAddress)
         {
-            Tombstones = tombstoneConsumers.Any,
+            Tombstones = tombstoneConsumer.Any,
         };
         var endpoint = new ReceiveEndpoint(new TopicReceiveTransport(context, settings, rider, Health, HandlerFactory(context, reader)), context);
         ReceiveEndpoint = endpoint;
         return endpoint;
     }
 
-    private void Connect(EndpointObserver observer)
+    private void Connect(EndpointConfigurationObserver observer)
     {
         ConnectConsumerConfigurationObserver(observer);
         ConnectHandlerConfigurationObserver(observer);
@@ -258,7 +258,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     private Func<DeadLetters, IRecordHandler> HandlerFactory(ReceiveEndpointContext context, RecordReader<TKey, TValue> reader)
     {
-        if (!batchConsumers.TryBuild(out var pipe, out var options))
+        if (!batchConsumer.TryBuild(out var pipe, out var options))
         {
             return deadLetters => new SingleRecordHandler<TKey, TValue>(context, settings, reader, deadLetters);
         }
@@ -275,7 +275,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 }
 
 /// <summary>Finds out whether an endpoint has a consumer of tombstones.</summary>
-internal sealed class TombstoneConsumers<TValue> : EndpointObserver
+internal sealed class TombstoneConsumerDetector<TValue> : EndpointConfigurationObserver
     where TValue : class
 {
     public bool Any { get; private set; }

@@ -6,7 +6,7 @@ namespace MassTransit.KafkaIntegration;
 /// Finds consumers with a redelivery of their own (<c>UseDelayedRedelivery</c>, <c>UseScheduledRedelivery</c>). It sends the message to its
 /// input address by way of the bus, and the bus has no endpoint there.
 /// </summary>
-internal sealed class RedeliveringConsumers : EndpointObserver
+internal sealed class RedeliveringConsumerDetector : EndpointConfigurationObserver
 {
     public const string Setting = "UseDelayedRedelivery";
 

@@ -1,7 +1,7 @@
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>Hears of every consumer, handler and saga that an endpoint is given, and of the messages that each takes.</summary>
-internal abstract class EndpointObserver : IConsumerConfigurationObserver, IHandlerConfigurationObserver, ISagaConfigurationObserver
+internal abstract class EndpointConfigurationObserver : IConsumerConfigurationObserver, IHandlerConfigurationObserver, ISagaConfigurationObserver
 {
     public virtual void ConsumerConfigured<TConsumer>(IConsumerConfigurator<TConsumer> configurator)
         where TConsumer : class

@@ -7,7 +7,7 @@ namespace MassTransit.KafkaIntegration;
 /// Finds out whether all that an endpoint has is one consumer of batches. It then gets batches of what was polled, in one
 /// pass through its pipe, where core would pass each record through and collect them again.
 /// </summary>
-internal sealed class BatchConsumers<TValue> : EndpointObserver
+internal sealed class BatchConsumerDetector<TValue> : EndpointConfigurationObserver
     where TValue : class
 {
     private BatchOptions options = new();
