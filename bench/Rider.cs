@@ -47,7 +47,7 @@ internal static class Rider
         using var bytes = kafka.Producer(Serializers.ByteArray, Serializers.ByteArray);
         using var raw = kafka.Producer(Serializers.Utf8, RiderKafka.Json.Instance);
         using var unsafeRaw = kafka.Producer(Serializers.Utf8, RiderKafka.Json.Instance, ConfluentsMaxInFlight);
-        await using var bus = await RiderBus.ProduceAsync(kafka, topic);
+        await using var bus = await RiderBenchBus.ProduceAsync(kafka, topic);
         var rider = bus.Producer;
         var parcel = Parcel.Create(0);
         var json = parcel.ToJson();
@@ -127,7 +127,7 @@ internal static class Rider
         where TConsumer : class, IConsumer
     {
         var progress = new Progress(count);
-        await using var bus = await RiderBus.ConsumeAsync<TConsumer>(kafka, topic, progress, concurrencyLimit, batch);
+        await using var bus = await RiderBenchBus.ConsumeAsync<TConsumer>(kafka, topic, progress, concurrencyLimit, batch);
         return await progress.Rate;
     }
 
@@ -135,7 +135,7 @@ internal static class Rider
         where TConsumer : class, IConsumer
     {
         var progress = new Progress(InMemory);
-        await using var bus = await RiderBus.ConsumeInMemoryAsync<TConsumer>(progress, concurrencyLimit, batch);
+        await using var bus = await RiderBenchBus.ConsumeInMemoryAsync<TConsumer>(progress, concurrencyLimit, batch);
         return await progress.Rate;
     }
 
@@ -173,7 +173,7 @@ internal static class Rider
                 }
             }
         });
-        await using var bus = await RiderBus.ConsumeAsync<ParcelConsumer>(kafka, riderTopic, new Progress(int.MaxValue, (_, _) => arrived.Release()));
+        await using var bus = await RiderBenchBus.ConsumeAsync<ParcelConsumer>(kafka, riderTopic, new Progress(int.MaxValue, (_, _) => arrived.Release()));
         var rider = bus.Producer;
         var parcel = Parcel.Create(0);
         List<double> raws = [], riders = [];

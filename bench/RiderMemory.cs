@@ -23,7 +23,7 @@ internal static class RiderMemory
         var topic = await kafka.CreateBacklogAsync(1, Records);
         Console.WriteLine("| records | working set, MiB | GC heap after a collection, MiB |\n| --- | --- | --- |");
         var progress = new Progress(Records, Report);
-        await using var bus = await RiderBus.ConsumeAsync<ParcelsConsumer>(kafka, topic, progress, batch: Batch);
+        await using var bus = await RiderBenchBus.ConsumeAsync<ParcelsConsumer>(kafka, topic, progress, batch: Batch);
         var rate = await progress.Rate;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\n{rate:N0} records/s, the collections included"));
     }

@@ -66,8 +66,8 @@ internal sealed class DeadLetters(
                 await producer
                     .ProduceAsync(new TopicPartition(topic, Partition.Any), Letter(record, stageName, attempts, exception, omitted), cancellationToken)
                     .ConfigureAwait(false);
-                KafkaMetrics.CountDeadLettered(settings, stageName);
-                KafkaLog.DeadLettered(logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.GetType().Name);
+                RiderMetrics.CountDeadLettered(settings, stageName);
+                RiderLog.DeadLettered(logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.GetType().Name);
                 return;
             }
             catch (KafkaException tooLarge) when (tooLarge.Error.Code == ErrorCode.MsgSizeTooLarge && omitted != Omitted.All)
@@ -78,7 +78,7 @@ internal sealed class DeadLetters(
             }
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
-                KafkaLog.DeadLetterFailed(
+                RiderLog.DeadLetterFailed(
                     logger, record.Topic, record.Partition.Value, record.Offset.Value, topic, failure.Message);
                 await Task.Delay(RetryInterval, cancellationToken).ConfigureAwait(false);
             }

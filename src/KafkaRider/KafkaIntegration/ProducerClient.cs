@@ -85,7 +85,7 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
             }
             catch (KafkaException exception)
             {
-                KafkaLog.ClientError(host.SendLogContext, exception.Error);
+                RiderLog.ClientError(host.SendLogContext, exception.Error);
             }
         }
     }
@@ -133,7 +133,7 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
             .SetKeySerializer(RawBytes.Instance)
             .SetValueSerializer(RawBytes.Instance)
             .SetErrorHandler((producer, error) => OnError(producer, error))
-            .SetLogHandler((_, message) => KafkaLog.Client(host.SendLogContext, message));
+            .SetLogHandler((_, message) => RiderLog.Client(host.SendLogContext, message));
         if (client.RefreshToken is { } refresh)
         {
             builder.SetOAuthBearerTokenRefreshHandler(refresh);
@@ -150,7 +150,7 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     // Errors that are not fatal heal inside librdkafka.
     private void OnError(IProducer<byte[]?, byte[]?> producer, Error error)
     {
-        KafkaLog.ClientError(host.SendLogContext, error, again: error.Code == rejection?.Code);
+        RiderLog.ClientError(host.SendLogContext, error, again: error.Code == rejection?.Code);
         if (ErrorText.IsRejection(error) || (error.Code == ErrorCode.Local_AllBrokersDown && rejection is null))
         {
             rejection = error;

@@ -58,12 +58,12 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
                 try
                 {
                     await dispatcher.Dispatch(recordContext, recordContext).ConfigureAwait(false);
-                    KafkaMetrics.CountHandled(settings, records: 1, recordContext.TakeAttempts());
+                    RiderMetrics.CountHandled(settings, records: 1, recordContext.TakeAttempts());
                 }
                 catch (Exception exception) when (!abort.IsCancellationRequested)
                 {
                     var attempts = recordContext.TakeAttempts();
-                    KafkaMetrics.CountHandled(settings, records: 0, attempts);
+                    RiderMetrics.CountHandled(settings, records: 0, attempts);
                     await deadLetters.PutAsync(record, DeadLetterStage.Consume, attempts, exception, abort).ConfigureAwait(false);
                 }
             }
@@ -154,7 +154,7 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
             return;
         }
 
-        KafkaLog.BatchSplit(context.LogContext.Logger, settings.Topic, settings.GroupId, records.Count, failure.Message);
+        RiderLog.BatchSplit(context.LogContext.Logger, settings.Topic, settings.GroupId, records.Count, failure.Message);
         var half = records.Count / 2;
         await ConsumeAsync(records[..half], attempts, abort).ConfigureAwait(false);
 
@@ -183,14 +183,14 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
             await pipe.Send(BatchOf(records, last)).ConfigureAwait(false);
             await last.ReceiveCompleted.ConfigureAwait(false);
             Interlocked.Add(ref handled, records.Count);
-            KafkaMetrics.CountHandled(settings, records.Count, last.TakeAttempts());
+            RiderMetrics.CountHandled(settings, records.Count, last.TakeAttempts());
             return null;
         }
         catch (Exception exception) when (!abort.IsCancellationRequested)
         {
             spans?.Fail(exception);
             var attempts = last.TakeAttempts();
-            KafkaMetrics.CountHandled(settings, records: 0, attempts);
+            RiderMetrics.CountHandled(settings, records: 0, attempts);
             return (attempts, exception);
         }
     }

@@ -142,7 +142,7 @@ internal sealed class TopicConsumer
             }
             catch (Exception exception)
             {
-                KafkaLog.ConsumerRestarts(logger, settings.Topic, settings.GroupId, exception.Message);
+                RiderLog.ConsumerRestarts(logger, settings.Topic, settings.GroupId, exception.Message);
                 context.TransportObservers.NotifyFaulted(context.InputAddress, exception).GetAwaiter().GetResult();
                 stopping.Token.WaitHandle.WaitOne(RestartDelay);
             }
@@ -168,7 +168,7 @@ internal sealed class TopicConsumer
         var committing = Task.Run(() => CommitLoopAsync(consumer, ending.Token), CancellationToken.None);
         var probing = Task.Run(() => ProbeLoopAsync(consumer, probe, ending.Token), CancellationToken.None);
         Func<IEnumerable<PartitionProgress>> progress = Progress;
-        KafkaMetrics.Add(settings, progress);
+        RiderMetrics.Add(settings, progress);
         try
         {
             consumer.Subscribe(settings.Topic);
@@ -185,14 +185,14 @@ internal sealed class TopicConsumer
             Drain(checkpoints.Values, context.ConsumerStopTimeout ?? DefaultStopTimeout);
             if (checkpoints.Values.Sum(checkpoint => checkpoint.Running) is > 0 and var unfinished)
             {
-                KafkaLog.StoppedUnfinished(logger, settings.Topic, settings.GroupId, unfinished);
+                RiderLog.StoppedUnfinished(logger, settings.Topic, settings.GroupId, unfinished);
                 Abort();
             }
 
             ending.Cancel();
             committing.Wait(CommitTimeout);
             Commit(consumer, checkpoints);
-            KafkaMetrics.Remove(progress);
+            RiderMetrics.Remove(progress);
             checkpoints.Clear();
             probing.Wait(TopicProbe.Timeout);
             probe.Dispose();
@@ -223,7 +223,7 @@ internal sealed class TopicConsumer
             .SetPartitionsRevokedHandler((consumer, partitions) => { OnRevoked(consumer, partitions, lost: false); })
             .SetPartitionsLostHandler((consumer, partitions) => { OnRevoked(consumer, partitions, lost: true); })
             .SetErrorHandler((_, error) => OnError(error))
-            .SetLogHandler((_, message) => KafkaLog.Client(context.LogContext, message));
+            .SetLogHandler((_, message) => RiderLog.Client(context.LogContext, message));
         if (settings.Statistics is { } statistics)
         {
             builder.SetStatisticsHandler((_, text) => statistics(text));
@@ -256,7 +256,7 @@ internal sealed class TopicConsumer
             }
 
             var reason = ErrorText.Of(exception.Error, settings.Topic, settings.GroupId);
-            KafkaLog.ConsumeFailed(logger, settings.Topic, settings.GroupId, exception.Error.Code, reason);
+            RiderLog.ConsumeFailed(logger, settings.Topic, settings.GroupId, exception.Error.Code, reason);
             if (ErrorText.IsDenial(exception.Error))
             {
                 health.Denied(reason);
@@ -416,14 +416,14 @@ internal sealed class TopicConsumer
         {
             health.Stopped(at, reason);
             Volatile.Write(ref stopsDue, true);
-            KafkaLog.PartitionStopped(logger, at.Topic, at.Partition.Value, at.Offset.Value, settings.GroupId, reason.Message);
+            RiderLog.PartitionStopped(logger, at.Topic, at.Partition.Value, at.Offset.Value, settings.GroupId, reason.Message);
         }
     }
 
     private IEnumerable<TopicPartitionOffset> OnAssigned(List<TopicPartition> partitions)
     {
-        KafkaLog.Assigned(logger, settings.Topic, settings.GroupId, Names(partitions));
-        KafkaMetrics.CountRebalance(settings, "assigned");
+        RiderLog.Assigned(logger, settings.Topic, settings.GroupId, Names(partitions));
+        RiderMetrics.CountRebalance(settings, "assigned");
         health.Assigned();
         reassigned = true;
         lostAt = null;
@@ -448,7 +448,7 @@ internal sealed class TopicConsumer
             health.Lost();
         }
 
-        KafkaMetrics.CountRebalance(settings, lost ? "lost" : "revoked");
+        RiderMetrics.CountRebalance(settings, lost ? "lost" : "revoked");
         polled.RemoveAll(record => partitions.Exists(partition => partition.TopicPartition == record.TopicPartition));
         var revoked = checkpoints.Where(entry => partitions.Any(partition => partition.TopicPartition == entry.Key)).ToList();
         Drain(revoked.Select(entry => entry.Value), lost ? TimeSpan.Zero : RevokeDrainTimeout);
@@ -460,7 +460,7 @@ internal sealed class TopicConsumer
         revoked.ForEach(entry => checkpoints.TryRemove(entry));
         partitions.ForEach(partition => health.Released(partition.TopicPartition));
         Unpause(consumer, partitions);
-        KafkaLog.Revoked(
+        RiderLog.Revoked(
             logger,
             settings.Topic,
             settings.GroupId,
@@ -484,7 +484,7 @@ internal sealed class TopicConsumer
 
     private void OnError(Error error)
     {
-        KafkaLog.ClientError(context.LogContext, error, again: !health.Failed(error.Code, ErrorText.Of(error)));
+        RiderLog.ClientError(context.LogContext, error, again: !health.Failed(error.Code, ErrorText.Of(error)));
         if (error.IsFatal)
         {
             fatal = new KafkaException(error);
@@ -503,7 +503,7 @@ internal sealed class TopicConsumer
             catch (KafkaException exception)
             {
                 // After a fatal error it cannot: the group misses it when its session ends.
-                KafkaLog.ClientError(context.LogContext, exception.Error, again: true);
+                RiderLog.ClientError(context.LogContext, exception.Error, again: true);
             }
             finally
             {
@@ -512,7 +512,7 @@ internal sealed class TopicConsumer
         });
         if (!closing.Wait(CloseTimeout))
         {
-            KafkaLog.CloseHangs(logger, settings.Topic, settings.GroupId);
+            RiderLog.CloseHangs(logger, settings.Topic, settings.GroupId);
         }
     }
 
@@ -557,7 +557,7 @@ internal sealed class TopicConsumer
                     var trouble = await probe.AskAsync().ConfigureAwait(false);
                     if (health.Answered(trouble) && trouble is not null)
                     {
-                        KafkaLog.TopicTroubled(logger, settings.Topic, settings.GroupId, trouble);
+                        RiderLog.TopicTroubled(logger, settings.Topic, settings.GroupId, trouble);
                     }
 
                     foreach (var partition in checkpoints.Keys)
@@ -609,7 +609,7 @@ internal sealed class TopicConsumer
             // Confluent's Commit has no deadline of its own.
             if (!Task.Run(() => consumer.Commit(due.Select(commit => commit.Offset))).Wait(CommitTimeout))
             {
-                KafkaLog.CommitFailed(logger, settings.Topic, settings.GroupId, "no answer in time");
+                RiderLog.CommitFailed(logger, settings.Topic, settings.GroupId, "no answer in time");
                 return;
             }
 
@@ -626,7 +626,7 @@ internal sealed class TopicConsumer
         {
             // Whatever it was: what is not committed is delivered again, and the loop that commits must go on.
             var failure = exception.GetBaseException();
-            KafkaLog.CommitFailed(
+            RiderLog.CommitFailed(
                 logger, settings.Topic, settings.GroupId, failure is KafkaException kafka ? ErrorText.Of(kafka.Error, settings.Topic, settings.GroupId) : failure.Message);
         }
     }

@@ -221,7 +221,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         var context = CreateReceiveEndpointContext();
         if (consumerLimit > 1)
         {
-            KafkaLog.OneConsumer(context.LogContext.Logger, settings.Topic, settings.GroupId, consumerLimit);
+            RiderLog.OneConsumer(context.LogContext.Logger, settings.Topic, settings.GroupId, consumerLimit);
         }
 
         var reader = new RecordReader<TKey, TValue>(

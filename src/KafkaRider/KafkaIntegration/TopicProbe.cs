@@ -61,7 +61,7 @@ internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, 
             await admin.CreateTopicsAsync(
                 [new TopicSpecification { Name = name, NumPartitions = options.NumPartitions, ReplicationFactor = options.ReplicationFactor }],
                 new CreateTopicsOptions { RequestTimeout = options.RequestTimeout, OperationTimeout = options.RequestTimeout }).ConfigureAwait(false);
-            KafkaLog.TopicCreated(logger, name);
+            RiderLog.TopicCreated(logger, name);
         }
         catch (CreateTopicsException exception) when (exception.Results.TrueForAll(result => result.Error.Code == ErrorCode.TopicAlreadyExists))
         {
@@ -69,7 +69,7 @@ internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, 
         }
         catch (KafkaException exception)
         {
-            KafkaLog.TopicNotCreated(logger, name, exception is CreateTopicsException { Results: [var result, ..] } ? result.Error.Reason : exception.Error.Reason);
+            RiderLog.TopicNotCreated(logger, name, exception is CreateTopicsException { Results: [var result, ..] } ? result.Error.Reason : exception.Error.Reason);
         }
     }
 }

@@ -5,14 +5,14 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ProductCache.Bench;
 
 /// <summary>A bus with a consumer of parcels, and what has become of them.</summary>
-internal sealed class RiderBus : IAsyncDisposable
+internal sealed class RiderBenchBus : IAsyncDisposable
 {
     private const string Queue = "parcels";
 
     private readonly ServiceProvider services;
     private readonly IBusControl bus;
 
-    private RiderBus(Action<IBusRegistrationConfigurator> configure, Progress progress)
+    private RiderBenchBus(Action<IBusRegistrationConfigurator> configure, Progress progress)
     {
         var collection = new ServiceCollection();
 
@@ -30,7 +30,7 @@ internal sealed class RiderBus : IAsyncDisposable
     }
 
     /// <summary>A bus whose rider produces to the topic.</summary>
-    public static Task<RiderBus> ProduceAsync(RiderKafka kafka, string topic) => StartAsync(
+    public static Task<RiderBenchBus> ProduceAsync(RiderKafka kafka, string topic) => StartAsync(
         x =>
         {
             x.UsingInMemory();
@@ -43,7 +43,7 @@ internal sealed class RiderBus : IAsyncDisposable
         new Progress(0));
 
     /// <summary>A bus whose rider consumes the topic from its beginning, and produces to it.</summary>
-    public static Task<RiderBus> ConsumeAsync<TConsumer>(
+    public static Task<RiderBenchBus> ConsumeAsync<TConsumer>(
         RiderKafka kafka, string topic, Progress progress, int concurrencyLimit = 1, int batch = 1)
         where TConsumer : class, IConsumer => StartAsync(
         x =>
@@ -67,7 +67,7 @@ internal sealed class RiderBus : IAsyncDisposable
         progress);
 
     /// <summary>A bus without a rider: core alone. The parcels are there before the first one is consumed.</summary>
-    public static async Task<RiderBus> ConsumeInMemoryAsync<TConsumer>(Progress progress, int concurrencyLimit = 1, int batch = 1)
+    public static async Task<RiderBenchBus> ConsumeInMemoryAsync<TConsumer>(Progress progress, int concurrencyLimit = 1, int batch = 1)
         where TConsumer : class, IConsumer
     {
         progress.Close();
@@ -104,9 +104,9 @@ internal sealed class RiderBus : IAsyncDisposable
         await services.DisposeAsync();
     }
 
-    private static async Task<RiderBus> StartAsync(Action<IBusRegistrationConfigurator> configure, Progress progress)
+    private static async Task<RiderBenchBus> StartAsync(Action<IBusRegistrationConfigurator> configure, Progress progress)
     {
-        var started = new RiderBus(configure, progress);
+        var started = new RiderBenchBus(configure, progress);
         await started.bus.StartAsync(TimeSpan.FromSeconds(60));
         return started;
     }

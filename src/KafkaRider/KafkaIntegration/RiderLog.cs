@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>Every line the rider logs. Never keys or values of records.</summary>
-internal static partial class KafkaLog
+internal static partial class RiderLog
 {
     public static void Client(ILogContext? log, LogMessage message)
     {

@@ -5,7 +5,7 @@ using System.Diagnostics.Metrics;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>The rider's meter, <c>KafkaRider</c>.</summary>
-internal static class KafkaMetrics
+internal static class RiderMetrics
 {
     private static readonly Meter Meter = new("KafkaRider");
 
@@ -23,7 +23,7 @@ internal static class KafkaMetrics
 
     private static readonly ConcurrentDictionary<Func<IEnumerable<PartitionProgress>>, TopicEndpointSettings> Consumers = new();
 
-    static KafkaMetrics()
+    static RiderMetrics()
     {
         Meter.CreateObservableGauge(
             "kafka_rider.lag", () => Observe(partition => partition.Lag), "{record}", "Records of a partition that are not done.");
