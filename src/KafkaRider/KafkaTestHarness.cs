@@ -45,7 +45,8 @@ public static class KafkaTestHarnessExtensions
         configure?.Invoke(options);
         services.TryAddSingleton(clientConfig);
         services.TryAddSingleton(_ => new AdminClientBuilder(new Dictionary<string, string>(clientConfig)).SetLogHandler((_, _) => { }).Build());
-        return services.AddHostedService(provider => new TestTopicsService(provider.GetRequiredService<IAdminClient>(), options));
+        return services.AddHostedService(provider => new TestTopicsService(
+            provider.GetRequiredService<IAdminClient>(), options, provider.GetService<TimeProvider>() ?? TimeProvider.System));
     }
 
     /// <summary>A producer in the scope of the harness.</summary>

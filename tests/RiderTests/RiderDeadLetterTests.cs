@@ -84,7 +84,7 @@ public sealed class RiderDeadLetterTests
         await Eventually.TrueAsync(() => handled.Count > 1);
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(bus.Health(topic).Description, Is.EqualTo($"{topic}[0] stands still at offset 1: Not this one."));
+            Assert.That(bus.Health(topic).Description, Is.EqualTo($"{topic}[0] has stopped at offset 1: Not this one."));
             Assert.That(handled, Has.None.EqualTo("2").And.None.EqualTo("3"));
             Assert.That(await TestTopics.CommittedAsync(kafka, topic, group), Is.LessThan(44 - 3));
         }

@@ -1,13 +1,15 @@
-using System.Diagnostics;
+using Confluent.Kafka;
 
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// What may be committed of one partition: the lowest offset in flight or, with none in flight, the one after the
-/// highest seen. So an offset is committed only once it and everything before it is done; gaps (compacted topics,
-/// transaction markers) do no harm, and it never moves back.
+/// The offset of one partition that may be committed: the lowest offset in flight or, with nothing in flight, the one after the highest that was
+/// read. So an offset is committed only after it and all before it are done. Gaps (compacted topics, transaction markers) do no harm, and
+/// it never moves back.
 /// </summary>
-internal sealed class Checkpoint
+/// <param name="time">Measures the age of records that are not committed.</param>
+/// <param name="stopped">Called when the partition stops at a record.</param>
+internal sealed class Checkpoint(TimeProvider time, Action<Checkpoint, TopicPartitionOffset, Exception> stopped)
 {
     private readonly Lock gate = new();
 
@@ -20,17 +22,17 @@ internal sealed class Checkpoint
     private int doneSinceCommit;
     private int coveredByCommit;
 
-    // Not under the gate: asked of every record.
+    // Not under the gate: read for every record.
     private bool revoked;
     private int running;
 
-    /// <summary>The partition belongs to somebody else, or stands still: what is queued is not started.</summary>
+    /// <summary>The partition belongs to another member, or has stopped: queued records do not start.</summary>
     public bool IsRevoked => Volatile.Read(ref revoked);
 
-    /// <summary>Records that have started and not ended.</summary>
+    /// <summary>The number of records that have started and not ended.</summary>
     public int Running => Volatile.Read(ref running);
 
-    /// <summary>How far reading is ahead of what may be committed.</summary>
+    /// <summary>How far reading is ahead of the offset that may be committed.</summary>
     public long Ahead
     {
         get
@@ -42,7 +44,7 @@ internal sealed class Checkpoint
         }
     }
 
-    /// <summary>What everything before is done.</summary>
+    /// <summary>The offset before which all records are done.</summary>
     public long Position
     {
         get
@@ -54,14 +56,14 @@ internal sealed class Checkpoint
         }
     }
 
-    /// <summary>How long the oldest record that is done waits for its commit.</summary>
+    /// <summary>How long the oldest record that is done has waited for its commit.</summary>
     public TimeSpan CommitAge
     {
         get
         {
             lock (gate)
             {
-                return doneAt is { } since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
+                return doneAt is { } since ? time.GetElapsedTime(since) : TimeSpan.Zero;
             }
         }
     }
@@ -69,10 +71,11 @@ internal sealed class Checkpoint
     // Only under the gate.
     private long Lowest => Math.Min(inFlight.Count > 0 ? inFlight.Min : next, abandoned);
 
-    /// <summary>From now on nothing starts that is not <see cref="Running"/> yet.</summary>
+    /// <summary>No further record starts.</summary>
     public void Revoke() => Interlocked.Exchange(ref revoked, true);
 
-    /// <summary>Returns how far reading is ahead now.</summary>
+    /// <summary>A record was read.</summary>
+    /// <returns>How far reading is ahead now, in offsets.</returns>
     public long Begin(long offset)
     {
         lock (gate)
@@ -83,10 +86,11 @@ internal sealed class Checkpoint
         }
     }
 
-    /// <summary>Whether a record may start; one that may not is left to the next owner.</summary>
+    /// <summary>Starts a record, unless the partition was revoked: then the record is left to the next owner.</summary>
     public bool TryStart(long offset)
     {
-        // Counted before it asks, and left out again: whoever revokes waits for what is counted.
+        // 1. A record is counted. 2. It checks whether the partition was revoked, and is discounted if it was. A revocation waits until the
+        // count is zero, so it misses no record that checked before it.
         Interlocked.Increment(ref running);
         if (!IsRevoked)
         {
@@ -97,23 +101,24 @@ internal sealed class Checkpoint
         return false;
     }
 
-    /// <summary>A record that has started is done. Returns how many are since the last commit.</summary>
+    /// <summary>A record that has started is done.</summary>
+    /// <returns>How many are done since the last commit.</returns>
     public int Done(long offset)
     {
         int done;
         lock (gate)
         {
             inFlight.Remove(offset);
-            doneAt ??= Stopwatch.GetTimestamp();
+            doneAt ??= time.GetTimestamp();
             done = ++doneSinceCommit;
         }
 
-        // Last: who waits for it to end then commits it.
+        // Last: a drain that waits for the record commits it next.
         Interlocked.Decrement(ref running);
         return done;
     }
 
-    /// <summary>A record that has started is not done and will not be here: nothing from it on may be committed.</summary>
+    /// <summary>A record that has started will not be done here: neither it nor any later one may be committed.</summary>
     public void Abandon(long offset)
     {
         lock (gate)
@@ -125,15 +130,16 @@ internal sealed class Checkpoint
         Interlocked.Decrement(ref running);
     }
 
-    /// <summary>The partition stands still at a record: nothing from it on is committed, and nothing more is started.</summary>
-    public void StopAt(long offset)
+    /// <summary>The partition stops at a record: neither it nor any later one is committed, and no further record starts.</summary>
+    public void StopAt(TopicPartitionOffset at, Exception reason)
     {
         lock (gate)
         {
-            abandoned = Math.Min(abandoned, offset);
+            abandoned = Math.Min(abandoned, at.Offset.Value);
         }
 
         Revoke();
+        stopped(this, at, reason);
     }
 
     /// <summary>The offset to commit, if it is beyond the last one.</summary>
@@ -153,10 +159,10 @@ internal sealed class Checkpoint
         {
             committed = Math.Max(committed, offset);
 
-            // Those done while the commit was on its way count for the next one.
+            // Records that were done while the commit was on its way count for the next one.
             doneSinceCommit -= coveredByCommit;
             coveredByCommit = 0;
-            doneAt = doneSinceCommit > 0 ? Stopwatch.GetTimestamp() : null;
+            doneAt = doneSinceCommit > 0 ? time.GetTimestamp() : null;
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Confluent.Kafka;
-using Microsoft.Extensions.Logging;
 using KafkaHeaders = Confluent.Kafka.Headers;
 
 namespace MassTransit.KafkaIntegration;
@@ -19,8 +18,7 @@ internal enum DeadLetterStage
 /// Puts aside what cannot be processed: key, value, headers and timestamp as they came, plus why and from where. Without a dead-letter topic
 /// the record's partition stops.
 /// </summary>
-internal sealed class DeadLetters(
-    TopicEndpointSettings settings, ProducerClient producer, Action<AcceptedRecord, Exception> stopPartition, ILogger logger)
+internal sealed class DeadLetters(TopicEndpoint endpoint, ProducerClient producer)
 {
     /// <summary>What the names of all headers begin with that a dead letter has and its record had not.</summary>
     public const string HeaderPrefix = "dead-letter-";
@@ -34,6 +32,8 @@ internal sealed class DeadLetters(
 
     /// <summary>Between two tries to produce a dead letter.</summary>
     public static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    private readonly TopicEndpointSettings settings = endpoint.Settings;
 
     /// <summary>How much of a record a dead letter leaves out, where all of it would be too large. The names stand in a header.</summary>
     private enum Omitted
@@ -53,7 +53,7 @@ internal sealed class DeadLetters(
         var record = accepted.Record;
         if (settings.DeadLetterTopicOf(record.Topic) is not { } topic)
         {
-            stopPartition(accepted, exception);
+            accepted.StopPartition(exception);
             return;
         }
 
@@ -67,7 +67,7 @@ internal sealed class DeadLetters(
                     .ProduceAsync(new TopicPartition(topic, Partition.Any), Letter(record, stageName, attempts, exception, omitted), cancellationToken)
                     .ConfigureAwait(false);
                 RiderMetrics.CountDeadLettered(settings, stageName);
-                RiderLog.DeadLettered(logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.GetType().Name);
+                RiderLog.DeadLettered(endpoint.Logger, record.Topic, record.Partition.Value, record.Offset.Value, stageName, exception.GetType().Name);
                 return;
             }
             catch (KafkaException tooLarge) when (tooLarge.Error.Code == ErrorCode.MsgSizeTooLarge && omitted != Omitted.All)
@@ -79,8 +79,8 @@ internal sealed class DeadLetters(
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
                 RiderLog.DeadLetterFailed(
-                    logger, record.Topic, record.Partition.Value, record.Offset.Value, topic, failure.Message);
-                await Task.Delay(RetryInterval, cancellationToken).ConfigureAwait(false);
+                    endpoint.Logger, record.Topic, record.Partition.Value, record.Offset.Value, topic, failure.Message);
+                await Task.Delay(RetryInterval, endpoint.Time, cancellationToken).ConfigureAwait(false);
             }
         }
     }

@@ -19,6 +19,9 @@ internal sealed class DeferredRider : IRegistration
 
     public bool IncludeInConfigureEndpoints { get; set; }
 
+    /// <summary>The clock of the container, once the rider is configured.</summary>
+    public TimeProvider Time { get; set; } = TimeProvider.System;
+
     public SendObservable SendObservers { get; } = new();
 
     /// <summary>The types of producers that were added: one of each. Another bus has a rider, and producers, of its own.</summary>
@@ -52,11 +55,11 @@ internal sealed class DeferredRider : IRegistration
     /// <summary>What a produce after the stop of the bus fails with.</summary>
     public static KafkaException StoppedException() => new(new Error(ErrorCode.Local_Destroy, "The bus was stopped: nothing can be produced."));
 
-    private static async ValueTask<KafkaRider> WaitAsync(Task<KafkaRider> start, CancellationToken cancellationToken)
+    private async ValueTask<KafkaRider> WaitAsync(Task<KafkaRider> start, CancellationToken cancellationToken)
     {
         try
         {
-            return await start.WaitAsync(StartTimeout, cancellationToken).ConfigureAwait(false);
+            return await start.WaitAsync(StartTimeout, Time, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

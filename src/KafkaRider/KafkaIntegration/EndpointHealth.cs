@@ -1,114 +1,74 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
 using Confluent.Kafka;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>
-/// What an endpoint knows of its brokers, its topic and its partitions. It is told by its consumer, and asked by the health check of the bus.
-/// </summary>
-internal sealed class EndpointHealth(TopicEndpointSettings settings)
+/// <summary>The current health of an endpoint. Its consumer reports events from several threads; the health check of the bus reads it.</summary>
+internal sealed class EndpointHealth(string groupId, TimeProvider time)
 {
-    /// <summary>How long the brokers may be silent.</summary>
-    public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(6);
+    private readonly Lock gate = new();
 
-    private readonly ConcurrentDictionary<TopicPartition, string> stopped = new();
-    private readonly ConcurrentDictionary<ErrorCode, bool> told = new();
-    private long answered;
-    private long answering;
-    private bool assigned;
-    private string? trouble;
-    private bool suspected;
-    private string? denied;
-    private string? error;
+    // Written only under the gate.
+    private volatile EndpointHealthState state = EndpointHealthState.Initial;
 
-    /// <summary>How long the brokers have been answering without a pause.</summary>
-    public TimeSpan AnsweringFor => IsSilent ? TimeSpan.Zero : Stopwatch.GetElapsedTime(Interlocked.Read(ref answering));
+    /// <summary>How long the brokers have answered without a break.</summary>
+    public TimeSpan AnsweringFor => state.AnsweringFor(time);
 
-    private bool IsSilent => Stopwatch.GetElapsedTime(Interlocked.Read(ref answered)) > SilenceLimit;
+    /// <summary>A session starts.</summary>
+    public void Begin() => Update(current => current.Begin(time));
 
-    /// <summary>A client begins.</summary>
-    public void Begin()
+    /// <inheritdoc cref="EndpointHealthState.Answered"/>
+    /// <returns>Whether the confirmed trouble has changed.</returns>
+    public bool Answered(string? trouble)
     {
-        stopped.Clear();
-        Volatile.Write(ref assigned, false);
-        Volatile.Write(ref error, null);
-        Volatile.Write(ref denied, null);
-        Answered(wrong: null);
+        var (before, after) = Update(current => current.Answered(trouble, time));
+        return before.Trouble != after.Trouble;
     }
 
-    /// <summary>
-    /// The brokers have said how it stands with the topic. They learn of a new topic one after another, so what is wrong is
-    /// told when two answers in a row agree that something is.
-    /// </summary>
-    /// <param name="wrong">What is wrong with it; none: nothing.</param>
-    /// <returns>Whether something else is told than before.</returns>
-    public bool Answered(string? wrong)
-    {
-        if (IsSilent)
-        {
-            told.Clear();
-            Interlocked.Exchange(ref answering, Stopwatch.GetTimestamp());
-        }
-
-        Interlocked.Exchange(ref answered, Stopwatch.GetTimestamp());
-        var confirmed = suspected ? wrong : null;
-        suspected = wrong is not null;
-        return Interlocked.Exchange(ref trouble, confirmed) != confirmed;
-    }
-
-    /// <summary>The client has told of an error.</summary>
-    /// <returns>Whether one of the kind is news, since the brokers last answered or assigned partitions.</returns>
+    /// <summary>The client has reported an error.</summary>
+    /// <returns>Whether it is the first of its kind since the brokers last answered again or assigned partitions.</returns>
     public bool Failed(ErrorCode code, string reason)
     {
-        Volatile.Write(ref error, reason);
-        return told.TryAdd(code, true);
+        var (before, after) = Update(current => current.Failed(code, reason));
+        return before.Reported != after.Reported;
     }
 
-    /// <summary>A grant is missing. The client says so once, and is silent until it is let in.</summary>
-    public void Denied(string reason) => Volatile.Write(ref denied, reason);
+    /// <inheritdoc cref="EndpointHealthState.Denied"/>
+    public void Denied(string reason) => Update(current => current.Denied(reason));
 
-    public void Received() => Volatile.Write(ref denied, null);
-
-    public void Assigned()
+    /// <summary>Records were received, so no grant is missing.</summary>
+    public void Received()
     {
-        told.Clear();
-        Volatile.Write(ref error, null);
-        Volatile.Write(ref denied, null);
-        Volatile.Write(ref assigned, true);
+        // Called for every poll: only a denial is worth an update.
+        if (state.Denial is not null)
+        {
+            Update(current => current with { Denial = null });
+        }
     }
 
-    public void Lost() => Volatile.Write(ref assigned, false);
+    /// <summary>The group has assigned partitions.</summary>
+    public void Assigned() => Update(current => current.Assigned());
 
-    /// <summary>A partition stands still at a record that could not be handled.</summary>
-    public void Stopped(TopicPartitionOffset at, Exception reason) =>
-        stopped[at.TopicPartition] = $"{at.Topic}[{at.Partition.Value}] stands still at offset {at.Offset.Value}: {reason.Message}";
+    /// <summary>The group has taken all partitions away without notice.</summary>
+    public void Lost() => Update(current => current with { IsAssigned = false });
 
-    public bool IsStopped(TopicPartition partition) => stopped.ContainsKey(partition);
+    /// <summary>A partition has stopped at a record that could not be handled.</summary>
+    public void Stopped(TopicPartitionOffset at, Exception reason) => Update(current => current.Stopped(at, reason.Message));
 
-    /// <summary>The partition has gone to another member, or is begun again.</summary>
-    public void Released(TopicPartition partition) => stopped.TryRemove(partition, out _);
+    public bool IsStopped(TopicPartition partition) => state.StoppedPartitions.ContainsKey(partition);
 
-    public EndpointHealthResult Judge(EndpointHealthResult core)
+    /// <summary>The partition belongs to another member, or was assigned again.</summary>
+    public void Released(TopicPartition partition) => Update(current => current.Released(partition));
+
+    /// <summary>Combines what core knows (the endpoint is ready, or has failed) with what the consumer knows of its brokers.</summary>
+    public EndpointHealthResult Judge(EndpointHealthResult core) => state.Judge(core, groupId, time);
+
+    private (EndpointHealthState Before, EndpointHealthState After) Update(Func<EndpointHealthState, EndpointHealthState> change)
     {
-        var why = Volatile.Read(ref error) is { } last ? $" ({last})" : string.Empty;
-        if (IsSilent && Interlocked.Read(ref answered) > 0)
+        lock (gate)
         {
-            return EndpointHealthResult.Unhealthy(core.ReceiveEndpoint, $"no broker answers{why}", core.Exception);
+            var before = state;
+            state = change(before);
+            return (before, state);
         }
-
-        if ((Volatile.Read(ref denied) ?? Volatile.Read(ref trouble)) is { } wrong)
-        {
-            return EndpointHealthResult.Unhealthy(core.ReceiveEndpoint, wrong, core.Exception);
-        }
-
-        if (!Volatile.Read(ref assigned))
-        {
-            return EndpointHealthResult.Unhealthy(core.ReceiveEndpoint, $"no partitions are assigned by group {settings.GroupId}{why}", core.Exception);
-        }
-
-        return core.Status == BusHealthStatus.Healthy && !stopped.IsEmpty
-            ? EndpointHealthResult.Degraded(core.ReceiveEndpoint, string.Join("; ", stopped.Values))
-            : core;
     }
 }

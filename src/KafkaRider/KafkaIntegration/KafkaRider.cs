@@ -7,10 +7,14 @@ using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>What was said of all endpoints and producers of a rider.</summary>
-internal sealed class RiderSettings(ClientSettings client)
+/// <summary>The settings that all endpoints and producers of a rider share.</summary>
+internal sealed class RiderSettings(ClientSettings client, TimeProvider time, ConsumerTimeouts timeouts)
 {
     public ClientSettings Client => client;
+
+    public TimeProvider Time => time;
+
+    public ConsumerTimeouts Timeouts => timeouts;
 
     public List<Action<ISendPipeConfigurator>> SendPipe { get; } = [];
 
@@ -145,7 +149,7 @@ internal sealed class KafkaRider : IKafkaRider
 
     private ProducerClient AddClient(ProducerConfig own, Action<string>? statistics)
     {
-        var client = new ProducerClient(Settings.Client, own, statistics, bus.HostConfiguration);
+        var client = new ProducerClient(Settings.Client, own, statistics, bus.HostConfiguration, Settings.Time);
         clients.Add(client);
         return client;
     }

@@ -15,6 +15,7 @@ internal sealed class KafkaRiderFactory(
     public IBusInstanceSpecification CreateRider(IRiderRegistrationContext context)
     {
         var config = clientConfig ?? context.GetService<ClientConfig>() ?? new ClientConfig();
+        deferredRider.Time = context.GetService<TimeProvider>() ?? TimeProvider.System;
         var specification = new KafkaRiderSpecification(context, new ClientConfig(new Dictionary<string, string>(config)), deferredRider);
         configure(context, specification);
         return specification;
@@ -25,7 +26,9 @@ internal sealed class KafkaRiderFactory(
 internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context, ClientConfig clientConfig, DeferredRider deferredRider)
     : IKafkaFactoryConfigurator, IBusInstanceSpecification
 {
-    private readonly RiderSettings settings = new(new ClientSettings(clientConfig));
+    private readonly RiderSettings settings = new(
+        new ClientSettings(clientConfig), deferredRider.Time, context.GetService<ConsumerTimeouts>() ?? new ConsumerTimeouts());
+
     private readonly List<Action<KafkaRider>> endpoints = [];
     private readonly HashSet<(string Topic, string? Group)> names = [];
     private readonly List<ValidationResult> faults = [];

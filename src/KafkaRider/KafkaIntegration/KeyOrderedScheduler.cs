@@ -3,12 +3,12 @@ using KafkaRecord = Confluent.Kafka.ConsumeResult<byte[]?, byte[]?>;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// Handles records in the order of their keys: what has a key in common, one after the other as it was added; all else side
-/// by side, up to the limit.
+/// Runs work items in the order of their keys: items with a key in common run one after the other, in the order in which they were added; all
+/// others run side by side, up to the limit. It outlives the sessions of a consumer, so that the order and the limit do too.
 /// </summary>
-internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task> handle)
+internal sealed class KeyOrderedScheduler(int limit)
 {
-    /// <summary>After so many items other work of the process has its turn.</summary>
+    /// <summary>After as many items the thread is yielded to other work of the process.</summary>
     private const int ItemsPerTurn = 100;
 
     private readonly Lock gate = new();
@@ -19,18 +19,19 @@ internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task
     private long added;
     private int running;
 
-    /// <param name="records">What is handled in one go.</param>
-    public void Add(AcceptedRecord[] records)
+    /// <param name="records">The records of one work item.</param>
+    /// <param name="process">Processes them. The scheduler ignores its failures.</param>
+    public void Add(AcceptedRecord[] records, Func<AcceptedRecord[], Task> process)
     {
-        var item = new WorkItem(records);
+        var item = new WorkItem(records, process);
         lock (gate)
         {
-            item.Place = added++;
+            item.Position = added++;
 
-            // Where all are handled one after the other, they are in order anyway.
+            // With a limit of 1 all items run in order anyway.
             if (limit > 1)
             {
-                LineUp(item);
+                Enlist(item);
             }
 
             if (item.Awaited == 0)
@@ -41,7 +42,7 @@ internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task
     }
 
     // Only under the gate.
-    private void LineUp(WorkItem item)
+    private void Enlist(WorkItem item)
     {
         foreach (var (record, _) in item.Records)
         {
@@ -65,8 +66,8 @@ internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task
     {
         if (running == limit)
         {
-            // In the order of polling: what is done beyond a record that still waits cannot be committed.
-            ready.Enqueue(item, item.Place);
+            // In the order of polling: a record that is done cannot be committed while an earlier one waits.
+            ready.Enqueue(item, item.Position);
         }
         else
         {
@@ -75,14 +76,14 @@ internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task
         }
     }
 
-    // Goes on with what is ready: to schedule every record takes about as long as to handle it.
+    // Continues with the next ready item on the same task: scheduling a task per record takes about as long as handling the record.
     private async Task RunAsync(WorkItem? item)
     {
-        for (var handled = 1; item is not null; handled++)
+        for (var ended = 1; item is not null; ended++)
         {
-            await handle(item.Records).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await item.RunAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             item = End(item);
-            if (handled % ItemsPerTurn == 0)
+            if (ended % ItemsPerTurn == 0)
             {
                 await Task.Yield();
             }
@@ -95,7 +96,7 @@ internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task
         {
             if (limit > 1)
             {
-                MakeWay(ended);
+                Release(ended);
             }
 
             if (ready.TryDequeue(out var next, out _))
@@ -109,7 +110,7 @@ internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task
     }
 
     // Only under the gate.
-    private void MakeWay(WorkItem ended)
+    private void Release(WorkItem ended)
     {
         foreach (var (record, _) in ended.Records)
         {
@@ -128,21 +129,23 @@ internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task
         }
     }
 
-    private sealed class WorkItem(AcceptedRecord[] records)
+    private sealed class WorkItem(AcceptedRecord[] records, Func<AcceptedRecord[], Task> process)
     {
         public AcceptedRecord[] Records => records;
 
-        /// <summary>In the order of polling.</summary>
-        public long Place { get; set; }
+        /// <summary>The item's number in the order of polling.</summary>
+        public long Position { get; set; }
 
         /// <summary>How many items must end before this one may start; only under the gate.</summary>
         public int Awaited { get; set; }
 
-        /// <summary>Those that wait for this one; only under the gate.</summary>
+        /// <summary>The items that wait for this one; only under the gate.</summary>
         public List<WorkItem>? Following { get; set; }
+
+        public Task RunAsync() => process(records);
     }
 
-    /// <summary>A record's place in the order: the same key in the same partition.</summary>
+    /// <summary>Records of the same key in the same partition are processed in order.</summary>
     private readonly record struct RecordKey(int Partition, byte[] Key)
     {
         public static readonly IEqualityComparer<RecordKey> Comparer = EqualityComparer<RecordKey>.Create(
@@ -164,5 +167,9 @@ internal sealed class KeyOrderedScheduler(int limit, Func<AcceptedRecord[], Task
     }
 }
 
-/// <summary>A polled record, and the checkpoint that is told when it is done.</summary>
-internal readonly record struct AcceptedRecord(KafkaRecord Record, Checkpoint Checkpoint);
+/// <summary>A polled record and the checkpoint of its partition.</summary>
+internal readonly record struct AcceptedRecord(KafkaRecord Record, Checkpoint Checkpoint)
+{
+    /// <summary>Stops the record's partition: the record could not be handled and must not be passed over.</summary>
+    public void StopPartition(Exception reason) => Checkpoint.StopAt(Record.TopicPartitionOffset, reason);
+}

@@ -7,7 +7,7 @@ namespace MassTransit.KafkaIntegration;
 /// A native producer: made at the first produce, made anew only after a fatal error or after the rider was stopped. One serves all topics,
 /// save those whose producers have settings of their own.
 /// </summary>
-internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, Action<string>? statistics, IHostConfiguration host)
+internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, Action<string>? statistics, IHostConfiguration host, TimeProvider time)
 {
     /// <summary>
     /// How long librdkafka tries to get a record acknowledged. A broker that died is missed after 9 s, unless its cluster says otherwise; then another one leads.
@@ -116,7 +116,7 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     {
         lock (gate)
         {
-            return isClosed ? throw DeferredRider.StoppedException() : current ??= new NativeClient(Build());
+            return isClosed ? throw DeferredRider.StoppedException() : current ??= new NativeClient(Build(), time);
         }
     }
 
@@ -179,7 +179,7 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     }
 
     /// <summary>One native client. What is on its way when it is closed ends with it: Confluent's would leave it without an end.</summary>
-    private sealed class NativeClient(IProducer<byte[]?, byte[]?> producer)
+    private sealed class NativeClient(IProducer<byte[]?, byte[]?> producer, TimeProvider time)
     {
         private readonly CancellationTokenSource closed = new();
 
@@ -198,7 +198,7 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
                 exception is ObjectDisposedException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
                 // What was acknowledged before may still be on its way here.
-                await Task.WhenAny(delivery, Task.Delay(LastTimeout, CancellationToken.None)).ConfigureAwait(false);
+                await Task.WhenAny(delivery, Task.Delay(LastTimeout, time, CancellationToken.None)).ConfigureAwait(false);
                 return delivery.IsCompletedSuccessfully ? await delivery.ConfigureAwait(false) : throw new ProduceException<byte[]?, byte[]?>(
                     new Error(ErrorCode.Local_PurgeQueue, Unacknowledged),
                     new DeliveryResult<byte[]?, byte[]?>

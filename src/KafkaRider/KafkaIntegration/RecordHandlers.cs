@@ -23,12 +23,13 @@ internal interface IRecordHandler
 }
 
 /// <summary>One record, one pass through the receive pipe.</summary>
-internal sealed class SingleRecordHandler<TKey, TValue>(
-    ReceiveEndpointContext context, TopicEndpointSettings settings, RecordReader<TKey, TValue> reader, DeadLetters deadLetters)
+internal sealed class SingleRecordHandler<TKey, TValue>(TopicEndpoint endpoint, RecordReader<TKey, TValue> reader, DeadLetters deadLetters)
     : IRecordHandler
     where TValue : class
 {
-    private readonly IReceivePipeDispatcher dispatcher = context.CreateReceivePipeDispatcher();
+    private readonly ReceiveEndpointContext context = endpoint.Context;
+    private readonly TopicEndpointSettings settings = endpoint.Settings;
+    private readonly IReceivePipeDispatcher dispatcher = endpoint.Context.CreateReceivePipeDispatcher();
 
     public int Limit => 1;
 
@@ -82,8 +83,7 @@ internal sealed class SingleRecordHandler<TKey, TValue>(
 /// at fault stands alone.
 /// </summary>
 internal sealed class BatchRecordHandler<TKey, TValue>(
-    ReceiveEndpointContext context,
-    TopicEndpointSettings settings,
+    TopicEndpoint endpoint,
     RecordReader<TKey, TValue> reader,
     DeadLetters deadLetters,
     BatchOptions options,
@@ -91,6 +91,8 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
     : IRecordHandler
     where TValue : class
 {
+    private readonly ReceiveEndpointContext context = endpoint.Context;
+    private readonly TopicEndpointSettings settings = endpoint.Settings;
     private long handled;
 
     public int Limit => options.MessageLimit;

@@ -5,7 +5,7 @@ using MassTransit.Testing;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>Prepares the topics of a test before its bus starts.</summary>
-internal sealed class TestTopicsService(IAdminClient admin, KafkaTestHarnessOptions options) : KafkaTestHarnessHostedService
+internal sealed class TestTopicsService(IAdminClient admin, KafkaTestHarnessOptions options, TimeProvider time) : KafkaTestHarnessHostedService
 {
     /// <summary>How long the brokers may take for one thing.</summary>
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
@@ -35,7 +35,7 @@ internal sealed class TestTopicsService(IAdminClient admin, KafkaTestHarnessOpti
     private List<string> Existing() => [.. admin.GetMetadata(Timeout).Topics.Select(topic => topic.Topic).Intersect(options.TopicNames)];
 
     // An answer does not mean that all brokers know.
-    private static async Task UntilAsync(Func<bool> isDone, string what, CancellationToken cancellationToken)
+    private async Task UntilAsync(Func<bool> isDone, string what, CancellationToken cancellationToken)
     {
         for (var waited = TimeSpan.Zero; !isDone(); waited += LookInterval)
         {
@@ -44,7 +44,7 @@ internal sealed class TestTopicsService(IAdminClient admin, KafkaTestHarnessOpti
                 throw new KafkaException(new Error(ErrorCode.Local_TimedOut, $"The topics of the test were not {what} within {Timeout.TotalSeconds} s."));
             }
 
-            await Task.Delay(LookInterval, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(LookInterval, time, cancellationToken).ConfigureAwait(false);
         }
     }
 }

@@ -6,17 +6,18 @@ using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
+/// <summary>Takes what the caller configures for one topic endpoint, and builds the endpoint of it.</summary>
 internal sealed class TopicEndpointConfiguration<TKey, TValue>
-    : ReceiveEndpointConfiguration, IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>, IKafkaFetchConfigurator
+    : ReceiveEndpointConfiguration, IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>
     where TValue : class
 {
     private readonly IBusInstance bus;
     private readonly KafkaRider rider;
-    private readonly TopicEndpointSettings settings;
     private readonly BatchConsumerDetector<TValue> batchConsumer = new();
     private readonly TombstoneConsumerDetector<TValue> tombstoneConsumer = new();
     private readonly RedeliveringConsumerDetector redelivery = new();
     private readonly List<(string Setting, string Reason)> refused = [];
+    private TopicEndpointSettings settings;
     private ushort consumerLimit = 1;
     private bool filtersErrors;
     private IDeserializer<TKey>? keyDeserializer;
@@ -29,7 +30,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         this.bus = bus;
         this.rider = rider;
         settings = new TopicEndpointSettings(topic, consumerConfig);
-        Health = new EndpointHealth(settings);
+        Health = new EndpointHealth(settings.GroupId, rider.Settings.Time);
         InputAddress = AddressOf(bus, topic, consumerConfig);
         PrefetchCount = 1_000;
         ConcurrentMessageLimit = 1;
@@ -47,13 +48,13 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public AutoOffsetReset? AutoOffsetReset { set => settings.ConsumerConfig.AutoOffsetReset = value; }
 
-    public long Offset { set => settings.Offset = value; }
+    public long Offset { set => settings = settings with { Offset = value }; }
 
-    public TimeSpan CheckpointInterval { set => settings.CheckpointInterval = value; }
+    public TimeSpan CheckpointInterval { set => settings = settings with { CheckpointInterval = value }; }
 
-    public ushort CheckpointMessageCount { set => settings.CheckpointMessageCount = value; }
+    public ushort CheckpointMessageCount { set => settings = settings with { CheckpointMessageCount = value }; }
 
-    public ushort MessageLimit { set => settings.MessageLimit = value; }
+    public ushort MessageLimit { set => settings = settings with { MessageLimit = value }; }
 
     public ushort ConcurrentConsumerLimit
     {
@@ -69,7 +70,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         set => Refuse(value != 1, nameof(ConcurrentDeliveryLimit), "must be 1, or records of one key would overtake each other; raise ConcurrentMessageLimit");
     }
 
-    public string? DeadLetterTopic { set => settings.DeadLetterTopic = value; }
+    public string? DeadLetterTopic { set => settings = settings with { DeadLetterTopic = value }; }
 
     public string GroupInstanceId { set => settings.ConsumerConfig.GroupInstanceId = value; }
 
@@ -101,21 +102,11 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         set => Refuse(value == true, nameof(EnablePartitionEof), "must not be set: the end of a partition is no record that a consumer could be told of");
     }
 
-    public TimeSpan? WaitMaxInterval { set => settings.ConsumerConfig.FetchWaitMaxMs = value.InMilliseconds(); }
-
-    public int? MaxPartitionBytes { set => settings.ConsumerConfig.MaxPartitionFetchBytes = value; }
-
-    public int? MaxBytes { set => settings.ConsumerConfig.FetchMaxBytes = value; }
-
-    public int? MinBytes { set => settings.ConsumerConfig.FetchMinBytes = value; }
-
-    public TimeSpan? ErrorBackoffInterval { set => settings.ConsumerConfig.FetchErrorBackoffMs = value.InMilliseconds(); }
-
     /// <summary>Of the endpoint of a group on a topic.</summary>
     public static Uri AddressOf(IBusInstance bus, string topic, ConsumerConfig consumerConfig) =>
         new(bus.HostConfiguration.HostAddress, $"kafka/{topic}/{consumerConfig.GroupId}");
 
-    public void ConfigureFetch(Action<IKafkaFetchConfigurator> configure) => configure(this);
+    public void ConfigureFetch(Action<IKafkaFetchConfigurator> configure) => configure(new FetchConfiguration(settings.ConsumerConfig));
 
     public void UseIsolationLevel(IsolationLevel isolationLevel) => settings.ConsumerConfig.IsolationLevel = isolationLevel;
 
@@ -125,14 +116,16 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public void SetValueDeserializer(IDeserializer<TValue> deserializer) => valueDeserializer = deserializer;
 
-    public void SetOffsetsCommittedHandler(Action<CommittedOffsets> offsetsCommittedHandler) => settings.OffsetsCommitted = offsetsCommittedHandler;
+    public void SetOffsetsCommittedHandler(Action<CommittedOffsets> offsetsCommittedHandler) =>
+        settings = settings with { OffsetsCommitted = offsetsCommittedHandler };
 
-    public void SetStatisticsHandler(Action<string> statisticsHandler) => settings.Statistics = statisticsHandler;
+    public void SetStatisticsHandler(Action<string> statisticsHandler) => settings = settings with { Statistics = statisticsHandler };
 
     public void CreateIfMissing(Action<KafkaTopicOptions>? configure = null)
     {
-        settings.CreateTopic = new KafkaTopicOptions();
-        configure?.Invoke(settings.CreateTopic);
+        var options = new KafkaTopicOptions();
+        configure?.Invoke(options);
+        settings = settings with { CreateTopic = options };
     }
 
     // Called by extensions such as DiscardFaultedMessages.
@@ -157,32 +150,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public override IEnumerable<ValidationResult> Validate()
     {
-        if (settings.CheckpointInterval < TimeSpan.FromMilliseconds(10) || settings.CheckpointInterval > TimeSpan.FromHours(1))
-        {
-            yield return this.Failure(nameof(CheckpointInterval), "must be 10 ms to 1 hour");
-        }
-
-        if (settings.CheckpointMessageCount == 0)
-        {
-            yield return this.Failure(nameof(CheckpointMessageCount), "must be at least 1");
-        }
-
-        if (settings.MessageLimit == 0)
-        {
-            yield return this.Failure(nameof(MessageLimit), "must be at least 1");
-        }
-
-        if (string.Equals(settings.DeadLetterTopicOf(settings.Topic), settings.Topic, StringComparison.Ordinal))
-        {
-            yield return this.Failure(nameof(DeadLetterTopic), "must be another topic");
-        }
-
-        if (settings is { IsPattern: true, CreateTopic: not null })
-        {
-            yield return this.Failure(nameof(CreateIfMissing), "needs the name of a topic, not a pattern");
-        }
-
-        foreach (var (setting, reason) in refused)
+        foreach (var (setting, reason) in settings.Faults().Concat(refused))
         {
             yield return this.Failure(setting, reason);
         }
@@ -210,8 +178,6 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
             throw new ConfigurationException($"Topic {settings.Topic}: {string.Join("; ", faults.Select(fault => $"{fault.Key} {fault.Message}"))}");
         }
 
-        settings.PrefetchCount = PrefetchCount;
-        settings.ConcurrentMessageLimit = ConcurrentMessageLimit ?? 1;
         ApplySpecifications(new ReceiveEndpointBuilder(this));
         if (redelivery.Any())
         {
@@ -224,15 +190,22 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
             RiderLog.OneConsumer(context.LogContext.Logger, settings.Topic, settings.GroupId, consumerLimit);
         }
 
-        var reader = new RecordReader<TKey, TValue>(
-            keyDeserializer ?? KeyDeserializer(),
-            valueDeserializer ?? rider.Settings.Serializers.GetDeserializer<TValue>(),
-            headersDeserializer ?? rider.Settings.HeadersDeserializer,
-            HostAddress)
+        var isBatch = batchConsumer.TryBuild(out var pipe, out var options);
+        if (isBatch && filtersErrors)
         {
-            Tombstones = tombstoneConsumer.Any,
-        };
-        var endpoint = new ReceiveEndpoint(new TopicReceiveTransport(context, settings, rider, Health, HandlerFactory(context, reader)), context);
+            throw new ConfigurationException(
+                $"Topic {settings.Topic}: ConfigureError and DiscardFaultedMessages must not be used beside a batch consumer: a batch that fails is tried again in halves.");
+        }
+
+        var built = settings with { PrefetchCount = PrefetchCount, ConcurrentMessageLimit = isBatch ? options.ConcurrencyLimit : ConcurrentMessageLimit ?? 1 };
+        var topic = new TopicEndpoint(context, built, rider.Settings.Client, Health, rider.Settings.Timeouts, rider.Settings.Time);
+        var deadLetters = new DeadLetters(topic, rider.Producer);
+        var reader = Reader();
+        var endpoint = new ReceiveEndpoint(
+            new TopicReceiveTransport(topic, () => pipe is null
+                ? new SingleRecordHandler<TKey, TValue>(topic, reader, deadLetters)
+                : new BatchRecordHandler<TKey, TValue>(topic, reader, deadLetters, options, pipe)),
+            context);
         ReceiveEndpoint = endpoint;
         return endpoint;
     }
@@ -256,36 +229,12 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         }
     }
 
-    private Func<DeadLetters, IRecordHandler> HandlerFactory(ReceiveEndpointContext context, RecordReader<TKey, TValue> reader)
+    private RecordReader<TKey, TValue> Reader() => new(
+        keyDeserializer ?? KeyDeserializer(),
+        valueDeserializer ?? rider.Settings.Serializers.GetDeserializer<TValue>(),
+        headersDeserializer ?? rider.Settings.HeadersDeserializer,
+        HostAddress)
     {
-        if (!batchConsumer.TryBuild(out var pipe, out var options))
-        {
-            return deadLetters => new SingleRecordHandler<TKey, TValue>(context, settings, reader, deadLetters);
-        }
-
-        if (filtersErrors)
-        {
-            throw new ConfigurationException(
-                $"Topic {settings.Topic}: ConfigureError and DiscardFaultedMessages must not be used beside a batch consumer: a batch that fails is tried again in halves.");
-        }
-
-        settings.ConcurrentMessageLimit = options.ConcurrencyLimit;
-        return deadLetters => new BatchRecordHandler<TKey, TValue>(context, settings, reader, deadLetters, options, pipe);
-    }
-}
-
-/// <summary>Finds out whether an endpoint has a consumer of tombstones.</summary>
-internal sealed class TombstoneConsumerDetector<TValue> : EndpointConfigurationObserver
-    where TValue : class
-{
-    public bool Any { get; private set; }
-
-    public override void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator) =>
-        Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
-
-    public override void HandlerConfigured<TMessage>(IHandlerConfigurator<TMessage> configurator) =>
-        Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
-
-    public override void SagaMessageConfigured<TSaga, TMessage>(ISagaMessageConfigurator<TSaga, TMessage> configurator) =>
-        Any |= typeof(TMessage) == typeof(Tombstone<TValue>);
+        Tombstones = tombstoneConsumer.Any,
+    };
 }

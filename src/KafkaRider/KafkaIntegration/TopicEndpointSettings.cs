@@ -3,49 +3,85 @@ using Confluent.Kafka;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>What was said of one endpoint.</summary>
-internal sealed class TopicEndpointSettings(string topic, ConsumerConfig consumerConfig)
+/// <summary>The settings of one topic endpoint.</summary>
+internal sealed record TopicEndpointSettings
 {
-    /// <summary>In a name of a dead-letter topic: the record's topic.</summary>
+    /// <summary>In the name of a dead-letter topic it stands for the record's topic.</summary>
     private const string TopicPlaceholder = "{topic}";
 
-    public string Topic => topic;
+    public TopicEndpointSettings(string topic, ConsumerConfig consumerConfig)
+    {
+        Topic = topic;
+        ConsumerConfig = new ConsumerConfig(new Dictionary<string, string>(consumerConfig));
+    }
 
-    /// <summary>Whether the topic is a pattern, as librdkafka writes them: then it stands for all topics of such a name.</summary>
-    public bool IsPattern => topic.StartsWith('^');
+    public string Topic { get; }
 
-    public ConsumerConfig ConsumerConfig { get; } = new(new Dictionary<string, string>(consumerConfig));
+    /// <summary>Whether the topic is a regular expression in librdkafka's syntax. It then stands for all topics whose name it matches.</summary>
+    public bool IsPattern => Topic.StartsWith('^');
+
+    /// <summary>A copy of the settings of the client; complete once the endpoint is built.</summary>
+    public ConsumerConfig ConsumerConfig { get; }
 
     public string GroupId => ConsumerConfig.GroupId;
 
-    public string? DeadLetterTopic { get; set; } = $"{TopicPlaceholder}.dead-letter";
+    public string? DeadLetterTopic { get; init; } = $"{TopicPlaceholder}.dead-letter";
 
     /// <summary>
-    /// What a pattern must not stand for, as librdkafka writes it: the names of dead-letter topics begin as those of their topics, and what was
-    /// put aside would come back.
+    /// The regular expression of the topics that a pattern must not match: the name of a dead-letter topic begins with the name of its topic, and
+    /// dead letters would be consumed.
     /// </summary>
     public string? Ignored => IsPattern && DeadLetterTopic is { } name
         ? $"^{Regex.Escape(name).Replace(Regex.Escape(TopicPlaceholder), ".+", StringComparison.Ordinal)}$"
         : null;
 
-    public TimeSpan CheckpointInterval { get; set; } = TimeSpan.FromSeconds(1);
+    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    public int CheckpointMessageCount { get; set; } = 100;
+    public int CheckpointMessageCount { get; init; } = 100;
 
-    public int MessageLimit { get; set; } = 10_000;
+    public int MessageLimit { get; init; } = 10_000;
 
-    public int PrefetchCount { get; set; }
+    public int PrefetchCount { get; init; }
 
-    public int ConcurrentMessageLimit { get; set; }
+    public int ConcurrentMessageLimit { get; init; }
 
-    public Offset Offset { get; set; } = Offset.Unset;
+    public Offset Offset { get; init; } = Offset.Unset;
 
-    public KafkaTopicOptions? CreateTopic { get; set; }
+    public KafkaTopicOptions? CreateTopic { get; init; }
 
-    public Action<CommittedOffsets>? OffsetsCommitted { get; set; }
+    public Action<CommittedOffsets>? OffsetsCommitted { get; init; }
 
-    public Action<string>? Statistics { get; set; }
+    public Action<string>? Statistics { get; init; }
 
-    /// <summary>Where records of a topic go that cannot be handled; none: nowhere.</summary>
+    /// <summary>The topic for records that cannot be handled; null: there is none.</summary>
     public string? DeadLetterTopicOf(string recordTopic) => DeadLetterTopic?.Replace(TopicPlaceholder, recordTopic, StringComparison.Ordinal);
+
+    /// <summary>What is wrong with the settings, by the name that callers know each setting by.</summary>
+    public IEnumerable<(string Setting, string Reason)> Faults()
+    {
+        if (CheckpointInterval < TimeSpan.FromMilliseconds(10) || CheckpointInterval > TimeSpan.FromHours(1))
+        {
+            yield return (nameof(CheckpointInterval), "must be 10 ms to 1 hour");
+        }
+
+        if (CheckpointMessageCount == 0)
+        {
+            yield return (nameof(CheckpointMessageCount), "must be at least 1");
+        }
+
+        if (MessageLimit == 0)
+        {
+            yield return (nameof(MessageLimit), "must be at least 1");
+        }
+
+        if (string.Equals(DeadLetterTopicOf(Topic), Topic, StringComparison.Ordinal))
+        {
+            yield return (nameof(DeadLetterTopic), "must be another topic");
+        }
+
+        if (IsPattern && CreateTopic is not null)
+        {
+            yield return (nameof(IKafkaTopicReceiveEndpointConfigurator.CreateIfMissing), "needs the name of a topic, not a pattern");
+        }
+    }
 }

@@ -1,35 +1,81 @@
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
-using Microsoft.Extensions.Logging;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>Asks the brokers how it stands with an endpoint's topic, and creates it where it is missing and the endpoint wants that.</summary>
-internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, ILogger logger) : IDisposable
+/// <summary>
+/// Asks the brokers for the state of an endpoint's topic at an interval, and reports it to the endpoint's health. Creates the topic where it is
+/// missing and the endpoint requests that.
+/// </summary>
+internal sealed class TopicProbe(TopicEndpoint endpoint, ConsumerClient client, PartitionAssignment assignment) : IDisposable
 {
-    /// <summary>How long the brokers may take to answer.</summary>
-    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
+    private readonly TopicEndpointSettings settings = endpoint.Settings;
+    private readonly TimeSpan timeout = endpoint.Timeouts.ProbeTimeout;
+    private readonly IAdminClient admin = new DependentAdminClientBuilder(client.Handle).Build();
 
-    private readonly IAdminClient admin = new DependentAdminClientBuilder(client).Build();
+    /// <summary>Probes until it is cancelled or the client is closed.</summary>
+    public async Task RunAsync(CancellationToken ending)
+    {
+        using var timer = new PeriodicTimer(endpoint.Timeouts.ProbeInterval, endpoint.Time);
+        try
+        {
+            do
+            {
+                await ProbeAsync().ConfigureAwait(false);
+            }
+            while (await timer.WaitForNextTickAsync(ending).ConfigureAwait(false));
+        }
+        catch (ObjectDisposedException)
+        {
+            // The client was closed during a request.
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            // The client is about to be closed.
+        }
+    }
 
-    /// <returns>What is wrong with the topic; none: nothing.</returns>
-    /// <exception cref="KafkaException">No broker has answered.</exception>
-    public async Task<string?> AskAsync()
+    public void Dispose() => admin.Dispose();
+
+    private async Task ProbeAsync()
+    {
+        try
+        {
+            var trouble = await FindTroubleAsync().ConfigureAwait(false);
+            if (endpoint.Health.Answered(trouble) && trouble is not null)
+            {
+                RiderLog.TopicTroubled(endpoint.Logger, settings.Topic, settings.GroupId, trouble);
+            }
+
+            foreach (var (partition, _) in assignment.Checkpoints)
+            {
+                assignment.EndsAt(partition, client.EndOf(partition));
+            }
+        }
+        catch (KafkaException exception)
+        {
+            endpoint.Health.Failed(exception.Error.Code, ErrorText.Of(exception.Error));
+        }
+    }
+
+    /// <returns>What is wrong with the topic; null if nothing is.</returns>
+    /// <exception cref="KafkaException">No broker answered.</exception>
+    private async Task<string?> FindTroubleAsync()
     {
         if (settings.IsPattern)
         {
-            // Any topic will do to see that the brokers answer.
-            admin.GetMetadata(Timeout);
+            // A pattern names no topic to ask for; any metadata show that the brokers answer.
+            admin.GetMetadata(timeout);
             return null;
         }
 
-        // The dead-letter topic first: records may come as soon as the other is there.
-        if (settings.CreateTopic is { } options && settings.DeadLetterTopicOf(settings.Topic) is { } deadLetterTopic && IsMissing(Look(deadLetterTopic)))
+        // The dead-letter topic first: records may arrive as soon as the other topic exists.
+        if (settings.CreateTopic is { } options && settings.DeadLetterTopicOf(settings.Topic) is { } deadLetterTopic && IsMissing(Describe(deadLetterTopic)))
         {
             await CreateAsync(deadLetterTopic, options).ConfigureAwait(false);
         }
 
-        var topic = Look(settings.Topic);
+        var topic = Describe(settings.Topic);
         if (IsMissing(topic))
         {
             if (settings.CreateTopic is not { } wanted)
@@ -48,11 +94,9 @@ internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, 
                 : null;
     }
 
-    public void Dispose() => admin.Dispose();
-
     private static bool IsMissing(TopicMetadata topic) => topic.Error.Code == ErrorCode.UnknownTopicOrPart;
 
-    private TopicMetadata Look(string topic) => admin.GetMetadata(topic, Timeout).Topics.Single();
+    private TopicMetadata Describe(string topic) => admin.GetMetadata(topic, timeout).Topics.Single();
 
     private async Task CreateAsync(string name, KafkaTopicOptions options)
     {
@@ -61,15 +105,16 @@ internal sealed class TopicProbe(Handle client, TopicEndpointSettings settings, 
             await admin.CreateTopicsAsync(
                 [new TopicSpecification { Name = name, NumPartitions = options.NumPartitions, ReplicationFactor = options.ReplicationFactor }],
                 new CreateTopicsOptions { RequestTimeout = options.RequestTimeout, OperationTimeout = options.RequestTimeout }).ConfigureAwait(false);
-            RiderLog.TopicCreated(logger, name);
+            RiderLog.TopicCreated(endpoint.Logger, name);
         }
         catch (CreateTopicsException exception) when (exception.Results.TrueForAll(result => result.Error.Code == ErrorCode.TopicAlreadyExists))
         {
-            // By somebody else, meanwhile.
+            // Another process has created it meanwhile.
         }
         catch (KafkaException exception)
         {
-            RiderLog.TopicNotCreated(logger, name, exception is CreateTopicsException { Results: [var result, ..] } ? result.Error.Reason : exception.Error.Reason);
+            RiderLog.TopicNotCreated(
+                endpoint.Logger, name, exception is CreateTopicsException { Results: [var result, ..] } ? result.Error.Reason : exception.Error.Reason);
         }
     }
 }

@@ -3,16 +3,13 @@ using MassTransit.Transports;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>The rider's side of core's receive endpoint: one consumer from start to stop.</summary>
-internal sealed class TopicReceiveTransport(
-    ReceiveEndpointContext context,
-    TopicEndpointSettings settings,
-    KafkaRider rider,
-    EndpointHealth health,
-    Func<DeadLetters, IRecordHandler> createHandler) : IReceiveTransport
+internal sealed class TopicReceiveTransport(TopicEndpoint endpoint, Func<IRecordHandler> createHandler) : IReceiveTransport
 {
+    private readonly ReceiveEndpointContext context = endpoint.Context;
+
     public ReceiveTransportHandle Start()
     {
-        var consumer = new TopicConsumer(context, settings, rider, health, createHandler);
+        var consumer = new TopicConsumer(endpoint, createHandler());
         consumer.Start();
         return new Handle(consumer);
     }
@@ -28,8 +25,8 @@ internal sealed class TopicReceiveTransport(
     public void Probe(ProbeContext probe)
     {
         var scope = probe.CreateScope("kafka");
-        scope.Add("topic", settings.Topic);
-        scope.Add("group", settings.GroupId);
+        scope.Add("topic", endpoint.Settings.Topic);
+        scope.Add("group", endpoint.Settings.GroupId);
     }
 
     private sealed class Handle(TopicConsumer consumer) : ReceiveTransportHandle

@@ -1,13 +1,21 @@
+using Confluent.Kafka;
 using MassTransit.KafkaIntegration;
+using Microsoft.Extensions.Time.Testing;
 
 namespace ProductCache.UnitTests.KafkaRider;
 
 public sealed class CheckpointTests
 {
+    private readonly List<(TopicPartitionOffset At, string Reason)> stops = [];
+    private readonly FakeTimeProvider time = new();
     private Checkpoint checkpoint = null!;
 
     [SetUp]
-    public void SetUp() => checkpoint = new Checkpoint();
+    public void SetUp()
+    {
+        stops.Clear();
+        checkpoint = new Checkpoint(time, (_, at, reason) => stops.Add((at, reason.Message)));
+    }
 
     [Test]
     public void NothingSeenIsNothingToCommit() => Assert.That(Committable(), Is.Null);
@@ -181,14 +189,32 @@ public sealed class CheckpointTests
     }
 
     [Test]
-    public void APartitionThatStandsStillIsNotCommittedBeyondItsRecord()
+    public void APartitionThatHasStoppedIsNotCommittedBeyondItsRecord()
     {
+        var at = new TopicPartitionOffset("orders", 0, 6);
         Begin(5, 6);
-        checkpoint.StopAt(6);
+        checkpoint.StopAt(at, new InvalidOperationException("why"));
         Done(5, 6);
 
         Assert.That(Committable(), Is.EqualTo(6));
         Assert.That(checkpoint.TryStart(7), Is.False);
+        Assert.That(stops, Is.EqualTo(new[] { (at, "why") }));
+    }
+
+    [Test]
+    public void TheAgeOfWhatIsNotCommittedIsThatOfTheFirstRecordDoneSinceTheLastCommit()
+    {
+        Begin(1, 2);
+        Assert.That(checkpoint.CommitAge, Is.EqualTo(TimeSpan.Zero));
+
+        Done(1);
+        time.Advance(TimeSpan.FromSeconds(2));
+        Done(2);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(checkpoint.CommitAge, Is.EqualTo(TimeSpan.FromSeconds(3)));
+
+        checkpoint.Committed(Committable()!.Value);
+        Assert.That(checkpoint.CommitAge, Is.EqualTo(TimeSpan.Zero));
     }
 
     [Test]

@@ -7,20 +7,20 @@ namespace ProductCache.UnitTests.KafkaRider;
 
 public sealed class KeyOrderedSchedulerTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(20);
 
     private readonly ConcurrentDictionary<long, TaskCompletionSource> ends = new();
     private readonly BlockingCollection<long> started = [];
 
     [Test]
-    public void WhatHasAKeyInCommonWaitsForAllThatCameBefore()
+    public void ItemsWithAKeyInCommonWaitForAllThatCameBefore()
     {
-        var scheduler = new KeyOrderedScheduler(8, HandleAsync);
-        scheduler.Add([Record(0, "a")]);
-        scheduler.Add([Record(1, "b")]);
-        scheduler.Add([Record(2, "a"), Record(3, "b")]);
-        scheduler.Add([Record(4, "c"), Record(5, "c")]);
-        scheduler.Add([Record(6, "b")]);
+        var scheduler = new KeyOrderedScheduler(8);
+        scheduler.Add([Record(0, "a")], HandleAsync);
+        scheduler.Add([Record(1, "b")], HandleAsync);
+        scheduler.Add([Record(2, "a"), Record(3, "b")], HandleAsync);
+        scheduler.Add([Record(4, "c"), Record(5, "c")], HandleAsync);
+        scheduler.Add([Record(6, "b")], HandleAsync);
         Assert.That(new[] { Next(), Next(), Next() }, Is.EquivalentTo(new long[] { 0, 1, 4 }));
 
         End(0);
@@ -33,13 +33,13 @@ public sealed class KeyOrderedSchedulerTests
     }
 
     [Test]
-    public void RecordsWithoutAKeyOrOfOtherPartitionsWaitForNobody()
+    public void RecordsWithoutAKeyOrOfOtherPartitionsDoNotWait()
     {
-        var scheduler = new KeyOrderedScheduler(8, HandleAsync);
-        scheduler.Add([Record(0, null)]);
-        scheduler.Add([Record(1, null)]);
-        scheduler.Add([Record(2, "a")]);
-        scheduler.Add([Record(3, "a", partition: 1)]);
+        var scheduler = new KeyOrderedScheduler(8);
+        scheduler.Add([Record(0, null)], HandleAsync);
+        scheduler.Add([Record(1, null)], HandleAsync);
+        scheduler.Add([Record(2, "a")], HandleAsync);
+        scheduler.Add([Record(3, "a", partition: 1)], HandleAsync);
         Assert.That(new[] { Next(), Next(), Next(), Next() }, Is.EquivalentTo(new long[] { 0, 1, 2, 3 }));
     }
 
@@ -47,10 +47,10 @@ public sealed class KeyOrderedSchedulerTests
     [TestCase(3)]
     public void NoMoreRunAtOnceThanTheLimitAndTheOthersFollowInTheirOrder(int limit)
     {
-        var scheduler = new KeyOrderedScheduler(limit, HandleAsync);
+        var scheduler = new KeyOrderedScheduler(limit);
         for (var offset = 0; offset < limit + 2; offset++)
         {
-            scheduler.Add([Record(offset, $"{offset}")]);
+            scheduler.Add([Record(offset, $"{offset}")], HandleAsync);
         }
 
         for (var offset = 0; offset < limit; offset++)
@@ -66,11 +66,11 @@ public sealed class KeyOrderedSchedulerTests
     }
 
     [Test]
-    public void AHandlingThatFailsHoldsUpNobody()
+    public void AnItemThatFailsDoesNotHoldUpTheNextOne()
     {
-        var scheduler = new KeyOrderedScheduler(1, HandleAsync);
-        scheduler.Add([Record(0, "a")]);
-        scheduler.Add([Record(1, "a")]);
+        var scheduler = new KeyOrderedScheduler(1);
+        scheduler.Add([Record(0, "a")], HandleAsync);
+        scheduler.Add([Record(1, "a")], HandleAsync);
         Assert.That(Next(), Is.Zero);
         ends[0].SetException(new InvalidOperationException());
         Assert.That(Next(), Is.EqualTo(1));
@@ -82,7 +82,7 @@ public sealed class KeyOrderedSchedulerTests
             TopicPartitionOffset = new TopicPartitionOffset("topic", partition, offset),
             Message = new Message<byte[]?, byte[]?> { Key = key is null ? null : Encoding.UTF8.GetBytes(key) },
         },
-        new Checkpoint());
+        new Checkpoint(TimeProvider.System, (_, _, _) => { }));
 
     private Task HandleAsync(AcceptedRecord[] records)
     {
@@ -92,7 +92,7 @@ public sealed class KeyOrderedSchedulerTests
         return end.Task;
     }
 
-    private long Next() => started.TryTake(out var offset, Patience) ? offset : throw new TimeoutException("Nothing was started.");
+    private long Next() => started.TryTake(out var offset, StartTimeout) ? offset : throw new TimeoutException("Nothing was started.");
 
     private void End(long offset) => ends[offset].SetResult();
 }
