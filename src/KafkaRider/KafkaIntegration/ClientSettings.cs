@@ -1,0 +1,45 @@
+using Confluent.Kafka;
+
+namespace MassTransit.KafkaIntegration;
+
+/// <summary>The settings that all clients of a rider share.</summary>
+internal sealed class ClientSettings(ClientConfig config)
+{
+    public ClientConfig Config { get; } = config;
+
+    public Action<IClient, string>? RefreshToken { get; set; }
+
+    /// <summary>A copy of the shared settings with those of one client, which take precedence.</summary>
+    public ProducerConfig With(ProducerConfig own) => new(Merge(own));
+
+    /// <inheritdoc cref="With(ProducerConfig)"/>
+    public ConsumerConfig With(ConsumerConfig own) => new(Merge(own));
+
+    /// <summary>The builder of a client that reads bytes and refreshes its token like all others.</summary>
+    public ConsumerBuilder<byte[]?, byte[]?> NewConsumer(ConsumerConfig config)
+    {
+        var builder = new ConsumerBuilder<byte[]?, byte[]?>(config).SetKeyDeserializer(RawBytes.Instance).SetValueDeserializer(RawBytes.Instance);
+        return RefreshToken is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler(refresh) : builder;
+    }
+
+    private Dictionary<string, string> Merge(ClientConfig own)
+    {
+        Dictionary<string, string> merged = new(Config);
+        foreach (var (key, value) in own)
+        {
+            merged[key] = value;
+        }
+
+        return merged;
+    }
+}
+
+/// <summary>Passes keys and values through: the native clients handle bytes only.</summary>
+internal sealed class RawBytes : ISerializer<byte[]?>, IDeserializer<byte[]?>
+{
+    public static readonly RawBytes Instance = new();
+
+    public byte[]? Serialize(byte[]? data, SerializationContext context) => data;
+
+    public byte[]? Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context) => isNull ? null : data.ToArray();
+}
