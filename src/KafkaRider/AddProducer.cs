@@ -6,17 +6,17 @@ using Null = Confluent.Kafka.Null;
 namespace MassTransit;
 
 /// <summary>
-/// Registers producers inside <c>AddRider</c>: scoped services, which can be resolved before the bus has started; what they produce then waits
-/// up to 30 s for it. Where several buses have a producer of the same message, the service is the one that was added first; a producer of another bus
-/// comes from its rider, <c>Bind&lt;TBus, IKafkaRider&gt;</c>.
+/// Registers producers inside <c>AddRider</c>. They are scoped services and can be resolved before the bus has started; a produce then waits up to
+/// 30 s for the start. If several buses have a producer of the same message, the service is the producer that was added first; the others come from
+/// the riders of their buses, <c>Bind&lt;TBus, IKafkaRider&gt;</c>.
 /// </summary>
 public static class KafkaProducerRegistrationExtensions
 {
     /// <summary>Adds an <see cref="ITopicProducer{TKey, TValue}"/>.</summary>
     /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
-    /// <param name="topicName">The topic; it is not created.</param>
-    /// <param name="configure">Settings of this producer; called once, when the bus is built.</param>
-    /// <exception cref="ConfigurationException">There is a producer of this key and value type already.</exception>
+    /// <param name="topicName">The topic. It is not created.</param>
+    /// <param name="configure">Configures this producer. Called once, when the bus is built.</param>
+    /// <exception cref="ConfigurationException">A producer of this key and value type was added before.</exception>
     public static void AddProducer<TKey, TValue>(
         this IRiderRegistrationConfigurator configurator,
         string topicName,
@@ -24,9 +24,9 @@ public static class KafkaProducerRegistrationExtensions
         where TValue : class => configurator.AddProducer(topicName, new ProducerConfig(), configure);
 
     /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
-    /// <param name="topicName">The topic; it is not created.</param>
-    /// <param name="producerConfig">Settings of this producer's client, in librdkafka's terms; they win over those of the rider.</param>
-    /// <param name="configure">Settings of this producer; called once, when the bus is built.</param>
+    /// <param name="topicName">The topic. It is not created.</param>
+    /// <param name="producerConfig">The librdkafka settings of this producer's client. They take precedence over those of the rider.</param>
+    /// <param name="configure">Configures this producer. Called once, when the bus is built.</param>
     /// <inheritdoc cref="AddProducer{TKey, TValue}(IRiderRegistrationConfigurator, string, Action{IRiderRegistrationContext, IKafkaProducerConfigurator{TKey, TValue}})"/>
     public static void AddProducer<TKey, TValue>(
         this IRiderRegistrationConfigurator configurator,
@@ -36,7 +36,7 @@ public static class KafkaProducerRegistrationExtensions
         where TValue : class => configurator.Add(topicName, producerConfig, configure);
 
     /// <summary>Adds an <see cref="ITopicProducer{TValue}"/> of records without a key.</summary>
-    /// <exception cref="ConfigurationException">There is a producer of this value type already.</exception>
+    /// <exception cref="ConfigurationException">A producer of this value type was added before.</exception>
     /// <inheritdoc cref="AddProducer{TKey, TValue}(IRiderRegistrationConfigurator, string, Action{IRiderRegistrationContext, IKafkaProducerConfigurator{TKey, TValue}})"/>
     public static void AddProducer<TValue>(
         this IRiderRegistrationConfigurator configurator,
@@ -45,7 +45,7 @@ public static class KafkaProducerRegistrationExtensions
         where TValue : class => configurator.AddProducer(topicName, new ProducerConfig(), NoKey, configure);
 
     /// <summary>Adds an <see cref="ITopicProducer{TValue}"/> of records without a key.</summary>
-    /// <exception cref="ConfigurationException">There is a producer of this value type already.</exception>
+    /// <exception cref="ConfigurationException">A producer of this value type was added before.</exception>
     /// <inheritdoc cref="AddProducer{TKey, TValue}(IRiderRegistrationConfigurator, string, ProducerConfig, Action{IRiderRegistrationContext, IKafkaProducerConfigurator{TKey, TValue}})"/>
     public static void AddProducer<TValue>(
         this IRiderRegistrationConfigurator configurator,
@@ -55,14 +55,14 @@ public static class KafkaProducerRegistrationExtensions
         where TValue : class => configurator.AddProducer(topicName, producerConfig, NoKey, configure);
 
     /// <summary>
-    /// Adds an <see cref="ITopicProducer{TValue}"/>, which makes the key of each record from its message, and an
+    /// Adds an <see cref="ITopicProducer{TValue}"/>, which computes the key of each record from its message, and an
     /// <see cref="ITopicProducer{TKey, TValue}"/>.
     /// </summary>
     /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
-    /// <param name="topicName">The topic; it is not created.</param>
-    /// <param name="keyResolver">Makes the key.</param>
-    /// <param name="configure">Settings of this producer; called once, when the bus is built.</param>
-    /// <exception cref="ConfigurationException">There is a producer of this value type, or of this key and value type, already.</exception>
+    /// <param name="topicName">The topic. It is not created.</param>
+    /// <param name="keyResolver">Computes the key.</param>
+    /// <param name="configure">Configures this producer. Called once, when the bus is built.</param>
+    /// <exception cref="ConfigurationException">A producer of this value type, or of this key and value type, was added before.</exception>
     public static void AddProducer<TKey, TValue>(
         this IRiderRegistrationConfigurator configurator,
         string topicName,
@@ -71,10 +71,10 @@ public static class KafkaProducerRegistrationExtensions
         where TValue : class => configurator.AddProducer(topicName, new ProducerConfig(), keyResolver, configure);
 
     /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
-    /// <param name="topicName">The topic; it is not created.</param>
-    /// <param name="producerConfig">Settings of this producer's client, in librdkafka's terms; they win over those of the rider.</param>
-    /// <param name="keyResolver">Makes the key.</param>
-    /// <param name="configure">Settings of this producer; called once, when the bus is built.</param>
+    /// <param name="topicName">The topic. It is not created.</param>
+    /// <param name="producerConfig">The librdkafka settings of this producer's client. They take precedence over those of the rider.</param>
+    /// <param name="keyResolver">Computes the key.</param>
+    /// <param name="configure">Configures this producer. Called once, when the bus is built.</param>
     /// <inheritdoc cref="AddProducer{TKey, TValue}(IRiderRegistrationConfigurator, string, KafkaKeyResolver{TKey, TValue}, Action{IRiderRegistrationContext, IKafkaProducerConfigurator{TKey, TValue}})"/>
     public static void AddProducer<TKey, TValue>(
         this IRiderRegistrationConfigurator configurator,
@@ -88,7 +88,7 @@ public static class KafkaProducerRegistrationExtensions
         if (!configurator.GetDeferredRider().Producers.Add(typeof(ITopicProducer<TValue>)))
         {
             throw new ConfigurationException(
-                $"There is a producer of {typeof(TValue).Name} without a key already: use ITopicProducerProvider for topic {topicName}.");
+                $"A producer of {typeof(TValue).Name} without a key was added before: use ITopicProducerProvider for topic {topicName}.");
         }
 
         var registration = configurator.Add(topicName, producerConfig, configure);
@@ -108,7 +108,7 @@ public static class KafkaProducerRegistrationExtensions
         if (!deferredRider.Producers.Add(typeof(ITopicProducer<TKey, TValue>)))
         {
             throw new ConfigurationException(
-                $"There is a producer of {typeof(TValue).Name} by {typeof(TKey).Name} already: use ITopicProducerProvider for topic {topicName}.");
+                $"A producer of {typeof(TValue).Name} with a key of type {typeof(TKey).Name} was added before: use ITopicProducerProvider for topic {topicName}.");
         }
 
         var registration = new TopicProducerRegistration<TKey, TValue>(topicName, producerConfig, configure, deferredRider);

@@ -8,13 +8,13 @@ namespace MassTransit;
 public interface IKafkaRider : IRiderControl, ITopicProducerProvider, IKafkaTopicEndpointConnector
 {
     /// <summary>
-    /// Takes dead letters back to the topics that they came from, with the key, the value, the headers and the timestamp that they had. All
-    /// groups that consume a topic get them. What the dead-letter topic gets meanwhile is left for another call.
+    /// Produces dead letters to the topics that they came from again, with their original key, value, headers and timestamp. All groups that
+    /// consume a topic receive them. Letters that arrive during the replay are left to the next call.
     /// </summary>
-    /// <param name="deadLetterTopic">The dead-letter topic; a letter is read once by a group, see <see cref="DeadLetterReplayOptions.GroupId"/>.</param>
-    /// <param name="options">Which letters.</param>
-    /// <param name="cancellationToken">Ends the replay between two letters.</param>
-    /// <exception cref="KafkaException">The brokers do not answer, or do not take a record; what was taken back before is committed.</exception>
+    /// <param name="deadLetterTopic">The dead-letter topic. Each group replays a letter once, see <see cref="DeadLetterReplayOptions.GroupId"/>.</param>
+    /// <param name="options">Which letters; null: all.</param>
+    /// <param name="cancellationToken">Ends the replay after the current letter.</param>
+    /// <exception cref="KafkaException">The brokers do not answer, or reject a record. The letters that were replayed before are committed.</exception>
     Task<DeadLetterReplay> ReplayDeadLetters(
         string deadLetterTopic, DeadLetterReplayOptions? options = null, CancellationToken cancellationToken = default);
 }
@@ -22,8 +22,8 @@ public interface IKafkaRider : IRiderControl, ITopicProducerProvider, IKafkaTopi
 /// <summary>Adds topic endpoints while the bus runs.</summary>
 public interface IKafkaTopicEndpointConnector
 {
-    /// <summary>Consumes a topic as a member of a group, until the handle is stopped or the bus is.</summary>
-    /// <exception cref="ConfigurationException">A setting is wrong, or the group consumes the topic already.</exception>
+    /// <summary>Consumes a topic as a member of a group, until the handle or the bus is stopped.</summary>
+    /// <exception cref="ConfigurationException">A setting is invalid, or the group consumes the topic already.</exception>
     HostReceiveEndpointHandle ConnectTopicEndpoint<TKey, TValue>(
         string topicName, string groupId, Action<IRiderRegistrationContext, IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>> configure)
         where TValue : class;
@@ -34,10 +34,10 @@ public interface IKafkaTopicEndpointConnector
         where TValue : class;
 }
 
-/// <summary>Shorter forms.</summary>
+/// <summary>Shorter overloads.</summary>
 public static class KafkaTopicEndpointConnectorExtensions
 {
-    /// <summary>Consumes a topic as a member of a group, whatever the keys of its records are.</summary>
+    /// <summary>Consumes a topic as a member of a group and ignores the keys of its records.</summary>
     public static HostReceiveEndpointHandle ConnectTopicEndpoint<TValue>(
         this IKafkaTopicEndpointConnector connector,
         string topicName,

@@ -9,20 +9,22 @@ public interface ITopicProducer<TKey, TValue> : ISendObserverConnector
     where TValue : class
 {
     /// <summary>
-    /// Returns once the brokers have acknowledged the record. A cancelled call is unknown: the record may still arrive.
+    /// Returns when the brokers have acknowledged the record. After a cancelled call the outcome is unknown: the record may still be written.
     /// </summary>
     /// <exception cref="ProduceException{TKey, TValue}">
-    /// The record was refused, or not acknowledged within 30 s (<see cref="IKafkaProducerConfigurator.MessageTimeout"/>) or before the bus was stopped.
+    /// The brokers rejected the record, or did not acknowledge it within 30 s (<see cref="IKafkaProducerConfigurator.MessageTimeout"/>) or before the
+    /// bus was stopped.
     /// </exception>
-    /// <exception cref="KafkaException">The bus was stopped before.</exception>
+    /// <exception cref="KafkaException">The bus was already stopped.</exception>
+    /// <exception cref="TimeoutException">The bus did not start within 30 s.</exception>
     Task Produce(TKey key, TValue value, CancellationToken cancellationToken = default);
 
     /// <inheritdoc cref="Produce(TKey, TValue, CancellationToken)"/>
     Task Produce(TKey key, TValue value, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default);
 
     /// <param name="key">The key of the record.</param>
-    /// <param name="values">An object whose properties the message takes, by MassTransit's message initializers.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="values">An object with the properties of the message, see MassTransit's message initializers.</param>
+    /// <param name="cancellationToken">Ends the wait for the acknowledgement.</param>
     /// <inheritdoc cref="Produce(TKey, TValue, CancellationToken)"/>
     Task Produce(TKey key, object values, CancellationToken cancellationToken = default);
 
@@ -30,7 +32,7 @@ public interface ITopicProducer<TKey, TValue> : ISendObserverConnector
     Task Produce(TKey key, object values, IPipe<KafkaSendContext<TKey, TValue>> pipe, CancellationToken cancellationToken = default);
 }
 
-/// <summary>Produces messages of one type to one topic, without a key or with one that is made from the message.</summary>
+/// <summary>Produces messages of one type to one topic, without a key or with one that is computed from the message.</summary>
 public interface ITopicProducer<TValue> : ISendObserverConnector
     where TValue : class
 {
@@ -40,8 +42,8 @@ public interface ITopicProducer<TValue> : ISendObserverConnector
     /// <inheritdoc cref="Produce(TValue, CancellationToken)"/>
     Task Produce(TValue value, IPipe<KafkaSendContext<TValue>> pipe, CancellationToken cancellationToken = default);
 
-    /// <param name="values">An object whose properties the message takes, by MassTransit's message initializers.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="values">An object with the properties of the message, see MassTransit's message initializers.</param>
+    /// <param name="cancellationToken">Ends the wait for the acknowledgement.</param>
     /// <inheritdoc cref="Produce(TValue, CancellationToken)"/>
     Task Produce(object values, CancellationToken cancellationToken = default);
 
@@ -49,15 +51,17 @@ public interface ITopicProducer<TValue> : ISendObserverConnector
     Task Produce(object values, IPipe<KafkaSendContext<TValue>> pipe, CancellationToken cancellationToken = default);
 }
 
-/// <summary>Makes producers for topics that are named at run time.</summary>
+/// <summary>Creates producers for topics whose names are known at run time only.</summary>
 public interface ITopicProducerProvider : ISendObserverConnector
 {
-    /// <param name="address"><c>topic:{name}</c>, or the address of the bus and <c>/kafka/{name}</c>.</param>
+    /// <summary>Creates a producer; it can be used by several threads.</summary>
+    /// <param name="address"><c>topic:{name}</c>, or the address of the bus followed by <c>/kafka/{name}</c>.</param>
+    /// <exception cref="ArgumentException">It is not the address of a topic.</exception>
     ITopicProducer<TKey, TValue> GetProducer<TKey, TValue>(Uri address)
         where TValue : class;
 }
 
-/// <summary>Shorter forms.</summary>
+/// <summary>Shorter overloads.</summary>
 public static class TopicProducerProviderExtensions
 {
     /// <summary>A producer of records without a key.</summary>
@@ -67,10 +71,10 @@ public static class TopicProducerProviderExtensions
         where TValue : class =>
         new KeylessTopicProducer<Null, TValue>(provider.GetProducer<Null, TValue>(address), _ => null!);
 
-    /// <summary>A producer of records whose key is made from the message, after all pipes.</summary>
+    /// <summary>A producer of records whose key is computed from the message, after all send pipes.</summary>
     /// <param name="provider">The rider.</param>
     /// <param name="address"><c>topic:{name}</c></param>
-    /// <param name="keyResolver">Makes the key.</param>
+    /// <param name="keyResolver">Computes the key.</param>
     public static ITopicProducer<TValue> GetProducer<TKey, TValue>(
         this ITopicProducerProvider provider, Uri address, KafkaKeyResolver<TKey, TValue> keyResolver)
         where TValue : class =>
@@ -80,7 +84,7 @@ public static class TopicProducerProviderExtensions
 /// <summary>A record that is about to be produced.</summary>
 public interface KafkaSendContext : SendContext
 {
-    /// <summary>Default: chosen by the hash of the key, as Java clients do.</summary>
+    /// <summary>The partition; by default the hash of the key chooses it, like Java clients.</summary>
     Partition Partition { get; set; }
 }
 
@@ -88,7 +92,7 @@ public interface KafkaSendContext : SendContext
 public interface KafkaSendContext<T> : KafkaSendContext, SendContext<T>
     where T : class
 {
-    /// <summary>Writes the value; one that returns <see langword="null"/> or nothing makes the record a tombstone.</summary>
+    /// <summary>Writes the value. If it returns <see langword="null"/> or an empty array, the record is a tombstone.</summary>
     IAsyncSerializer<T> ValueSerializer { get; set; }
 }
 

@@ -2,10 +2,10 @@ using Confluent.Kafka;
 
 namespace MassTransit;
 
-/// <summary>The brokers failed a client of the rider.</summary>
+/// <summary>A client of the rider has failed to reach or use its brokers.</summary>
 public class KafkaConnectionException : ConnectionException
 {
-    /// <summary>An exception without a reason.</summary>
+    /// <summary>An exception without a message.</summary>
     public KafkaConnectionException()
     {
     }
@@ -17,12 +17,12 @@ public class KafkaConnectionException : ConnectionException
     }
 
     /// <param name="message">What failed.</param>
-    /// <param name="innerException">Why.</param>
+    /// <param name="innerException">The cause.</param>
     public KafkaConnectionException(string message, Exception innerException)
         : base(message, innerException, IsExceptionTransient(innerException))
     {
     }
 
-    // A fatal error stays until there is a new client.
+    // A fatal error persists until a new client is created.
     private static bool IsExceptionTransient(Exception exception) => exception is not KafkaException { Error.IsFatal: true };
 }

@@ -1,6 +1,6 @@
 namespace MassTransit;
 
-/// <summary>Where a consumed record stands; a payload of its <see cref="ConsumeContext"/>.</summary>
+/// <summary>The position of a consumed record; a payload of its <see cref="ConsumeContext"/>.</summary>
 public interface KafkaConsumeContext
 {
     /// <summary>The group that consumes.</summary>
@@ -15,7 +15,7 @@ public interface KafkaConsumeContext
     /// <summary>The offset of the record.</summary>
     long Offset { get; }
 
-    /// <summary>Never: the end of a partition is no record.</summary>
+    /// <summary>Always false: the end of a partition is not consumed.</summary>
     bool IsPartitionEof { get; }
 
     /// <summary>The timestamp of the record.</summary>
@@ -29,7 +29,7 @@ public interface KafkaConsumeContext<out TKey> : KafkaConsumeContext
     TKey Key { get; }
 }
 
-/// <summary>Reads where a consumed record stands.</summary>
+/// <summary>Reads the position and the key of a consumed record.</summary>
 public static class KafkaConsumeContextExtensions
 {
     /// <summary>The partition; <see langword="null"/> if the message did not come from Kafka.</summary>
@@ -40,7 +40,7 @@ public static class KafkaConsumeContextExtensions
     public static long? Offset(this ConsumeContext context) =>
         context.TryGetPayload(out KafkaConsumeContext? record) ? record.Offset : null;
 
-    /// <summary>Never: the end of a partition is no record.</summary>
+    /// <summary>Always false: the end of a partition is not consumed.</summary>
     public static bool IsPartitionEof(this ConsumeContext context) =>
         context.TryGetPayload(out KafkaConsumeContext? record) && record.IsPartitionEof;
 

@@ -6,38 +6,38 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace MassTransit;
 
-/// <summary>What a test wants of its brokers before its bus starts.</summary>
+/// <summary>The topics that a test prepares before its bus starts.</summary>
 public sealed class KafkaTestHarnessOptions
 {
-    /// <summary>The topics of the test; default: none.</summary>
+    /// <summary>The names of the topics; default: an empty list.</summary>
     public IReadOnlyList<string> TopicNames { get; set; } = [];
 
-    /// <summary>Of the topics that are created; default 1.</summary>
+    /// <summary>The number of partitions of the topics that are created; default 1.</summary>
     public int Partitions { get; set; } = 1;
 
-    /// <summary>Of the topics that are created; default 1.</summary>
+    /// <summary>The replication factor of the topics that are created; default 1.</summary>
     public short Replicas { get; set; } = 1;
 
-    /// <summary>Creates the topics that are not there; default: no.</summary>
+    /// <summary>Whether missing topics are created; default: false.</summary>
     public bool CreateTopicsIfNotExists { get; set; }
 
-    /// <summary>Deletes the topics with all that is in them, before they are created; default: no.</summary>
+    /// <summary>Whether the topics are deleted with their records before they are created; default: false.</summary>
     public bool CleanTopicsOnStart { get; set; }
 }
 
-/// <summary>For tests with <c>AddMassTransitTestHarness</c>.</summary>
+/// <summary>Support for tests with <c>AddMassTransitTestHarness</c>.</summary>
 public static class KafkaTestHarnessExtensions
 {
-    /// <summary>Prepares topics on the broker at <c>localhost:9092</c>, which the rider then uses as well; call it before MassTransit is added.</summary>
-    /// <exception cref="KafkaException">At the start: the broker does not answer within 10 s, or refuses.</exception>
+    /// <summary>Prepares topics on the broker at <c>localhost:9092</c>, which the rider then uses too. Call it before MassTransit is added.</summary>
+    /// <exception cref="KafkaException">Thrown at the start: the broker does not answer within 10 s, or rejects the request.</exception>
     public static IServiceCollection ConfigureKafkaTestOptions(this IServiceCollection services, Action<KafkaTestHarnessOptions>? configure = null) =>
         services.ConfigureKafkaTestOptions(new ClientConfig { BootstrapServers = "localhost:9092" }, configure);
 
     /// <summary>
-    /// Prepares topics on the brokers of the settings, which the rider then uses as well; call it before MassTransit is added. It also adds
-    /// <see cref="ClientConfig"/> and <see cref="IAdminClient"/> of these brokers.
+    /// Prepares topics on the given brokers, which the rider then uses too. Call it before MassTransit is added. It also registers the
+    /// <see cref="ClientConfig"/> and an <see cref="IAdminClient"/> of these brokers.
     /// </summary>
-    /// <exception cref="KafkaException">At the start: the brokers do not answer within 10 s, or refuse.</exception>
+    /// <exception cref="KafkaException">Thrown at the start: the brokers do not answer within 10 s, or reject the request.</exception>
     public static IServiceCollection ConfigureKafkaTestOptions(
         this IServiceCollection services, ClientConfig clientConfig, Action<KafkaTestHarnessOptions>? configure = null)
     {

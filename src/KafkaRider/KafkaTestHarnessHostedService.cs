@@ -3,7 +3,7 @@ using Microsoft.Extensions.Hosting;
 namespace MassTransit.Testing;
 
 /// <summary>
-/// Prepares the topics of a test (<c>ConfigureKafkaTestOptions</c>). A test without a host starts the services of this type before its bus.
+/// Prepares the topics of a test (<c>ConfigureKafkaTestOptions</c>). A test without a host must start the services of this type before its bus.
 /// </summary>
 public abstract class KafkaTestHarnessHostedService : IHostedService
 {
@@ -11,9 +11,9 @@ public abstract class KafkaTestHarnessHostedService : IHostedService
     {
     }
 
-    /// <summary>Deletes and creates the topics, as the options say.</summary>
+    /// <summary>Deletes and creates the topics according to the options.</summary>
     public abstract Task StartAsync(CancellationToken cancellationToken);
 
-    /// <summary>Leaves the topics as they are.</summary>
+    /// <summary>Does nothing: the topics remain.</summary>
     public abstract Task StopAsync(CancellationToken cancellationToken);
 }

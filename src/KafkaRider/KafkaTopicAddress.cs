@@ -1,12 +1,12 @@
 namespace MassTransit;
 
-/// <summary>The address of a topic: the address of the bus, then <c>/kafka/{topic}</c>. A short address is <c>topic:{name}</c>.</summary>
+/// <summary>The address of a topic: the address of the bus followed by <c>/kafka/{topic}</c>. The short form is <c>topic:{name}</c>.</summary>
 public readonly struct KafkaTopicAddress
 {
-    /// <summary>The segment before the topic.</summary>
+    /// <summary>The path segment before the topic.</summary>
     public const string PathPrefix = "kafka";
 
-    /// <summary>The scheme of a short address.</summary>
+    /// <summary>The scheme of the short form.</summary>
     private const string TopicScheme = "topic";
 
     /// <summary>The name of the topic.</summary>
@@ -18,13 +18,13 @@ public readonly struct KafkaTopicAddress
     /// <summary>The scheme of the bus.</summary>
     public readonly string Scheme;
 
-    /// <summary>The port of the bus; <see langword="null"/>: that of the scheme.</summary>
+    /// <summary>The port of the bus; <see langword="null"/>: the default port of the scheme.</summary>
     public readonly int? Port;
 
-    /// <summary>The path of the bus, without a slash at its ends; <c>/</c> if there is none.</summary>
+    /// <summary>The path of the bus without leading and trailing slashes; <c>/</c> if it is empty.</summary>
     public readonly string VirtualHost;
 
-    /// <summary>Takes a topic of a bus.</summary>
+    /// <summary>Creates the address of a topic.</summary>
     /// <param name="hostAddress">The address of the bus.</param>
     /// <param name="topic">The name of the topic.</param>
     public KafkaTopicAddress(Uri hostAddress, string topic)
@@ -32,8 +32,8 @@ public readonly struct KafkaTopicAddress
     {
     }
 
-    /// <summary>Reads an address.</summary>
-    /// <param name="hostAddress">The address of the bus, for a short address.</param>
+    /// <summary>Parses an address.</summary>
+    /// <param name="hostAddress">The address of the bus, for the short form.</param>
     /// <param name="address"><c>topic:{name}</c>, or an address that ends with <c>/kafka/{name}</c>.</param>
     /// <exception cref="ArgumentException">It is not the address of a topic.</exception>
     public KafkaTopicAddress(Uri hostAddress, Uri address)
@@ -47,7 +47,7 @@ public readonly struct KafkaTopicAddress
 
         if (!address.IsAbsoluteUri || address.Segments is not [.. var path, "kafka/", var topic] || topic.EndsWith('/'))
         {
-            throw new ArgumentException($"A topic is addressed as topic:name, not as {address}.", nameof(address));
+            throw new ArgumentException($"{address} is not the address of a topic: use topic:name.", nameof(address));
         }
 
         this = new KafkaTopicAddress(address, string.Concat(path).Trim('/'), Uri.UnescapeDataString(topic));

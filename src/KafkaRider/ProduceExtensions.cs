@@ -4,15 +4,15 @@ using MassTransit.SagaStateMachine;
 namespace MassTransit;
 
 /// <summary>
-/// Steps of state machines that produce with the <see cref="ITopicProducer{TValue}"/> of the message, which has to be added to the rider. A
-/// produce that fails fails the step; see <see cref="ITopicProducer{TValue}.Produce(TValue, CancellationToken)"/>.
+/// Steps of state machines that produce with the <see cref="ITopicProducer{TValue}"/> of the message, which must be added to the rider. If the
+/// produce fails, the step fails with its exception; see <see cref="ITopicProducer{TValue}.Produce(TValue, CancellationToken)"/>.
 /// </summary>
 public static class ProduceExtensions
 {
-    /// <summary>Produces this very message at every event.</summary>
+    /// <summary>Produces the given message at every event.</summary>
     /// <param name="source">The steps so far.</param>
     /// <param name="message">The message.</param>
-    /// <param name="contextCallback">Sets what goes with it: headers, ids.</param>
+    /// <param name="contextCallback">Sets headers and ids.</param>
     public static EventActivityBinder<TSaga> Produce<TSaga, TMessage>(
         this EventActivityBinder<TSaga> source, TMessage message, Action<SendContext<TMessage>>? contextCallback = null)
         where TSaga : class, SagaStateMachineInstance
@@ -26,10 +26,10 @@ public static class ProduceExtensions
         where TMessage : class =>
         source.Add(OnEvent<TSaga, BehaviorContext<TSaga>, TMessage>(MessageFactory<TMessage>.Create(message, contextCallback)));
 
-    /// <summary>Produces a message that is made at every event.</summary>
+    /// <summary>Produces a message that the factory creates at every event.</summary>
     /// <param name="source">The steps so far.</param>
-    /// <param name="messageFactory">Makes the message.</param>
-    /// <param name="contextCallback">Sets what goes with it: headers, ids.</param>
+    /// <param name="messageFactory">Creates the message.</param>
+    /// <param name="contextCallback">Sets headers and ids.</param>
     public static EventActivityBinder<TSaga> Produce<TSaga, TMessage>(
         this EventActivityBinder<TSaga> source,
         AsyncEventMessageFactory<TSaga, TMessage> messageFactory,
@@ -83,10 +83,10 @@ public static class ProduceExtensions
         where TMessage : class =>
         source.Add(OnEvent<TSaga, BehaviorContext<TSaga, TData>, TMessage>(MessageFactory<TMessage>.Create(messageFactory, contextCallback)));
 
-    /// <summary>Produces this very message at every fault of the kind.</summary>
+    /// <summary>Produces the given message at every fault of this type.</summary>
     /// <param name="source">The steps so far.</param>
     /// <param name="message">The message.</param>
-    /// <param name="contextCallback">Sets what goes with it: headers, ids.</param>
+    /// <param name="contextCallback">Sets headers and ids.</param>
     public static ExceptionActivityBinder<TSaga, TException> Produce<TSaga, TException, TMessage>(
         this ExceptionActivityBinder<TSaga, TException> source, TMessage message, Action<SendContext<TMessage>>? contextCallback = null)
         where TSaga : class, SagaStateMachineInstance
@@ -102,10 +102,10 @@ public static class ProduceExtensions
         where TMessage : class =>
         source.Add(OnFault<TSaga, BehaviorExceptionContext<TSaga, TException>, TMessage>(MessageFactory<TMessage>.Create(message, contextCallback)));
 
-    /// <summary>Produces a message that is made at every fault of the kind.</summary>
+    /// <summary>Produces a message that the factory creates at every fault of this type.</summary>
     /// <param name="source">The steps so far.</param>
-    /// <param name="messageFactory">Makes the message.</param>
-    /// <param name="contextCallback">Sets what goes with it: headers, ids.</param>
+    /// <param name="messageFactory">Creates the message.</param>
+    /// <param name="contextCallback">Sets headers and ids.</param>
     public static ExceptionActivityBinder<TSaga, TException> Produce<TSaga, TException, TMessage>(
         this ExceptionActivityBinder<TSaga, TException> source,
         AsyncEventExceptionMessageFactory<TSaga, TException, TMessage> messageFactory,

@@ -4,20 +4,23 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace MassTransit;
 
-/// <summary>Registers the Kafka rider and its producers inside <c>AddRider</c>.</summary>
+/// <summary>Registers the Kafka rider inside <c>AddRider</c>.</summary>
 public static class KafkaRiderRegistrationExtensions
 {
-    /// <summary>Adds the Kafka rider to the bus. A <see cref="ClientConfig"/> in the container is where its settings begin.</summary>
+    /// <summary>
+    /// Adds the Kafka rider to the bus. It starts from the settings of a <see cref="ClientConfig"/> in the container, if there is one, and uses the
+    /// <see cref="TimeProvider"/> of the container, if there is one.
+    /// </summary>
     /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
-    /// <param name="configure">Names the brokers and the topic endpoints; called once, while the bus is built.</param>
+    /// <param name="configure">Configures the brokers and the topic endpoints. Called once, while the bus is built.</param>
     public static void UsingKafka(
         this IRiderRegistrationConfigurator configurator, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure) =>
         configurator.SetKafkaRider(null, configure);
 
     /// <summary>Adds the Kafka rider to the bus.</summary>
     /// <param name="configurator">The rider registration that <c>AddRider</c> hands in.</param>
-    /// <param name="clientConfig">Settings of all Kafka clients of the rider, in librdkafka's terms.</param>
-    /// <param name="configure">Names the brokers and the topic endpoints; called once, while the bus is built.</param>
+    /// <param name="clientConfig">The librdkafka settings of all Kafka clients of the rider.</param>
+    /// <param name="configure">Configures the brokers and the topic endpoints. Called once, while the bus is built.</param>
     public static void UsingKafka(
         this IRiderRegistrationConfigurator configurator,
         ClientConfig clientConfig,
@@ -27,7 +30,7 @@ public static class KafkaRiderRegistrationExtensions
         configurator.SetKafkaRider(clientConfig, configure);
     }
 
-    /// <summary>Adds the Kafka rider to one of several buses. A <see cref="ClientConfig"/> in the container is where its settings begin.</summary>
+    /// <summary>Adds the Kafka rider to one of several buses. It starts from the settings of a <see cref="ClientConfig"/> in the container, if there is one.</summary>
     /// <inheritdoc cref="UsingKafka(IRiderRegistrationConfigurator, Action{IRiderRegistrationContext, IKafkaFactoryConfigurator})"/>
     public static void UsingKafka<TBus>(
         this IRiderRegistrationConfigurator<TBus> configurator, Action<IRiderRegistrationContext, IKafkaFactoryConfigurator> configure)
@@ -54,7 +57,7 @@ public static class KafkaRiderRegistrationExtensions
         configurator.TryAddScoped<ITopicProducerProvider>(scope => new TopicProducerProvider(deferredRider, scope));
     }
 
-    // One for all registrations of a rider, in whichever order they come.
+    // All registrations of a rider share one instance, in any order of registration.
     internal static DeferredRider GetDeferredRider(this IRiderRegistrationConfigurator configurator) =>
         configurator.Registrar.GetOrAddRegistration(typeof(DeferredRider), _ => new DeferredRider());
 }

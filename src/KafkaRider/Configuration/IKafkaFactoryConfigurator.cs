@@ -4,105 +4,105 @@ using MassTransit.KafkaIntegration.Serializers;
 namespace MassTransit;
 
 /// <summary>
-/// Configures the rider: its brokers, its topic endpoints, and what all that is produced passes through
-/// (<c>ConfigureSend</c>, <c>UseSendFilter</c>).
+/// Configures the rider: its brokers, its topic endpoints, and the pipe of everything that is produced (<c>ConfigureSend</c>,
+/// <c>UseSendFilter</c>).
 /// </summary>
 public interface IKafkaFactoryConfigurator : IRiderFactoryConfigurator, ISendObserverConnector, ISendPipelineConfigurator
 {
-    /// <summary>Of all clients.</summary>
+    /// <summary>The client id of all clients.</summary>
     string ClientId { set; }
 
-    /// <summary>Where this process runs, so that it may read from a replica nearby.</summary>
+    /// <summary>The rack of this process. With it, consumers may read from a replica nearby.</summary>
     string ClientRack { set; }
 
-    /// <summary>How brokers are talked to; <c>UseSsl</c> and <c>UseSasl</c> choose it by themselves.</summary>
+    /// <summary>The protocol of all connections. <c>UseSsl</c> and <c>UseSasl</c> set it if it is not set.</summary>
     SecurityProtocol? SecurityProtocol { set; }
 
-    /// <summary>Acknowledgements that a record needs; default: of all replicas in sync. With fewer, records can be lost and are not idempotent.</summary>
+    /// <summary>The acknowledgements that a record needs; default: all in-sync replicas. With fewer, records can be lost and the producer is not idempotent.</summary>
     Acks? Acks { set; }
 
     /// <summary>The largest request, in bytes; librdkafka's default is 1,000,000.</summary>
     int? MessageMaxBytes { set; }
 
-    /// <summary>Up to how many bytes a record is copied; librdkafka's default is 65,535.</summary>
+    /// <summary>The largest record that is copied rather than referenced, in bytes; librdkafka's default is 65,535.</summary>
     int? MessageCopyMaxBytes { set; }
 
     /// <summary>The largest response, in bytes; librdkafka's default is 100,000,000.</summary>
     int? ReceiveMessageMaxBytes { set; }
 
     /// <summary>
-    /// The most requests on their way to one broker; default of a producer: 1. With more (an idempotent one takes at most 5) a produce fails where it is not known
-    /// whether the record was written.
+    /// The largest number of requests on their way to one broker; the default of a producer is 1. An idempotent producer takes at most 5. With more
+    /// than 1 a produce fails if it is not known whether the record was written.
     /// </summary>
     int? MaxInFlight { set; }
 
-    /// <summary>How often topics and brokers are looked at; default: 10 s by an endpoint, 5 min by a producer.</summary>
+    /// <summary>The interval at which the metadata of topics and brokers are refreshed; default: 10 s for an endpoint, 5 min for a producer.</summary>
     TimeSpan? TopicMetadataRefreshInterval { set; }
 
-    /// <summary>The same for a topic that has lost its leader, to begin with; librdkafka's default is 100 ms.</summary>
+    /// <summary>The first such interval for a topic that has lost its leader; librdkafka's default is 100 ms.</summary>
     TimeSpan? TopicMetadataRefreshFastInterval { set; }
 
-    /// <summary>Whether only the topics in use are looked at; librdkafka's default is yes.</summary>
+    /// <summary>Whether only metadata of the topics in use are read; librdkafka's default is true.</summary>
     bool? TopicMetadataRefreshSparse { set; }
 
-    /// <summary>For how long what was seen of topics and brokers is true; librdkafka's default is 15 min.</summary>
+    /// <summary>How long metadata of topics and brokers are valid; librdkafka's default is 15 min.</summary>
     TimeSpan? MetadataMaxAge { set; }
 
-    /// <summary>Patterns of topics that do not exist for the clients, separated by commas.</summary>
+    /// <summary>Regular expressions of topics that the clients ignore, separated by commas.</summary>
     string TopicBlacklist { set; }
 
-    /// <summary>What librdkafka logs in detail, as <c>broker,topic,msg</c>.</summary>
+    /// <summary>What librdkafka logs in detail, for example <c>broker,topic,msg</c>.</summary>
     string Debug { set; }
 
-    /// <summary>For how many ms the address of a broker is true; librdkafka's default is 1,000.</summary>
+    /// <summary>How long the resolved address of a broker is valid, in milliseconds; librdkafka's default is 1,000.</summary>
     int? BrokerAddressTtl { set; }
 
-    /// <summary>Default: any.</summary>
+    /// <summary>IPv4, IPv6 or any; default: any.</summary>
     BrokerAddressFamily? BrokerAddressFamily { set; }
 
-    /// <summary>Before a broker is connected to again, to begin with; librdkafka's default is 100 ms.</summary>
+    /// <summary>The first delay before a broker is connected to again; librdkafka's default is 100 ms.</summary>
     TimeSpan? ReconnectBackoff { set; }
 
-    /// <summary>The same at most; librdkafka's default is 10 s.</summary>
+    /// <summary>The longest such delay; librdkafka's default is 10 s.</summary>
     TimeSpan? ReconnectBackoffMax { set; }
 
-    /// <summary>How often statistics are given to those who have set a handler; librdkafka's default is 0, never.</summary>
+    /// <summary>The interval of the statistics handlers; librdkafka's default is 0, which means never.</summary>
     TimeSpan? StatisticsInterval { set; }
 
-    /// <summary>Must not be set: nobody would read the queue, and it would grow.</summary>
+    /// <summary>Must not be true: the rider does not read the queue, and it would grow.</summary>
     bool? LogQueue { set; }
 
-    /// <summary>Whether librdkafka's log tells the thread; librdkafka's default is yes.</summary>
+    /// <summary>Whether librdkafka's log names the thread; librdkafka's default is true.</summary>
     bool? LogThreadName { set; }
 
-    /// <summary>Whether a connection that a broker closes is logged; librdkafka's default is yes.</summary>
+    /// <summary>Whether a connection that a broker closes is logged; librdkafka's default is true.</summary>
     bool? LogConnectionClose { set; }
 
-    /// <summary>A signal that ends librdkafka's threads at once when a client is closed; librdkafka's default is none.</summary>
+    /// <summary>The signal that ends librdkafka's threads at once when a client is closed; librdkafka sets none by default.</summary>
     int? InternalTerminationSignal { set; }
 
-    /// <summary>Plugins of librdkafka, separated by semicolons.</summary>
+    /// <summary>Paths of librdkafka's plugins, separated by semicolons.</summary>
     string PluginLibraryPaths { set; }
 
-    /// <summary>Connections to brokers.</summary>
+    /// <summary>Configures the connections to brokers.</summary>
     void ConfigureSocket(Action<IKafkaSocketConfigurator> configure);
 
-    /// <summary>How it is found out what a broker can do.</summary>
+    /// <summary>Configures how a client finds out which protocol versions a broker supports.</summary>
     void ConfigureApi(Action<IKafkaApiConfigurator> configure);
 
-    /// <summary>How headers are written, where a producer says nothing else.</summary>
+    /// <summary>Writes the headers of records, unless a producer has a serializer of its own.</summary>
     void SetHeadersSerializer(IHeadersSerializer serializer);
 
-    /// <summary>How headers are read, where an endpoint says nothing else.</summary>
+    /// <summary>Reads the headers of records, unless an endpoint has a deserializer of its own.</summary>
     void SetHeadersDeserializer(IHeadersDeserializer deserializer);
 
-    /// <summary>How keys and values are written and read, where a producer or an endpoint says nothing else.</summary>
+    /// <summary>Writes and reads keys and values, unless a producer or an endpoint has a serializer of its own.</summary>
     void SetSerializationFactory(IKafkaSerializerFactory factory);
 
-    /// <summary>Gets a token for SASL OAUTHBEARER when a client asks for one; it answers with the client's <c>OAuthBearerSetToken</c>.</summary>
+    /// <summary>Called when a client needs a token for SASL OAUTHBEARER. The handler passes it to the client's <c>OAuthBearerSetToken</c>.</summary>
     void OAuthBearerTokenRefreshHandler(Action<IClient, string> handler);
 
-    /// <summary>Names the brokers to ask first, each as <c>host:port</c>, and how to talk to them; at most once.</summary>
+    /// <summary>Sets the bootstrap brokers, each as <c>host:port</c>, and how to connect to them. May be called once.</summary>
     void Host(IReadOnlyList<string> servers, Action<IKafkaHostConfigurator>? configure = null);
 
     /// <summary>Consumes a topic as a member of a group.</summary>
@@ -111,22 +111,22 @@ public interface IKafkaFactoryConfigurator : IRiderFactoryConfigurator, ISendObs
         where TValue : class;
 
     /// <summary>
-    /// Consumes a topic with the given settings, in librdkafka's terms; <see cref="ConsumerConfig.GroupId"/> is needed.
-    /// Commits are the rider's own business: <see cref="ConsumerConfig.EnableAutoCommit"/> is always off.
+    /// Consumes a topic with the given librdkafka settings; <see cref="ConsumerConfig.GroupId"/> is required. The rider commits:
+    /// <see cref="ConsumerConfig.EnableAutoCommit"/> is always off.
     /// </summary>
     void TopicEndpoint<TKey, TValue>(
         string topicName, ConsumerConfig consumerConfig, Action<IKafkaTopicReceiveEndpointConfigurator<TKey, TValue>> configure)
         where TValue : class;
 }
 
-/// <summary>Shorter forms.</summary>
+/// <summary>Shorter overloads.</summary>
 public static class KafkaFactoryConfiguratorExtensions
 {
-    /// <summary>Names the brokers to ask first, as <c>host:port</c>, separated by commas, and how to talk to them.</summary>
+    /// <summary>Sets the bootstrap brokers, as <c>host:port</c>, separated by commas, and how to connect to them. May be called once.</summary>
     public static void Host(this IKafkaFactoryConfigurator configurator, string server, Action<IKafkaHostConfigurator>? configure = null) =>
         configurator.Host(server.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), configure);
 
-    /// <summary>Consumes a topic as a member of a group, whatever the keys of its records are.</summary>
+    /// <summary>Consumes a topic as a member of a group and ignores the keys of its records.</summary>
     public static void TopicEndpoint<TValue>(
         this IKafkaFactoryConfigurator configurator,
         string topicName,

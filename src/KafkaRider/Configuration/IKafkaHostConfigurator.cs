@@ -2,77 +2,77 @@ using Confluent.Kafka;
 
 namespace MassTransit;
 
-/// <summary>How the brokers are talked to. What is set here wins over the <see cref="ClientConfig"/> of <c>UsingKafka</c>.</summary>
+/// <summary>How to connect to the brokers. These settings take precedence over the <see cref="ClientConfig"/> of <c>UsingKafka</c>.</summary>
 public interface IKafkaHostConfigurator
 {
-    /// <summary>Encrypts, and sets the security protocol that goes with it unless one is set.</summary>
+    /// <summary>Encrypts connections with TLS, and sets the security protocol accordingly unless one is set.</summary>
     void UseSsl(Action<IKafkaSslConfigurator>? configure = null);
 
     /// <summary>
-    /// Logs in. With <see cref="UseSsl"/> the protocol is SASL_SSL unless another one is set; without it one must be set, so
-    /// that no password travels in the clear by mistake.
+    /// Authenticates with SASL. With <see cref="UseSsl"/> the protocol is SASL_SSL unless another one is set. Without it a protocol must be set, so
+    /// that no password is sent in plain text by mistake.
     /// </summary>
     void UseSasl(Action<IKafkaSaslConfigurator> configure);
 
-    /// <summary>How often a call that can be cancelled looks whether it was; Confluent's default is 100 ms.</summary>
+    /// <summary>The interval at which cancellable calls check their token; Confluent's default is 100 ms.</summary>
     void CancellationDelay(TimeSpan delay);
 }
 
-/// <summary>TLS, in librdkafka's terms.</summary>
+/// <summary>The TLS settings, named as in librdkafka.</summary>
 public interface IKafkaSslConfigurator
 {
-    /// <summary>A file or folder with the certificates of authorities; default: those of the system.</summary>
+    /// <summary>Path of a file or folder with CA certificates; default: those of the system.</summary>
     string CaLocation { set; }
 
-    /// <summary>The certificates of authorities themselves.</summary>
+    /// <summary>CA certificates in PEM format.</summary>
     string CaPem { set; }
 
-    /// <summary>A file with the client's certificate.</summary>
+    /// <summary>Path of the client's certificate in PEM format.</summary>
     string CertificateLocation { set; }
 
-    /// <summary>The client's certificate itself.</summary>
+    /// <summary>The client's certificate in PEM format.</summary>
     string CertificatePem { set; }
 
-    /// <summary>A file with the client's private key.</summary>
+    /// <summary>Path of the client's private key in PEM format.</summary>
     string KeyLocation { set; }
 
-    /// <summary>The client's private key itself.</summary>
+    /// <summary>The client's private key in PEM format.</summary>
     string KeyPem { set; }
 
-    /// <summary>Of the client's private key.</summary>
+    /// <summary>The password of the client's private key.</summary>
     string KeyPassword { set; }
 
-    /// <summary>A PKCS#12 file with the client's certificate and key.</summary>
+    /// <summary>Path of a PKCS#12 file with the client's certificate and key.</summary>
     string KeystoreLocation { set; }
 
-    /// <summary>Of the PKCS#12 file.</summary>
+    /// <summary>The password of the PKCS#12 file.</summary>
     string KeystorePassword { set; }
 
-    /// <summary>A file of revoked certificates.</summary>
+    /// <summary>Path of a certificate revocation list.</summary>
     string CrlLocation { set; }
 
-    /// <summary>In OpenSSL's words.</summary>
+    /// <summary>Cipher suites, in OpenSSL's syntax.</summary>
     string CipherSuites { set; }
 
-    /// <summary>In OpenSSL's words.</summary>
+    /// <summary>Elliptic curves, in OpenSSL's syntax.</summary>
     string CurvesList { set; }
 
-    /// <summary>In OpenSSL's words.</summary>
+    /// <summary>Signature algorithms, in OpenSSL's syntax.</summary>
     string SigalgsList { set; }
 
-    /// <summary>Whether the broker's certificate is looked at; default: yes.</summary>
+    /// <summary>Whether the broker's certificate is verified; default: true.</summary>
     bool? EnableCertificateVerification { set; }
 
-    /// <summary>Whether it must be of the host that was asked for; default: yes.</summary>
+    /// <summary>Whether the certificate must match the name of the broker's host; default: it must.</summary>
     SslEndpointIdentificationAlgorithm? EndpointIdentificationAlgorithm { set; }
 
-    /// <summary>Stores with the certificates of authorities, separated by commas; on Windows only.</summary>
+    /// <summary>Certificate stores with CA certificates, separated by commas; on Windows only.</summary>
     string SslCaCertificateStores { set; }
 
-    /// <summary>A file with an engine of OpenSSL.</summary>
+    /// <summary>Path of an OpenSSL engine.</summary>
     string SslEngineLocation { set; }
 
-    /// <summary>Of the engine; OpenSSL's default is <c>dynamic</c>.</summary>
+    /// <summary>The id of the engine; OpenSSL's default is <c>dynamic</c>.</summary>
     string SslEngineId { set; }
 
     /// <summary>Another name of <see cref="CaLocation"/>.</summary>
@@ -97,39 +97,39 @@ public interface IKafkaSslConfigurator
     SslEndpointIdentificationAlgorithm? SslEndpointIdentificationAlgorithm { set => EndpointIdentificationAlgorithm = value; }
 }
 
-/// <summary>Logging in, in librdkafka's terms.</summary>
+/// <summary>The SASL settings, named as in librdkafka.</summary>
 public interface IKafkaSaslConfigurator
 {
     /// <summary>PLAIN, SCRAM, GSSAPI or OAUTHBEARER.</summary>
     SaslMechanism? Mechanism { set; }
 
-    /// <summary>For PLAIN and SCRAM.</summary>
+    /// <summary>The user name, for PLAIN and SCRAM.</summary>
     string Username { set; }
 
-    /// <summary>For PLAIN and SCRAM.</summary>
+    /// <summary>The password, for PLAIN and SCRAM.</summary>
     string Password { set; }
 
-    /// <summary>The same as <see cref="IKafkaFactoryConfigurator.SecurityProtocol"/>.</summary>
+    /// <summary>Equivalent to <see cref="IKafkaFactoryConfigurator.SecurityProtocol"/>.</summary>
     SecurityProtocol? SecurityProtocol { set; }
 
-    /// <summary>For OAUTHBEARER.</summary>
+    /// <summary>The configuration of the token, for OAUTHBEARER.</summary>
     string OauthbearerConfig { set; }
 
-    /// <summary>For OAUTHBEARER, in tests.</summary>
+    /// <summary>Allows unsecured tokens, for OAUTHBEARER in tests.</summary>
     bool? EnableOauthbearerUnsecureJwt { set; }
 
-    /// <summary>For GSSAPI.</summary>
+    /// <summary>The name of the brokers' principal, for GSSAPI.</summary>
     string KerberosServiceName { set; }
 
-    /// <summary>For GSSAPI.</summary>
+    /// <summary>The client's principal, for GSSAPI.</summary>
     string KerberosPrincipal { set; }
 
-    /// <summary>For GSSAPI.</summary>
+    /// <summary>The command that refreshes the ticket, for GSSAPI.</summary>
     string KerberosKinitCmd { set; }
 
-    /// <summary>For GSSAPI.</summary>
+    /// <summary>Path of the keytab, for GSSAPI.</summary>
     string KerberosKeytab { set; }
 
-    /// <summary>For GSSAPI, in milliseconds.</summary>
+    /// <summary>The shortest interval between two refreshes of the ticket, for GSSAPI, in milliseconds.</summary>
     int? KerberosMinTimeBeforeRelogin { set; }
 }

@@ -4,69 +4,69 @@ using MassTransit.KafkaIntegration.Serializers;
 namespace MassTransit;
 
 /// <summary>
-/// Configures one producer. One that sets anything of its client has a client of its own; the others share one. What it does not set is as
-/// for all: idempotent, acknowledged by all replicas in sync, at once, for 30 s, one request at a time to each broker.
+/// Configures one producer. A producer that changes a setting of its client has a client of its own; all others share one. By default a client is
+/// idempotent, waits up to 30 s for the acknowledgement of all in-sync replicas, does not linger, and sends one request at a time to each broker.
 /// </summary>
 public interface IKafkaProducerConfigurator : ISendObserverConnector, ISendPipelineConfigurator
 {
-    /// <summary>The most records of one request; librdkafka's default is 10,000.</summary>
+    /// <summary>The largest number of records in one request; librdkafka's default is 10,000.</summary>
     int? BatchNumMessages { set; }
 
-    /// <summary>Default: none.</summary>
+    /// <summary>The compression of record batches; default: <see cref="Confluent.Kafka.CompressionType.None"/>.</summary>
     CompressionType? CompressionType { set; }
 
-    /// <summary>Depends on the <see cref="CompressionType"/>.</summary>
+    /// <summary>The range depends on the <see cref="CompressionType"/>.</summary>
     int? CompressionLevel { set; }
 
-    /// <summary>How many requests may wait for the network before records rather wait for company; librdkafka's default is 1.</summary>
+    /// <summary>How many requests may wait for the network before records are collected into larger batches; librdkafka's default is 1.</summary>
     int? QueueBufferingBackpressureThreshold { set; }
 
-    /// <summary>The most KiB that wait to be acknowledged; librdkafka's default is 1,048,576.</summary>
+    /// <summary>The largest amount of records that wait to be acknowledged, in KiB; librdkafka's default is 1,048,576. Above it a produce fails.</summary>
     int? QueueBufferingMaxKbytes { set; }
 
-    /// <summary>The most records that wait to be acknowledged; librdkafka's default is 100,000. Beyond it a produce fails.</summary>
+    /// <summary>The largest number of records that wait to be acknowledged; librdkafka's default is 100,000. Above it a produce fails.</summary>
     int? QueueBufferingMaxMessages { set; }
 
-    /// <summary>Between two tries; librdkafka's default is 100 ms.</summary>
+    /// <summary>The delay between two attempts; librdkafka's default is 100 ms.</summary>
     TimeSpan? RetryBackoff { set; }
 
-    /// <summary>Tries of a record; librdkafka's default is as many as there is time for.</summary>
+    /// <summary>The largest number of attempts for a record; librdkafka's default is limited by <see cref="MessageTimeout"/> only.</summary>
     int? MessageSendMaxRetries { set; }
 
-    /// <summary>How long a record may wait for company; default 0.</summary>
+    /// <summary>How long a record may wait for others to form a batch; default 0.</summary>
     TimeSpan? Linger { set; }
 
-    /// <summary>Whether tries of a record are one record; default: yes.</summary>
+    /// <summary>Whether repeated attempts write a record only once; default: true.</summary>
     bool? EnableIdempotence { set; }
 
-    /// <summary>Whether a gap in an idempotent series is a fatal error; librdkafka's default is no.</summary>
+    /// <summary>Whether a gap in the sequence of an idempotent producer is a fatal error; librdkafka's default is false.</summary>
     bool? EnableGaplessGuarantee { set; }
 
-    /// <summary>Default: murmur2_random, as Java clients do.</summary>
+    /// <summary>How the key chooses the partition; default: murmur2_random, like Java clients.</summary>
     Partitioner? Partitioner { set; }
 
-    /// <summary>How long a record is tried to be acknowledged; default 30 s.</summary>
+    /// <summary>How long a produce waits for the acknowledgement, retries included; default 30 s.</summary>
     TimeSpan? MessageTimeout { set; }
 
-    /// <summary>How long a broker may wait for its replicas; librdkafka's default is 30 s.</summary>
+    /// <summary>How long a broker may wait for its replicas to acknowledge; librdkafka's default is 30 s.</summary>
     TimeSpan? RequestTimeout { set; }
 
     /// <summary>Must not be false: a produce returns when the record is acknowledged.</summary>
     bool? EnableDeliveryReports { set; }
 
-    /// <summary>Must not be false: nobody else would fetch the reports.</summary>
+    /// <summary>Must not be false: the rider does not poll for delivery reports itself.</summary>
     bool? EnableBackgroundPoll { set; }
 
-    /// <summary>What reports tell beyond success; the rider needs none of it.</summary>
+    /// <summary>What delivery reports contain beyond success; the rider needs none of it.</summary>
     string DeliveryReportFields { set; }
 
-    /// <summary>Must not be set: there are no transactions.</summary>
+    /// <summary>Must not be set: transactions are not supported.</summary>
     string TransactionalId { set; }
 
-    /// <summary>Of a transaction.</summary>
+    /// <summary>The timeout of a transaction; without effect, because transactions are not supported.</summary>
     TimeSpan? TransactionTimeout { set; }
 
-    /// <summary>Is given librdkafka's statistics, a JSON text, as often as <see cref="IKafkaFactoryConfigurator.StatisticsInterval"/> says.</summary>
+    /// <summary>Receives librdkafka's statistics as JSON, at the <see cref="IKafkaFactoryConfigurator.StatisticsInterval"/>.</summary>
     void SetStatisticsHandler(Action<string> statisticsHandler);
 
     /// <summary>Writes the headers of records.</summary>
@@ -77,14 +77,14 @@ public interface IKafkaProducerConfigurator : ISendObserverConnector, ISendPipel
 public interface IKafkaProducerConfigurator<TKey, TValue> : IKafkaProducerConfigurator
     where TValue : class
 {
-    /// <summary>Writes keys; an exception is one of the produce.</summary>
+    /// <summary>Writes keys. The produce fails with an exception that it throws.</summary>
     void SetKeySerializer(IAsyncSerializer<TKey> serializer);
 
-    /// <summary>Writes values; an exception is one of the produce.</summary>
+    /// <summary>Writes values. The produce fails with an exception that it throws.</summary>
     void SetValueSerializer(IAsyncSerializer<TValue> serializer);
 }
 
-/// <summary>Shorter forms.</summary>
+/// <summary>Shorter overloads.</summary>
 public static class KafkaProducerConfiguratorExtensions
 {
     /// <inheritdoc cref="IKafkaProducerConfigurator{TKey, TValue}.SetKeySerializer"/>
@@ -95,7 +95,7 @@ public static class KafkaProducerConfiguratorExtensions
     public static void SetValueSerializer<TKey, TValue>(this IKafkaProducerConfigurator<TKey, TValue> configurator, ISerializer<TValue> serializer)
         where TValue : class => configurator.SetValueSerializer(serializer.AsAsyncOverSync());
 
-    /// <summary>A serializer that is called in place and returns a finished task.</summary>
+    /// <summary>Wraps a synchronous serializer: it is called in place, and the task is complete.</summary>
     public static IAsyncSerializer<T> AsAsyncOverSync<T>(this ISerializer<T> serializer)
     {
         ArgumentNullException.ThrowIfNull(serializer);

@@ -1,23 +1,23 @@
 namespace MassTransit;
 
-/// <summary>Connections to brokers.</summary>
+/// <summary>The connections to brokers.</summary>
 public interface IKafkaSocketConfigurator
 {
     /// <summary>How long a request may take; librdkafka's default is 60 s.</summary>
     TimeSpan? Timeout { set; }
 
-    /// <summary>Bytes; default: the system's.</summary>
+    /// <summary>In bytes; the default is the operating system's.</summary>
     int? SendBufferBytes { set; }
 
-    /// <summary>Bytes; default: the system's.</summary>
+    /// <summary>In bytes; the default is the operating system's.</summary>
     int? ReceiveBufferBytes { set; }
 
-    /// <summary>Whether idle connections are kept alive; librdkafka's default is no.</summary>
+    /// <summary>Whether TCP keep-alive is on; librdkafka's default is false.</summary>
     bool? KeepaliveEnable { set; }
 
-    /// <summary>Whether small writes go out at once; librdkafka's default is yes.</summary>
+    /// <summary>Whether small writes are sent at once (TCP_NODELAY); librdkafka's default is true.</summary>
     bool? NagleDisable { set; }
 
-    /// <summary>After how many failed requests a broker is left; librdkafka's default is 1, and 0 is never.</summary>
+    /// <summary>After how many failed requests the client disconnects; librdkafka's default is 1. 0 means never.</summary>
     int? MaxFails { set; }
 }

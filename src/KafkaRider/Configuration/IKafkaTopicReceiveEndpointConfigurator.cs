@@ -5,10 +5,10 @@ using MassTransit.KafkaIntegration.Serializers;
 namespace MassTransit;
 
 /// <summary>
-/// Configures a topic endpoint. Records of one key are handled in order; records of different keys side by side, up to
-/// <see cref="IReceiveEndpointConfigurator.ConcurrentMessageLimit"/> (default 1). Polling pauses while
-/// <see cref="IReceiveEndpointConfigurator.PrefetchCount"/> (default 1,000) records are in flight. A wrong setting fails the start of
-/// the bus with a <see cref="ConfigurationException"/> that names it.
+/// Configures a topic endpoint. Records with the same key are handled in order; records with different keys side by side, up to
+/// <see cref="IReceiveEndpointConfigurator.ConcurrentMessageLimit"/> (default 1). Partitions are paused while
+/// <see cref="IReceiveEndpointConfigurator.PrefetchCount"/> (default 1,000) records are in flight. If a setting is invalid, the bus fails to
+/// start with a <see cref="ConfigurationException"/> that names the setting.
 /// </summary>
 public interface IKafkaTopicReceiveEndpointConfigurator : IReceiveEndpointConfigurator
 {
@@ -16,92 +16,92 @@ public interface IKafkaTopicReceiveEndpointConfigurator : IReceiveEndpointConfig
     AutoOffsetReset? AutoOffsetReset { set; }
 
     /// <summary>
-    /// Where to start in every partition, whatever is committed: an offset, or one of the values of <see cref="Confluent.Kafka.Offset"/>. Once
-    /// for each partition after a start of the bus; a rebalance does not go back there.
+    /// Where to start in every partition, even if an offset is committed: an offset, or one of the special values of
+    /// <see cref="Confluent.Kafka.Offset"/>. It applies once to each partition after a start of the bus; after a commit, a rebalance does not return to it.
     /// </summary>
     long Offset { set; }
 
-    /// <summary>How late a commit may be after the record it is for: 10 ms to 1 hour, default 1 s.</summary>
+    /// <summary>The longest time between the end of a record and its commit: 10 ms to 1 hour, default 1 s.</summary>
     TimeSpan CheckpointInterval { set; }
 
-    /// <summary>After how many finished records of a partition a commit is made even earlier: 1 to 65,535, default 100.</summary>
+    /// <summary>The number of finished records of a partition after which a commit is made earlier: 1 to 65,535, default 100.</summary>
     ushort CheckpointMessageCount { set; }
 
     /// <summary>
-    /// How far a partition is read beyond its first unfinished record, which is as much as is delivered again after a crash: 1 to 65,535,
-    /// default 10,000.
+    /// How far a partition is read beyond its first unfinished record, in offsets: 1 to 65,535, default 10,000. At most this many records are
+    /// delivered again after a crash.
     /// </summary>
     ushort MessageLimit { set; }
 
     /// <summary>
-    /// 1, whatever is set; more is a warning in the log. One client polls all partitions, and their records run side by side up to
-    /// <see cref="IReceiveEndpointConfigurator.ConcurrentMessageLimit"/>.
+    /// At least 1. An endpoint always has 1 consumer; a larger value only logs a warning. One client polls all partitions, and their records run
+    /// side by side up to <see cref="IReceiveEndpointConfigurator.ConcurrentMessageLimit"/>.
     /// </summary>
     ushort ConcurrentConsumerLimit { set; }
 
-    /// <summary>Only 1: more would break the order of keys. Records without a key run side by side in any case.</summary>
+    /// <summary>Must be 1: a larger value would break the order of keys. Records without a key run side by side in any case.</summary>
     int ConcurrentDeliveryLimit { set; }
 
     /// <summary>
-    /// Where records go that cannot be read or fail after their retries; <c>{topic}</c> stands for the record's topic. Default:
-    /// <c>{topic}.dead-letter</c>. <see langword="null"/>: nowhere. Then the record's partition stops at it, uncommitted, the endpoint is degraded and
-    /// says why, and the record is tried again when the partition is assigned anew or the process is started again. An endpoint whose topic is a pattern does not
-    /// consume topics of this name.
+    /// The topic for records that cannot be read, or that fail after their retries; <c>{topic}</c> stands for the record's topic. Default:
+    /// <c>{topic}.dead-letter</c>. With <see langword="null"/> there is none: the record's partition stops at the record and does not commit it, the
+    /// health of the endpoint is degraded with the reason, and the record is tried again when the partition is assigned again or the process
+    /// restarts. An endpoint whose topic is a pattern does not consume topics of this name.
     /// </summary>
     string? DeadLetterTopic { set; }
 
-    /// <summary>Makes this process a static member of the group: one of this name that comes back within the session timeout gets its partitions back.</summary>
+    /// <summary>Makes this process a static member of the group: if it restarts within the session timeout, it keeps its partitions.</summary>
     string GroupInstanceId { set; }
 
-    /// <summary>Default: cooperative-sticky. All members of a group must agree.</summary>
+    /// <summary>How partitions are distributed; default: cooperative-sticky. It must be the same for all members of a group.</summary>
     PartitionAssignmentStrategy? PartitionAssignmentStrategy { set; }
 
-    /// <summary>After how long without a heartbeat the group takes the partitions away; librdkafka's default is 45 s.</summary>
+    /// <summary>How long the group waits for a heartbeat before it takes the partitions away; librdkafka's default is 45 s.</summary>
     TimeSpan? SessionTimeout { set; }
 
-    /// <summary>Librdkafka's default is 3 s.</summary>
+    /// <summary>The interval of heartbeats; librdkafka's default is 3 s.</summary>
     TimeSpan? HeartbeatInterval { set; }
 
-    /// <summary>After how long without a poll the client leaves the group; librdkafka's default is 5 minutes. Polling goes on while records are handled.</summary>
+    /// <summary>How long the client may go without a poll before it leaves the group; librdkafka's default is 5 minutes. Polling continues while records are handled.</summary>
     TimeSpan? MaxPollInterval { set; }
 
-    /// <summary>How often the group's coordinator is looked up; librdkafka's default is 10 minutes.</summary>
+    /// <summary>The interval at which the group's coordinator is looked up; librdkafka's default is 10 minutes.</summary>
     TimeSpan? CoordinatorQueryInterval { set; }
 
-    /// <summary>Librdkafka knows <c>consumer</c> only.</summary>
+    /// <summary>The type of the group protocol; librdkafka supports <c>consumer</c> only.</summary>
     string GroupProtocolType { set; }
 
-    /// <summary>Records of a partition that the client keeps fetched ahead; librdkafka's default is 100,000.</summary>
+    /// <summary>How many records of a partition the client fetches ahead; librdkafka's default is 100,000.</summary>
     int? QueuedMinMessages { set; }
 
-    /// <summary>The most KiB that the client keeps fetched ahead; librdkafka's default is 65,536.</summary>
+    /// <summary>The largest amount that the client fetches ahead, in KiB; librdkafka's default is 65,536.</summary>
     int? QueuedMaxMessagesKbytes { set; }
 
-    /// <summary>Whether the checksums of records are verified; librdkafka's default is no.</summary>
+    /// <summary>Whether the checksums of records are verified; librdkafka's default is false.</summary>
     bool? CheckCrcs { set; }
 
-    /// <summary>Not <see langword="true"/>: which offsets are stored is the checkpoint's business, else records in flight would be lost.</summary>
+    /// <summary>Must not be true: offsets of records in flight would be stored, and those records lost after a crash.</summary>
     bool? EnableAutoOffsetStore { set; }
 
-    /// <summary>Not <see langword="true"/>: the end of a partition is no record that a consumer could be told of.</summary>
+    /// <summary>Must not be true: the end of a partition is not a record that a consumer could receive.</summary>
     bool? EnablePartitionEof { set; }
 
-    /// <summary>How records are fetched.</summary>
+    /// <summary>Configures how records are fetched.</summary>
     void ConfigureFetch(Action<IKafkaFetchConfigurator> configure);
 
-    /// <summary>Whether records of open and aborted transactions are read; librdkafka's default is not to.</summary>
+    /// <summary>Whether records of open and aborted transactions are read; librdkafka's default is to skip them.</summary>
     void UseIsolationLevel(IsolationLevel isolationLevel);
 
     /// <summary>Reads the headers of records.</summary>
     void SetHeadersDeserializer(IHeadersDeserializer deserializer);
 
-    /// <summary>Is told of every commit.</summary>
+    /// <summary>Called after every commit, on the thread that commits.</summary>
     void SetOffsetsCommittedHandler(Action<CommittedOffsets> offsetsCommittedHandler);
 
-    /// <summary>Is given librdkafka's statistics, a JSON text, as often as <see cref="IKafkaFactoryConfigurator.StatisticsInterval"/> says.</summary>
+    /// <summary>Receives librdkafka's statistics as JSON, at the <see cref="IKafkaFactoryConfigurator.StatisticsInterval"/>.</summary>
     void SetStatisticsHandler(Action<string> statisticsHandler);
 
-    /// <summary>Creates the topic and its dead-letter topic where they are missing, now and whenever they are found missing later.</summary>
+    /// <summary>Creates the topic and its dead-letter topic if they are missing, at the start and whenever a probe finds them missing later.</summary>
     void CreateIfMissing(Action<KafkaTopicOptions>? configure = null);
 }
 
@@ -109,28 +109,28 @@ public interface IKafkaTopicReceiveEndpointConfigurator : IReceiveEndpointConfig
 public interface IKafkaTopicReceiveEndpointConfigurator<TKey, TValue> : IKafkaTopicReceiveEndpointConfigurator
     where TValue : class
 {
-    /// <summary>Reads the keys of records. One that throws sends the record to the dead-letter topic.</summary>
+    /// <summary>Reads the keys of records. If it throws, the record goes to the dead-letter topic.</summary>
     void SetKeyDeserializer(IDeserializer<TKey> deserializer);
 
-    /// <summary>Reads the values of records; a null value only where no consumer of <see cref="Tombstone{T}"/> asks for it. As for keys.</summary>
+    /// <summary>Reads the values of records. It receives null values only if there is no consumer of <see cref="Tombstone{T}"/>. If it throws, the record goes to the dead-letter topic.</summary>
     void SetValueDeserializer(IDeserializer<TValue> deserializer);
 }
 
-/// <summary>How records are fetched, in librdkafka's terms.</summary>
+/// <summary>The fetch settings, named as in MassTransit.</summary>
 public interface IKafkaFetchConfigurator
 {
-    /// <summary>How long a broker may hold a fetch that has less than <see cref="MinBytes"/>; default 500 ms.</summary>
+    /// <summary>How long a broker may delay its answer while it has less than <see cref="MinBytes"/>; default 500 ms.</summary>
     TimeSpan? WaitMaxInterval { set; }
 
-    /// <summary>The most of one partition in a fetch; default 1 MiB.</summary>
+    /// <summary>The largest amount of one partition in one fetch, in bytes; default 1 MiB.</summary>
     int? MaxPartitionBytes { set; }
 
-    /// <summary>The most of a fetch; default 50 MiB.</summary>
+    /// <summary>The largest amount of one fetch, in bytes; default 50 MiB.</summary>
     int? MaxBytes { set; }
 
-    /// <summary>The least of a fetch; default 1.</summary>
+    /// <summary>The smallest amount of one fetch, in bytes; default 1.</summary>
     int? MinBytes { set; }
 
-    /// <summary>How long a partition rests after an error; default 500 ms.</summary>
+    /// <summary>How long a partition is not fetched after an error; default 500 ms.</summary>
     TimeSpan? ErrorBackoffInterval { set; }
 }

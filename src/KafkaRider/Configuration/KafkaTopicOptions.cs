@@ -1,14 +1,14 @@
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>How a topic is created.</summary>
+/// <summary>The settings of a topic that the rider creates.</summary>
 public sealed class KafkaTopicOptions
 {
-    /// <summary>1 to 65,535, default 1.</summary>
+    /// <summary>The number of partitions: 1 to 65,535, default 1.</summary>
     public ushort NumPartitions { get; set; } = 1;
 
-    /// <summary>Default 1; -1: as the brokers are configured.</summary>
+    /// <summary>The replication factor; default 1. -1 means the default of the brokers.</summary>
     public short ReplicationFactor { get; set; } = 1;
 
-    /// <summary>How long the brokers may take; default 5 s.</summary>
+    /// <summary>How long the brokers may take to create the topic; default 5 s.</summary>
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(5);
 }

@@ -1,12 +1,12 @@
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>How often a record, or a batch, was given to a consumer; a payload of its context.</summary>
+/// <summary>Counts how often a record, or a batch, was given to a consumer; a payload of its context.</summary>
 internal interface IAttempts
 {
     void Add();
 }
 
-/// <summary>Counts inside of the retries: core tells what is outside of them only of the last one.</summary>
+/// <summary>Counts the attempts inside the retries: outside them only the last attempt is visible.</summary>
 internal sealed class AttemptCounter : EndpointConfigurationObserver
 {
     public override void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator) =>

@@ -4,8 +4,8 @@ using MassTransit.Configuration;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// Finds out whether all that an endpoint has is one consumer of batches. It then gets batches of what was polled, in one
-/// pass through its pipe, where core would pass each record through and collect them again.
+/// Finds out whether the only consumer of an endpoint is one of batches. Then each batch of polled records takes one pass through its pipe; core would
+/// pass each record through and collect them again.
 /// </summary>
 internal sealed class BatchConsumerDetector<TValue> : EndpointConfigurationObserver
     where TValue : class
@@ -14,7 +14,8 @@ internal sealed class BatchConsumerDetector<TValue> : EndpointConfigurationObser
     private Func<IPipe<ConsumeContext<Batch<TValue>>>>? buildPipe;
     private int others;
 
-    /// <summary>Once the endpoint's specifications are applied.</summary>
+    /// <summary>Builds the pipe of the batch consumer. Called after the endpoint's specifications are applied.</summary>
+    /// <returns>False: the endpoint has other consumers, or groups its batches.</returns>
     public bool TryBuild([NotNullWhen(true)] out IPipe<ConsumeContext<Batch<TValue>>>? pipe, out BatchOptions batchOptions)
     {
         batchOptions = options;
@@ -29,7 +30,7 @@ internal sealed class BatchConsumerDetector<TValue> : EndpointConfigurationObser
     {
         if (buildPipe is null && configurator is IConsumerMessageSpecification<TConsumer, Batch<TValue>> batches)
         {
-            // What core has built once with the consumer at its end is built again.
+            // Core has built this pipe once for itself; it is built again for the rider.
             buildPipe = () => batches.BuildMessagePipe(_ => { });
         }
         else

@@ -4,12 +4,12 @@ using MassTransit.Logging;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// The spans of a batch: one of its own, which what the consumer does belongs to, and one for each record, in the trace of its producer and
-/// linked with the batch. A record that passes alone has those of MassTransit's core.
+/// The spans of a batch: one for the batch, which is the parent of the consumer's spans, and one for each record, in the trace of its producer and
+/// linked with the batch. For a record that is consumed singly MassTransit's core creates the spans.
 /// </summary>
 internal sealed class BatchSpans : IDisposable
 {
-    // Whoever listens to MassTransit hears these too.
+    // The source of MassTransit, so that its listeners receive these spans too.
     private static readonly ActivitySource Source = new(DiagnosticHeaders.DefaultListenerName);
 
     private readonly List<Activity> records = [];
@@ -51,7 +51,7 @@ internal sealed class BatchSpans : IDisposable
 
     private static Activity? Start(string name, TopicEndpointSettings settings, ActivityContext parent, IEnumerable<ActivityLink> links)
     {
-        // What has no parent has none, instead of the one that was started last.
+        // Otherwise a span without a parent would become a child of the span that was started last.
         Activity.Current = null;
         var activity = Source.CreateActivity(name, ActivityKind.Consumer, parent, tags: null, links);
         activity?.SetTag("messaging.system", "kafka");

@@ -2,7 +2,7 @@ using Confluent.Kafka;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>Writes what is said of connections into the settings of all clients.</summary>
+/// <summary>Writes the settings of connections into the configuration of all clients.</summary>
 internal sealed class ConnectionConfiguration(ClientConfig config) : IKafkaSocketConfigurator, IKafkaApiConfigurator
 {
     public TimeSpan? Timeout { set => config.SocketTimeoutMs = value.InMilliseconds(); }

@@ -112,7 +112,7 @@ internal sealed class ConsumerSession : IConsumerEvents
             endpoint.Logger,
             endpoint.Settings.Topic,
             endpoint.Settings.GroupId,
-            lost ? "lost" : "gave up",
+            lost ? "lost" : "released",
             PartitionAssignment.Names(partitions.Select(partition => partition.TopicPartition)),
             revoked.Sum(entry => entry.Value.Running));
     }

@@ -4,10 +4,10 @@ using KafkaHeaders = Confluent.Kafka.Headers;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>Takes dead letters back to the topics that they came from.</summary>
+/// <summary>Produces dead letters to the topics that they came from again.</summary>
 internal sealed class DeadLetterReplayer(ClientSettings client, ProducerClient producer)
 {
-    /// <summary>How long the brokers may take to say where the topic ends, what is committed, or to hand over a letter that is there.</summary>
+    /// <summary>How long the brokers may take to report the end of the topic or the committed offsets, or to deliver a letter.</summary>
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
     public Task<DeadLetterReplay> ReplayAsync(string topic, DeadLetterReplayOptions options, CancellationToken cancellationToken)
@@ -15,7 +15,7 @@ internal sealed class DeadLetterReplayer(ClientSettings client, ProducerClient p
         ArgumentException.ThrowIfNullOrWhiteSpace(topic);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Limit, 1);
 
-        // Confluent's consumer blocks.
+        // On another thread: Confluent's consumer blocks.
         return Task.Run(() => ReplayOnThisThreadAsync(topic, options, cancellationToken), cancellationToken);
     }
 
@@ -33,7 +33,7 @@ internal sealed class DeadLetterReplayer(ClientSettings client, ProducerClient p
                 cancellationToken.ThrowIfCancellationRequested();
                 if (consumer.Consume(Timeout) is not { Message: not null } letter)
                 {
-                    throw new KafkaException(new Error(ErrorCode.Local_TimedOut, $"{topic} did not hand over the letter at offset {next}"));
+                    throw new KafkaException(new Error(ErrorCode.Local_TimedOut, $"the brokers did not deliver the letter at offset {next} of topic {topic} within {Timeout.TotalSeconds} s"));
                 }
 
                 result = await ReplayAsync(letter, options, result, cancellationToken).ConfigureAwait(false);

@@ -4,38 +4,38 @@ using KafkaHeaders = Confluent.Kafka.Headers;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>Where a record's way ended. The names stand in the header and in the metric.</summary>
+/// <summary>Where the processing of a record failed. Headers and metrics contain the names.</summary>
 internal enum DeadLetterStage
 {
-    /// <summary>Its key, value or headers cannot be read.</summary>
+    /// <summary>The key, the value or the headers cannot be read.</summary>
     Deserialize,
 
-    /// <summary>A consumer failed, retries included, or no consumer took it.</summary>
+    /// <summary>A consumer failed, retries included, or no consumer accepts the message.</summary>
     Consume,
 }
 
 /// <summary>
-/// Puts aside what cannot be processed: key, value, headers and timestamp as they came, plus why and from where. Without a dead-letter topic
-/// the record's partition stops.
+/// Produces records that cannot be processed to the dead-letter topic: key, value, headers and timestamp unchanged, and headers with the reason and the
+/// origin. Without a dead-letter topic the record's partition stops.
 /// </summary>
 internal sealed class DeadLetters(TopicEndpoint endpoint, ProducerClient producer)
 {
-    /// <summary>What the names of all headers begin with that a dead letter has and its record had not.</summary>
+    /// <summary>The prefix of all headers that a dead letter has in addition to those of its record.</summary>
     public const string HeaderPrefix = "dead-letter-";
 
     public const string TopicHeader = "dead-letter-topic";
 
     public const string OmittedHeader = "dead-letter-omitted";
 
-    /// <summary>Longest reason, in characters: an exception's text has no limit, a record has.</summary>
+    /// <summary>The longest reason, in characters: the text of an exception has no limit, but a record has.</summary>
     public const int MaxReasonLength = 1_000;
 
-    /// <summary>Between two tries to produce a dead letter.</summary>
+    /// <summary>The delay between two attempts to produce a dead letter.</summary>
     public static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
     private readonly TopicEndpointSettings settings = endpoint.Settings;
 
-    /// <summary>How much of a record a dead letter leaves out, where all of it would be too large. The names stand in a header.</summary>
+    /// <summary>How much of a record is omitted from a dead letter that would be too large. A header contains the name.</summary>
     private enum Omitted
     {
         Nothing,
@@ -44,8 +44,8 @@ internal sealed class DeadLetters(TopicEndpoint endpoint, ProducerClient produce
     }
 
     /// <summary>
-    /// Returns once the dead letter is acknowledged; until then the record stays uncommitted. Gives up only when
-    /// cancelled, at the end of the endpoint.
+    /// Returns when the dead letter is acknowledged; until then the record is not committed. Tries until it is cancelled, at the end of the
+    /// endpoint.
     /// </summary>
     public async Task PutAsync(
         AcceptedRecord accepted, DeadLetterStage stage, int attempts, Exception exception, CancellationToken cancellationToken)
@@ -72,8 +72,8 @@ internal sealed class DeadLetters(TopicEndpoint endpoint, ProducerClient produce
             }
             catch (KafkaException tooLarge) when (tooLarge.Error.Code == ErrorCode.MsgSizeTooLarge && omitted != Omitted.All)
             {
-                // It will never fit: with its headers it is larger than the record was. The record itself stays in its topic for as
-                // long as that keeps it.
+                // It will never fit: its headers make it larger than the record. The complete record remains in its topic until the retention
+                // removes it.
                 omitted++;
             }
             catch (Exception failure) when (failure is not OperationCanceledException)
@@ -85,7 +85,7 @@ internal sealed class DeadLetters(TopicEndpoint endpoint, ProducerClient produce
         }
     }
 
-    /// <summary>The time of a record, to be produced again: a producer may only tell it as its own, also where the brokers have set it.</summary>
+    /// <summary>The timestamp of a record for producing it again: producers may set only the type CreateTime, even if the brokers had set the timestamp.</summary>
     public static Timestamp TimeOf(ConsumeResult<byte[]?, byte[]?> record) => record.Message.Timestamp is { Type: not TimestampType.NotAvailable } timestamp
         ? new Timestamp(timestamp.UnixTimestampMs, TimestampType.CreateTime)
         : Timestamp.Default;

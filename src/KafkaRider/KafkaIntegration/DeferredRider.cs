@@ -5,8 +5,7 @@ using MassTransit.Observables;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// The rider of a bus, for those who are made before it: producers can be resolved before the bus has started, and what they produce waits
-/// for it.
+/// Stands in for the rider of a bus until the bus has started: producers can be resolved before, and a produce waits for the start.
 /// </summary>
 internal sealed class DeferredRider : IRegistration
 {
@@ -24,10 +23,10 @@ internal sealed class DeferredRider : IRegistration
 
     public SendObservable SendObservers { get; } = new();
 
-    /// <summary>The types of producers that were added: one of each. Another bus has a rider, and producers, of its own.</summary>
+    /// <summary>The types of the producers that were added; each may be added once. Another bus has its own rider and producers.</summary>
     public HashSet<Type> Producers { get; } = [];
 
-    /// <exception cref="TimeoutException">The bus has not started in time.</exception>
+    /// <exception cref="TimeoutException">The bus did not start in time.</exception>
     /// <exception cref="KafkaException">The bus was stopped.</exception>
     public ValueTask<KafkaRider> StartedAsync(CancellationToken cancellationToken)
     {
@@ -52,8 +51,8 @@ internal sealed class DeferredRider : IRegistration
         Volatile.Write(ref rider, stopped);
     }
 
-    /// <summary>What a produce after the stop of the bus fails with.</summary>
-    public static KafkaException StoppedException() => new(new Error(ErrorCode.Local_Destroy, "The bus was stopped: nothing can be produced."));
+    /// <summary>The failure of a produce after the stop of the bus.</summary>
+    public static KafkaException StoppedException() => new(new Error(ErrorCode.Local_Destroy, "The bus was stopped: the record was not produced."));
 
     private async ValueTask<KafkaRider> WaitAsync(Task<KafkaRider> start, CancellationToken cancellationToken)
     {
@@ -63,7 +62,7 @@ internal sealed class DeferredRider : IRegistration
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"The bus has not started within {StartTimeout.TotalSeconds} s: nothing can be produced.");
+            throw new TimeoutException($"The bus did not start within {StartTimeout.TotalSeconds} s: the record was not produced.");
         }
     }
 }

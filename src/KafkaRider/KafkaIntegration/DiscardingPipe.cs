@@ -4,8 +4,8 @@ using MassTransit.Middleware;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// Configures a pipe that the rider's own filter ends. Core's filters that discard a message pass it on, which makes no difference to other
-/// transports: here they end the pipe, so that the message is done.
+/// Configures a pipe whose last filter is the rider's. Core's filters that discard a message pass it to the next filter, which has no effect in other
+/// transports. Here they end the pipe, so that the message counts as done.
 /// </summary>
 internal sealed class DiscardingPipe<T>(IPipeConfigurator<T> pipe) : IPipeConfigurator<T>
     where T : class, PipeContext

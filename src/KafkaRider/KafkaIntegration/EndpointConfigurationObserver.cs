@@ -1,6 +1,6 @@
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>Hears of every consumer, handler and saga that an endpoint is given, and of the messages that each takes.</summary>
+/// <summary>Observes every consumer, handler and saga that is configured for an endpoint, and the messages of each.</summary>
 internal abstract class EndpointConfigurationObserver : IConsumerConfigurationObserver, IHandlerConfigurationObserver, ISagaConfigurationObserver
 {
     public virtual void ConsumerConfigured<TConsumer>(IConsumerConfigurator<TConsumer> configurator)

@@ -2,29 +2,29 @@ using Confluent.Kafka;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>What an error means for those who run the application: one sentence that says what to do, where it is known.</summary>
+/// <summary>Translates errors for operators: one sentence that says what to do, if that is known.</summary>
 internal static class ErrorText
 {
     /// <summary>The sentence for an error with a topic.</summary>
-    /// <param name="error">As the client tells it.</param>
-    /// <param name="topic">What was read or written; none: the error is of no topic.</param>
-    /// <param name="group">Who read it; none: it was written.</param>
+    /// <param name="error">The error of the client.</param>
+    /// <param name="topic">The topic that was read or written; null: the error concerns no topic.</param>
+    /// <param name="group">The group that read it; null: it was written.</param>
     public static string Of(Error error, string? topic = null, string? group = null) => error.Code switch
     {
-        ErrorCode.TopicAuthorizationFailed when topic is not null && group is null => $"the topic {topic} may not be written: grant WRITE on topic {topic}",
-        ErrorCode.TopicAuthorizationFailed when topic is not null => $"the topic {topic} may not be read: grant READ on topic {topic}",
-        ErrorCode.GroupAuthorizationFailed when group is not null => $"the group {group} may not be read: grant READ on group {group}",
+        ErrorCode.TopicAuthorizationFailed when topic is not null && group is null => $"WRITE on topic {topic} is not granted",
+        ErrorCode.TopicAuthorizationFailed when topic is not null => $"READ on topic {topic} is not granted",
+        ErrorCode.GroupAuthorizationFailed when group is not null => $"READ on group {group} is not granted",
 
-        // Brokers give the number that makes a producer idempotent to whoever may write anything at all.
-        ErrorCode.ClusterAuthorizationFailed => "no topic may be written: grant WRITE on the topics that are produced to",
+        // Brokers assign the id of an idempotent producer to every client that may write at least one topic.
+        ErrorCode.ClusterAuthorizationFailed => "WRITE is not granted on any topic",
         ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed => $"authentication failed, check mechanism, user and password: {error.Reason}",
-        ErrorCode.Local_Ssl => $"no encrypted connection, check the port and the CA certificate: {error.Reason}",
+        ErrorCode.Local_Ssl => $"TLS connection failed, check the port and the CA certificate: {error.Reason}",
         _ => error.Reason,
     };
 
-    /// <summary>Whether a grant is missing. The client says so once and is silent until it is let in, if it ever is.</summary>
+    /// <summary>Whether a grant is missing. The client reports that once, and then nothing until it has access.</summary>
     public static bool IsDenial(Error error) => error.Code is ErrorCode.TopicAuthorizationFailed or ErrorCode.GroupAuthorizationFailed;
 
-    /// <summary>Whether a broker does not let the client in. The client says so several times a second.</summary>
+    /// <summary>Whether a broker rejects the login or the connection. The client reports that several times per second.</summary>
     public static bool IsRejection(Error error) => error.Code is ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed or ErrorCode.Local_Ssl;
 }

@@ -2,7 +2,7 @@ using Confluent.Kafka;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>Writes what is said of the brokers into the settings of all clients.</summary>
+/// <summary>Writes the settings of the brokers into the configuration of all clients.</summary>
 internal sealed class HostConfiguration(ClientConfig config) : IKafkaHostConfigurator, IKafkaSslConfigurator, IKafkaSaslConfigurator
 {
     private bool ssl;
@@ -80,8 +80,8 @@ internal sealed class HostConfiguration(ClientConfig config) : IKafkaHostConfigu
 
     public void CancellationDelay(TimeSpan delay) => config.CancellationDelayMaxMs = (int)delay.TotalMilliseconds;
 
-    /// <summary>Once all is said.</summary>
-    /// <returns>What is wrong with it; none: nothing.</returns>
+    /// <summary>Completes the settings after the user's configuration.</summary>
+    /// <returns>What is wrong with them; null if nothing is.</returns>
     public string? Complete()
     {
         switch (ssl, sasl, config.SecurityProtocol)
@@ -93,7 +93,7 @@ internal sealed class HostConfiguration(ClientConfig config) : IKafkaHostConfigu
                 config.SecurityProtocol = Confluent.Kafka.SecurityProtocol.SaslSsl;
                 return null;
             case (false, true, null):
-                return "UseSasl without UseSsl needs a SecurityProtocol: SaslPlaintext, if passwords may travel in the clear";
+                return "UseSasl without UseSsl needs a SecurityProtocol: SaslPlaintext, if passwords may be sent in plain text";
             case (true, _, Confluent.Kafka.SecurityProtocol.Plaintext or Confluent.Kafka.SecurityProtocol.SaslPlaintext):
                 return $"UseSsl contradicts the SecurityProtocol {config.SecurityProtocol}";
             case (_, true, Confluent.Kafka.SecurityProtocol.Plaintext or Confluent.Kafka.SecurityProtocol.Ssl):

@@ -129,7 +129,7 @@ internal sealed class KafkaRider : IKafkaRider
         string deadLetterTopic, DeadLetterReplayOptions? options = null, CancellationToken cancellationToken = default) =>
         new DeadLetterReplayer(Settings.Client, Producer).ReplayAsync(deadLetterTopic, options ?? new DeadLetterReplayOptions(), cancellationToken);
 
-    // What core knows, that an endpoint is ready or has failed for good, and what the endpoint knows of its brokers.
+    // Core knows whether an endpoint is ready or has failed; the endpoint knows the state of its brokers.
     public IEnumerable<EndpointHealthResult> CheckEndpointHealth() => endpoints.CheckEndpointHealth().Select(result =>
         health.TryGetValue(result.InputAddress, out var own) ? own.Judge(result) : result);
 
@@ -164,7 +164,7 @@ internal sealed class KafkaRider : IKafkaRider
             this.rider = rider;
             givenUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
-            // Core waits for it even when the start was given up or the bus is stopped.
+            // Core waits for it even if the start was cancelled or the bus is stopped.
             Ready = Task.WhenAll(started.Select(endpoint => endpoint.Ready)).WaitAsync(givenUp.Token);
         }
 
@@ -179,7 +179,7 @@ internal sealed class KafkaRider : IKafkaRider
             }
             finally
             {
-                // Also when the stop is given up: nobody stops the rider again.
+                // Also if the stop was cancelled: the rider is not stopped a second time.
                 rider.deferredRider.Stopped();
                 rider.clients.ForEach(client => client.Close());
                 givenUp.Dispose();

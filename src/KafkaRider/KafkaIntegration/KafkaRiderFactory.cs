@@ -22,7 +22,7 @@ internal sealed class KafkaRiderFactory(
     }
 }
 
-/// <summary>What the user configured; becomes a rider once the bus and its host are built.</summary>
+/// <summary>Takes the user's configuration, and creates the rider when the bus and its host are built.</summary>
 internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context, ClientConfig clientConfig, DeferredRider deferredRider)
     : IKafkaFactoryConfigurator, IBusInstanceSpecification
 {
@@ -100,7 +100,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
     {
         if (hostIsNamed)
         {
-            faults.Add(this.Failure("Host", "may be called only once; it takes several brokers"));
+            faults.Add(this.Failure("Host", "may be called only once; it accepts several brokers"));
         }
 
         hostIsNamed = true;
@@ -119,17 +119,17 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
     {
         if (string.IsNullOrWhiteSpace(topicName) || string.IsNullOrWhiteSpace(consumerConfig.GroupId))
         {
-            faults.Add(this.Failure("TopicEndpoint", "needs the name of a topic and of a group"));
+            faults.Add(this.Failure("TopicEndpoint", "needs the name of a topic and the name of a group"));
         }
         else if (!names.Add((topicName, consumerConfig.GroupId)))
         {
-            faults.Add(this.Failure("TopicEndpoint", $"{topicName} is consumed by group {consumerConfig.GroupId} already"));
+            faults.Add(this.Failure("TopicEndpoint", $"group {consumerConfig.GroupId} already consumes topic {topicName}"));
         }
 
         endpoints.Add(rider => rider.AddEndpoint(topicName, consumerConfig, configure, observers));
     }
 
-    // Observers are handed to the endpoints when the bus is built; there is nothing to take back before.
+    // Observers are connected to the endpoints when the bus is built; before that there is nothing to disconnect.
     public ConnectHandle ConnectReceiveEndpointObserver(IReceiveEndpointObserver observer)
     {
         observers.Add(observer);
@@ -144,7 +144,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
     {
         if (string.IsNullOrWhiteSpace(clientConfig.BootstrapServers))
         {
-            yield return this.Failure("Host", "names no broker");
+            yield return this.Failure("Host", "must be called with at least one broker");
         }
 
         if (host.Complete() is { } contradiction)
@@ -154,7 +154,7 @@ internal sealed class KafkaRiderSpecification(IRiderRegistrationContext context,
 
         if (clientConfig.LogQueue == true)
         {
-            yield return this.Failure(nameof(LogQueue), "must not be set: nobody would read the queue");
+            yield return this.Failure(nameof(LogQueue), "must not be true: the rider does not read the queue");
         }
 
         foreach (var fault in faults)

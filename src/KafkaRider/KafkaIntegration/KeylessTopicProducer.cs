@@ -1,6 +1,6 @@
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>Makes the key of a record from the message, once all pipes have seen it.</summary>
+/// <summary>Computes the key of a record from its message, after all send pipes.</summary>
 public delegate TKey KafkaKeyResolver<out TKey, TValue>(KafkaSendContext<TValue> context)
     where TValue : class;
 

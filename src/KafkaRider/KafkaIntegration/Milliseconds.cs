@@ -2,6 +2,6 @@ namespace MassTransit.KafkaIntegration;
 
 internal static class Milliseconds
 {
-    /// <summary>As librdkafka takes times.</summary>
+    /// <summary>The unit of librdkafka's settings.</summary>
     public static int? InMilliseconds(this TimeSpan? time) => (int?)time?.TotalMilliseconds;
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>A step of a state machine that produces a message: at an event, or where a fault of it is caught.</summary>
+/// <summary>A step of a state machine that produces a message: at an event, or when a fault is caught.</summary>
 internal sealed class ProduceActivity<TSaga, TContext, TMessage>(ContextMessageFactory<TContext, TMessage> messages, bool onFault)
     : IStateMachineActivity<TSaga>
     where TSaga : class, SagaStateMachineInstance
@@ -42,12 +42,12 @@ internal sealed class ProduceActivity<TSaga, TContext, TMessage>(ContextMessageF
         await next.Faulted(context).ConfigureAwait(false);
     }
 
-    // A fault of another kind passes by.
+    // A fault of another type is left to the next step.
     private Task ProduceAsync(BehaviorContext<TSaga> context, bool isFault) => isFault == onFault && context is TContext here
         ? messages.Use(here, (_, message) => ProducerIn(here).Produce(message.Message, message.Pipe, here.CancellationToken))
         : Task.CompletedTask;
 
     private static ITopicProducer<TMessage> ProducerIn(TContext context) => context.TryGetPayload<IServiceProvider>(out var scope)
         ? scope.GetRequiredService<ITopicProducer<TMessage>>()
-        : throw new PayloadNotFoundException($"Without a container there is no ITopicProducer<{typeof(TMessage).Name}>.");
+        : throw new PayloadNotFoundException($"The state machine runs without a container, so it has no ITopicProducer<{typeof(TMessage).Name}>.");
 }

@@ -4,7 +4,7 @@ using MassTransit.Util;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>What was said of one producer.</summary>
+/// <summary>The settings of one producer.</summary>
 internal sealed class ProducerSettings<TKey, TValue>(ProducerConfig config) : IKafkaProducerConfigurator<TKey, TValue>
     where TValue : class
 {
@@ -14,12 +14,12 @@ internal sealed class ProducerSettings<TKey, TValue>(ProducerConfig config) : IK
 
     public bool NeedsItsOwnClient => Config.Any() || StatisticsHandler is not null;
 
-    /// <summary>Why there can be no such producer; none: there can.</summary>
+    /// <summary>Why the settings are refused; null if they are not.</summary>
     public string? Refusal => Config switch
     {
         { EnableDeliveryReports: false } => "EnableDeliveryReports must not be false: a produce returns when the record is acknowledged",
-        { EnableBackgroundPoll: false } => "EnableBackgroundPoll must not be false: nobody else would fetch the reports",
-        { TransactionalId.Length: > 0 } => "TransactionalId must not be set: there are no transactions",
+        { EnableBackgroundPoll: false } => "EnableBackgroundPoll must not be false: the rider does not poll for delivery reports itself",
+        { TransactionalId.Length: > 0 } => "TransactionalId must not be set: transactions are not supported",
         _ => null,
     };
 

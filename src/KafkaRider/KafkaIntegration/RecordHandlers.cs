@@ -4,20 +4,20 @@ using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>Brings polled records to their consumers.</summary>
+/// <summary>Passes polled records to their consumers.</summary>
 internal interface IRecordHandler
 {
-    /// <summary>The most records of one call.</summary>
+    /// <summary>The largest number of records of one call.</summary>
     int Limit { get; }
 
-    /// <summary>How long they are collected at most; what has been polled when nothing more is there does not wait for it.</summary>
+    /// <summary>The longest time for which records are collected. It does not delay records that were polled when no more are available.</summary>
     TimeSpan TimeLimit { get; }
 
     DeliveryMetrics Metrics { get; }
 
     /// <summary>
-    /// Returns true when every record is done: its consumers succeeded, or its dead letter is acknowledged, or its partition was stopped.
-    /// False: it was aborted, and the records will be delivered again.
+    /// Returns true when every record is done: its consumers succeeded, its dead letter is acknowledged, or its partition was stopped. Returns
+    /// false if it was aborted: the records will be delivered again.
     /// </summary>
     Task<bool> HandleAsync(AcceptedRecord[] records, CancellationToken abort);
 }
@@ -79,8 +79,8 @@ internal sealed class SingleRecordHandler<TKey, TValue>(TopicEndpoint endpoint, 
 }
 
 /// <summary>
-/// Many records, one pass through the batch consumer's pipe. A batch that fails is tried again in halves, until the record
-/// at fault stands alone.
+/// Many records, one pass through the batch consumer's pipe. A batch that fails is retried in halves, until the failing record is in a batch of its
+/// own.
 /// </summary>
 internal sealed class BatchRecordHandler<TKey, TValue>(
     TopicEndpoint endpoint,
@@ -128,7 +128,7 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         }
     }
 
-    /// <returns>None: it cannot be read, and was put aside.</returns>
+    /// <returns>Null: it cannot be read, and was moved to the dead-letter topic.</returns>
     private async Task<RecordContext<TKey, TValue>?> ReadAsync(AcceptedRecord record, CancellationToken abort)
     {
         try
@@ -160,7 +160,7 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         var half = records.Count / 2;
         await ConsumeAsync(records[..half], attempts, abort).ConfigureAwait(false);
 
-        // What retries have left in the context of the last record would keep it from being retried again.
+        // The retries have left their state in the context of the last record, which would prevent further retries. It gets a new context.
         var (rest, last) = (records[half..^1], records[^1].Record);
         using var again = await ReadAsync(last, abort).ConfigureAwait(false);
         if (again is not null)
@@ -171,13 +171,13 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
         await ConsumeAsync(rest, attempts, abort).ConfigureAwait(false);
     }
 
-    /// <returns>Why it failed, and after how many attempts; none: it did not.</returns>
+    /// <returns>The failure and the number of attempts; null: the batch succeeded.</returns>
     private async Task<(int Attempts, Exception Failure)?> AttemptAsync(
         List<Readable> records, CancellationToken abort)
     {
         using var spans = BatchSpans.Start(settings, records.Select(record => record.Context));
 
-        // The batch goes by the context of its last record, as in core.
+        // The batch uses the context of its last record, as in core.
         var last = records[^1].Context;
         try
         {
@@ -208,7 +208,7 @@ internal sealed class BatchRecordHandler<TKey, TValue>(
 
     private readonly record struct Readable(AcceptedRecord Record, RecordContext<TKey, TValue> Context);
 
-    /// <summary>Core also asks how many were on their way at once, which only its own dispatcher counts.</summary>
+    /// <summary>Core also wants the number of concurrent deliveries, which only its own dispatcher counts.</summary>
     private sealed record Count(long DeliveryCount) : DeliveryMetrics
     {
         public int ConcurrentDeliveryCount => 0;

@@ -3,18 +3,18 @@ using MassTransit.Configuration;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// Finds consumers with a redelivery of their own (<c>UseDelayedRedelivery</c>, <c>UseScheduledRedelivery</c>). It sends the message to its
-/// input address by way of the bus, and the bus has no endpoint there.
+/// Finds consumers that are configured with redelivery (<c>UseDelayedRedelivery</c>, <c>UseScheduledRedelivery</c>). Redelivery sends the message to
+/// its input address through the bus, and the bus has no endpoint there.
 /// </summary>
 internal sealed class RedeliveringConsumerDetector : EndpointConfigurationObserver
 {
     public const string Setting = "UseDelayedRedelivery";
 
-    public const string Reason = "must not be used: the bus cannot send a message back to a Kafka topic, and it would be lost; use UseMessageRetry";
+    public const string Reason = "must not be used: the bus cannot send a message to a Kafka topic, so the message would be lost; use UseMessageRetry";
 
     private readonly List<Func<IProbeSite>> pipes = [];
 
-    /// <summary>Once the endpoint's specifications are applied.</summary>
+    /// <summary>Whether there is such a consumer. Called after the endpoint's specifications are applied.</summary>
     public bool Any() => pipes.Exists(HasRedelivery);
 
     public override void ConsumerMessageConfigured<TConsumer, TMessage>(IConsumerMessageConfigurator<TConsumer, TMessage> configurator)
@@ -34,13 +34,13 @@ internal sealed class RedeliveringConsumerDetector : EndpointConfigurationObserv
         }
         catch (Exception)
         {
-            // A filter of the user that cannot be probed. Redelivery then fails when it is tried, and the record is dead-lettered.
+            // A filter of the user cannot be probed. A redelivery then fails when it is attempted, and the record goes to the dead-letter topic.
         }
 
         return filters.Redelivery;
     }
 
-    /// <summary>Reads how filters describe themselves.</summary>
+    /// <summary>Receives the descriptions of filters.</summary>
     private sealed class Filters : ProbeContext
     {
         public bool Redelivery { get; private set; }

@@ -13,22 +13,22 @@ internal static class RiderMetrics
         "kafka_rider.records.handled", "{record}", "Records whose consumers succeeded.");
 
     private static readonly Counter<long> Retried = Meter.CreateCounter<long>(
-        "kafka_rider.records.retried", "{attempt}", "Attempts of consumers after the first one, of records or of batches.");
+        "kafka_rider.records.retried", "{attempt}", "Attempts of consumers after the first one, for records or batches.");
 
     private static readonly Counter<long> DeadLettered = Meter.CreateCounter<long>(
-        "kafka_rider.records.dead_lettered", "{record}", "Records that went to a dead-letter topic.");
+        "kafka_rider.records.dead_lettered", "{record}", "Records that were moved to a dead-letter topic.");
 
     private static readonly Counter<long> Rebalances = Meter.CreateCounter<long>(
-        "kafka_rider.rebalances", "{rebalance}", "Times that partitions were assigned, given up, or lost.");
+        "kafka_rider.rebalances", "{rebalance}", "Times that partitions were assigned, revoked or lost.");
 
     private static readonly ConcurrentDictionary<Func<IEnumerable<PartitionProgress>>, TopicEndpointSettings> Consumers = new();
 
     static RiderMetrics()
     {
         Meter.CreateObservableGauge(
-            "kafka_rider.lag", () => Observe(partition => partition.Lag), "{record}", "Records of a partition that are not done.");
+            "kafka_rider.lag", () => Observe(partition => partition.Lag), "{record}", "Records of a partition that are not finished.");
         Meter.CreateObservableGauge(
-            "kafka_rider.commit.age", () => Observe(partition => partition.CommitAge.TotalSeconds), "s", "How long the oldest record that is done waits for its commit.");
+            "kafka_rider.commit.age", () => Observe(partition => partition.CommitAge.TotalSeconds), "s", "How long the oldest finished record has waited for its commit.");
     }
 
     public static void CountHandled(TopicEndpointSettings endpoint, int records, int attempts)
@@ -75,5 +75,5 @@ internal static class RiderMetrics
     private static TagList TagsOf(TopicEndpointSettings endpoint) => new() { { "topic", endpoint.Topic }, { "group", endpoint.GroupId } };
 }
 
-/// <summary>How far a partition is.</summary>
+/// <summary>The progress of a partition.</summary>
 internal readonly record struct PartitionProgress(string Partition, long Lag, TimeSpan CommitAge);

@@ -7,11 +7,11 @@ namespace MassTransit.KafkaIntegration;
 /// <summary>Prepares the topics of a test before its bus starts.</summary>
 internal sealed class TestTopicsService(IAdminClient admin, KafkaTestHarnessOptions options, TimeProvider time) : KafkaTestHarnessHostedService
 {
-    /// <summary>How long the brokers may take for one thing.</summary>
+    /// <summary>How long the brokers may take for one request, or for a change to become visible.</summary>
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>Between two looks whether it is done.</summary>
-    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
+    /// <summary>The interval at which the change is checked.</summary>
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(100);
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -34,17 +34,17 @@ internal sealed class TestTopicsService(IAdminClient admin, KafkaTestHarnessOpti
 
     private List<string> Existing() => [.. admin.GetMetadata(Timeout).Topics.Select(topic => topic.Topic).Intersect(options.TopicNames)];
 
-    // An answer does not mean that all brokers know.
+    // After the answer to a request, some brokers may not know the change yet.
     private async Task UntilAsync(Func<bool> isDone, string what, CancellationToken cancellationToken)
     {
-        for (var waited = TimeSpan.Zero; !isDone(); waited += LookInterval)
+        for (var waited = TimeSpan.Zero; !isDone(); waited += CheckInterval)
         {
             if (waited > Timeout)
             {
                 throw new KafkaException(new Error(ErrorCode.Local_TimedOut, $"The topics of the test were not {what} within {Timeout.TotalSeconds} s."));
             }
 
-            await Task.Delay(LookInterval, time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(CheckInterval, time, cancellationToken).ConfigureAwait(false);
         }
     }
 }

@@ -67,7 +67,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public int ConcurrentDeliveryLimit
     {
-        set => Refuse(value != 1, nameof(ConcurrentDeliveryLimit), "must be 1, or records of one key would overtake each other; raise ConcurrentMessageLimit");
+        set => Refuse(value != 1, nameof(ConcurrentDeliveryLimit), "must be 1, or records with the same key would overtake each other; raise ConcurrentMessageLimit");
     }
 
     public string? DeadLetterTopic { set => settings = settings with { DeadLetterTopic = value }; }
@@ -94,15 +94,15 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public bool? EnableAutoOffsetStore
     {
-        set => Refuse(value == true, nameof(EnableAutoOffsetStore), "must not be set: offsets of records in flight would be stored");
+        set => Refuse(value == true, nameof(EnableAutoOffsetStore), "must not be true: offsets of records in flight would be stored");
     }
 
     public bool? EnablePartitionEof
     {
-        set => Refuse(value == true, nameof(EnablePartitionEof), "must not be set: the end of a partition is no record that a consumer could be told of");
+        set => Refuse(value == true, nameof(EnablePartitionEof), "must not be true: the end of a partition is not a record that a consumer could receive");
     }
 
-    /// <summary>Of the endpoint of a group on a topic.</summary>
+    /// <summary>The address of the endpoint of a group on a topic.</summary>
     public static Uri AddressOf(IBusInstance bus, string topic, ConsumerConfig consumerConfig) =>
         new(bus.HostConfiguration.HostAddress, $"kafka/{topic}/{consumerConfig.GroupId}");
 
@@ -163,15 +163,15 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
 
     public ReceiveEndpoint Build()
     {
-        // Last, so that the attempts are counted inside of all retries.
+        // Last, so that the attempts are counted inside all retries.
         Connect(new AttemptCounter());
 
-        // After the filters of the user. Unless one of them ends the pipe, the dispatcher throws for every record that was not handled, and
-        // the transport puts it aside.
+        // After the filters of the user. Unless one of them ends the pipe, the dispatcher throws for each record that was not handled, and
+        // the record goes to the dead-letter topic.
         ConfigureError(pipe => pipe.UseFilter(new RethrowErrorTransportFilter()));
         this.ThrowOnSkippedMessages();
 
-        // Middleware such as UseMessageRetry is attached while the results are enumerated: to the end, and before the specifications are applied.
+        // Enumerating the results attaches middleware such as UseMessageRetry. So they are enumerated to the end, before the specifications are applied.
         var faults = Validate().Where(result => result.Disposition == ValidationResultDisposition.Failure).ToList();
         if (faults.Count > 0)
         {
@@ -194,7 +194,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         if (isBatch && filtersErrors)
         {
             throw new ConfigurationException(
-                $"Topic {settings.Topic}: ConfigureError and DiscardFaultedMessages must not be used beside a batch consumer: a batch that fails is tried again in halves.");
+                $"Topic {settings.Topic}: ConfigureError and DiscardFaultedMessages must not be used with a batch consumer: a batch that fails is retried in halves.");
         }
 
         var built = settings with { PrefetchCount = PrefetchCount, ConcurrentMessageLimit = isBatch ? options.ConcurrencyLimit : ConcurrentMessageLimit ?? 1 };
@@ -217,7 +217,7 @@ internal sealed class TopicEndpointConfiguration<TKey, TValue>
         ConnectSagaConfigurationObserver(observer);
     }
 
-    // What is ignored is not for a factory of serializers to read.
+    // The key is ignored, so a serializer factory need not support its type.
     private IDeserializer<TKey> KeyDeserializer() =>
         typeof(TKey) == typeof(Ignore) ? WireSerializer<TKey>.Instance : rider.Settings.Serializers.GetDeserializer<TKey>();
 

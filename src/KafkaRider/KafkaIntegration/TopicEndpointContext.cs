@@ -3,7 +3,7 @@ using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>What is sent or published inside a consumer goes to the bus; topics are produced to with <see cref="ITopicProducer{TKey, TValue}"/>.</summary>
+/// <summary>Messages that a consumer sends or publishes go to the bus. Records are produced with <see cref="ITopicProducer{TKey, TValue}"/> only.</summary>
 internal sealed class TopicEndpointContext(IBusInstance bus, IReceiveEndpointConfiguration configuration)
     : BaseReceiveEndpointContext(bus.HostConfiguration, configuration)
 {
@@ -21,13 +21,13 @@ internal sealed class TopicEndpointContext(IBusInstance bus, IReceiveEndpointCon
 
     protected override IPublishTransportProvider CreatePublishTransportProvider() => throw new NotSupportedException();
 
-    /// <summary>Redelivery and deferral send a message back to its input address. The bus would accept it, and no consumer would ever get it.</summary>
+    /// <summary>Rejects addresses of topics: redelivery and deferral send a message to its input address, where the bus would accept it and no consumer would receive it.</summary>
     private sealed class BusEndpoints(ISendEndpointProvider bus) : ISendEndpointProvider
     {
         public ConnectHandle ConnectSendObserver(ISendObserver observer) => bus.ConnectSendObserver(observer);
 
         public Task<ISendEndpoint> GetSendEndpoint(Uri address) => address.IsAbsoluteUri && address.Segments is [.., "kafka/", _]
-            ? throw new NotSupportedException($"The bus cannot send to the Kafka topic {address}: use ITopicProducer, and UseMessageRetry in place of redelivery.")
+            ? throw new NotSupportedException($"The bus cannot send to the Kafka topic {address}: use ITopicProducer, and UseMessageRetry instead of redelivery.")
             : bus.GetSendEndpoint(address);
     }
 }

@@ -7,8 +7,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// A producer that may be made before the bus has started, and that knows whether it is used inside a consumer. What it produces there
-/// belongs to the consumed message's conversation; where the consumer has an in-memory outbox it is held until the consumer has succeeded.
+/// A producer that can be created before the bus has started. Inside a consumer, what it produces belongs to the conversation of the consumed message;
+/// if the consumer has an in-memory outbox, it is held until the consumer has succeeded.
 /// </summary>
 internal sealed class TopicProducer<TKey, TValue>(
     Func<CancellationToken, ValueTask<TopicSender<TKey, TValue>>> startedSender, SendObservable observers, IServiceProvider? scope)
@@ -69,7 +69,7 @@ internal sealed class TopicProducerProvider(DeferredRider deferredRider, IServic
     private static string TopicOf(Uri address) => new KafkaTopicAddress(address, address).Topic;
 }
 
-/// <summary>Remembers that a topic is produced to, and how.</summary>
+/// <summary>The registration of a producer.</summary>
 internal abstract class TopicProducerRegistration(Type producer, string topic) : IRegistration
 {
     public Type Type => producer;
@@ -78,7 +78,7 @@ internal abstract class TopicProducerRegistration(Type producer, string topic) :
 
     public bool IncludeInConfigureEndpoints { get; set; }
 
-    /// <summary>When the rider is made.</summary>
+    /// <summary>Called when the rider is created.</summary>
     public abstract void Configure(KafkaRider rider, IRiderRegistrationContext context);
 }
 

@@ -2,7 +2,7 @@ using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>The rider's side of core's receive endpoint: one consumer from start to stop.</summary>
+/// <summary>Connects core's receive endpoint to the rider: each start creates a consumer, which runs until the stop.</summary>
 internal sealed class TopicReceiveTransport(TopicEndpoint endpoint, Func<IRecordHandler> createHandler) : IReceiveTransport
 {
     private readonly ReceiveEndpointContext context = endpoint.Context;

@@ -9,10 +9,10 @@ using MassTransit.Transports;
 
 namespace MassTransit.KafkaIntegration;
 
-/// <summary>How one producer writes.</summary>
+/// <summary>The serializers of one producer.</summary>
 internal sealed record RecordWriter<TKey, TValue>(IAsyncSerializer<TKey> Key, IAsyncSerializer<TValue> Value, IHeadersSerializer Headers);
 
-/// <summary>Brings messages of one type to one topic: through the send pipe, onto the wire, to the brokers.</summary>
+/// <summary>Sends messages of one type to one topic: through the send pipe and the serializers to the brokers.</summary>
 internal sealed class TopicSender<TKey, TValue>
     where TValue : class
 {
@@ -38,15 +38,15 @@ internal sealed class TopicSender<TKey, TValue>
         destination = new KafkaTopicAddress(host.HostAddress, topic);
     }
 
-    /// <summary>What a message is of: where it is produced, and from what.</summary>
-    /// <param name="Scope">The container's scope, which scoped filters share.</param>
-    /// <param name="Consumed">The message that is being consumed in it.</param>
+    /// <summary>Where a message is produced.</summary>
+    /// <param name="Scope">The container's scope, which scoped filters use; null: there is none.</param>
+    /// <param name="Consumed">The message that is being consumed in the scope; null: there is none.</param>
     public readonly record struct Origin(IServiceProvider? Scope, ConsumeContext? Consumed);
 
     public async Task SendObjectAsync(
         TKey key, object values, IPipe<KafkaSendContext<TKey, TValue>> pipe, Origin origin, CancellationToken cancellationToken)
     {
-        // The initializer's pipe sets what the values say of the context (headers, ids).
+        // The initializer's pipe sets headers and ids that the values contain.
         var (message, initializer) = await MessageInitializerCache<TValue>.InitializeMessage(values, cancellationToken).ConfigureAwait(false);
         await SendAsync(key, message, pipe, origin, cancellationToken, initializer).ConfigureAwait(false);
     }
@@ -59,7 +59,7 @@ internal sealed class TopicSender<TKey, TValue>
         CancellationToken cancellationToken,
         IPipe<SendContext<TValue>>? initializer = null)
     {
-        // Whoever produces, and from wherever: what is logged of it is of this transport.
+        // The produce is logged by this transport, whatever the context of the caller is.
         LogContext.Current = transport.LogContext;
         var context = new TopicSendContext(key, value, writer, cancellationToken) { SourceAddress = source, DestinationAddress = destination };
         if (origin.Scope is not null)
@@ -136,7 +136,7 @@ internal sealed class TopicSender<TKey, TValue>
     }
 }
 
-/// <summary>What core's spans and metrics want to know of the place a message is sent to.</summary>
+/// <summary>Describes the destination of messages to core's spans and metrics.</summary>
 internal sealed class TopicSendTransportContext(IHostConfiguration host, string topic)
     : BaseSendTransportContext(host, host.BusConfiguration.BusEndpointConfiguration.Serialization.CreateSerializerCollection())
 {
@@ -144,7 +144,7 @@ internal sealed class TopicSendTransportContext(IHostConfiguration host, string 
 
     public override string ActivitySystem => "kafka";
 
-    // Only outboxes call this; the topic producer makes its own context, which has a key.
+    // Only outboxes call this; the topic producer creates its own context, which has a key.
     public override Task<SendContext<T>> CreateSendContext<T>(T message, IPipe<SendContext<T>> pipe, CancellationToken cancellationToken) =>
-        throw new NotSupportedException("A topic is produced to with ITopicProducer, not through an outbox.");
+        throw new NotSupportedException("An outbox cannot send to a topic: use ITopicProducer.");
 }

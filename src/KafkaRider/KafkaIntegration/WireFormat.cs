@@ -16,8 +16,8 @@ using Null = Confluent.Kafka.Null;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// Keys and values as MassTransit.Kafka writes them: no envelope; simple types in Kafka's own encodings, all else as JSON with MassTransit's
-/// options.
+/// Keys and values in the format of MassTransit.Kafka: without an envelope; simple types in Kafka's own encodings, all others as JSON with
+/// MassTransit's options.
 /// </summary>
 internal sealed class WireSerializer<T> : IAsyncSerializer<T>, IDeserializer<T>
 {
@@ -25,7 +25,7 @@ internal sealed class WireSerializer<T> : IAsyncSerializer<T>, IDeserializer<T>
 
     public Task<byte[]> SerializeAsync(T data, SerializationContext context) => Task.FromResult(Serialize(data)!);
 
-    // By the type of the producer, not of the value: it is how the consumer's type reads it. JSON has a text for null.
+    // The type of the producer decides, not the type of the value, because the consumer's type decides how it is read. JSON has a text for null.
     public static byte[]? Serialize(T value) => value switch
     {
         _ when typeof(T) == typeof(Null) || typeof(T) == typeof(Ignore) => null,
@@ -41,23 +41,23 @@ internal sealed class WireSerializer<T> : IAsyncSerializer<T>, IDeserializer<T>
 
     public T Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context)
     {
-        var none = SerializationContext.Empty;
+        var empty = SerializationContext.Empty;
         object? value = typeof(T) switch
         {
             var type when type == typeof(Null) || type == typeof(Ignore) => null,
             var type when type == typeof(byte[]) => isNull ? null : data.ToArray(),
             var type when type == typeof(string) => isNull ? null : Encoding.UTF8.GetString(data),
-            var type when type == typeof(int) => ConfluentDeserializers.Int32.Deserialize(data, isNull, none),
-            var type when type == typeof(long) => ConfluentDeserializers.Int64.Deserialize(data, isNull, none),
-            var type when type == typeof(float) => ConfluentDeserializers.Single.Deserialize(data, isNull, none),
-            var type when type == typeof(double) => ConfluentDeserializers.Double.Deserialize(data, isNull, none),
+            var type when type == typeof(int) => ConfluentDeserializers.Int32.Deserialize(data, isNull, empty),
+            var type when type == typeof(long) => ConfluentDeserializers.Int64.Deserialize(data, isNull, empty),
+            var type when type == typeof(float) => ConfluentDeserializers.Single.Deserialize(data, isNull, empty),
+            var type when type == typeof(double) => ConfluentDeserializers.Double.Deserialize(data, isNull, empty),
             _ => data.IsEmpty ? null : JsonSerializer.Deserialize<T>(data, SystemTextJsonMessageSerializer.Options),
         };
         return (T)value!;
     }
 }
 
-/// <summary><see cref="WireSerializer{T}"/> of every type.</summary>
+/// <summary>Creates the <see cref="WireSerializer{T}"/> of any type.</summary>
 internal sealed class WireSerializers : IKafkaSerializerFactory
 {
     public static readonly WireSerializers Instance = new();
@@ -69,12 +69,12 @@ internal sealed class WireSerializers : IKafkaSerializerFactory
     public IAsyncSerializer<T> GetSerializer<T>() => WireSerializer<T>.Instance;
 }
 
-/// <summary>Headers as MassTransit.Kafka writes them: ids and all else as UTF-8 text.</summary>
+/// <summary>Headers in the format of MassTransit.Kafka: ids and all others as UTF-8 text.</summary>
 internal sealed class WireHeaders : IHeadersSerializer, IHeadersDeserializer
 {
     public static readonly WireHeaders Instance = new();
 
-    /// <summary>W3C Trace Context, for those who do not know MassTransit's own header.</summary>
+    /// <summary>The header of W3C Trace Context, for consumers that do not know MassTransit's own header.</summary>
     public const string TraceParent = "traceparent";
 
     public const string TraceState = "tracestate";
@@ -132,7 +132,7 @@ internal sealed class WireHeaders : IHeadersSerializer, IHeadersDeserializer
 
     private sealed class TextHeaders(KafkaHeaders headers) : IHeaderProvider
     {
-        // Of a key that is there twice the first one counts.
+        // If a key occurs twice, the first one counts.
         public IEnumerable<KeyValuePair<string, object>> GetAll()
         {
             HashSet<string> seen = [];
@@ -145,10 +145,10 @@ internal sealed class WireHeaders : IHeadersSerializer, IHeadersDeserializer
             }
         }
 
-        // A header may be there with the value null, which the interface's annotation does not know.
+        // A header may have the value null, which the interface's annotation does not allow.
         public bool TryGetHeader(string key, [NotNullWhen(true)] out object? value)
         {
-            // Asked for every record and several keys: without an enumerator.
+            // Called several times for every record, so it does not allocate an enumerator.
             for (var i = 0; i < headers.Count; i++)
             {
                 if (headers[i].Key == key)

@@ -393,7 +393,7 @@ public sealed class UserCodeTests(KafkaKind kind)
     {
         yield return Refused("ConcurrentDeliveryLimit", "would overtake each other", e => e.ConcurrentDeliveryLimit = 2);
         yield return Refused("EnableAutoOffsetStore", "offsets of records in flight would be stored", e => e.EnableAutoOffsetStore = true);
-        yield return Refused("EnablePartitionEof", "no record that a consumer could be told of", e => e.EnablePartitionEof = true);
+        yield return Refused("EnablePartitionEof", "not a record that a consumer could receive", e => e.EnablePartitionEof = true);
 
         static TestCaseData Refused(string setting, string why, Action<IKafkaTopicReceiveEndpointConfigurator> configure) =>
             new TestCaseData(setting, why, configure).SetArgDisplayNames(setting);
@@ -422,8 +422,8 @@ public sealed class UserCodeTests(KafkaKind kind)
     public static IEnumerable<TestCaseData> RefusedProducers()
     {
         yield return Refused("EnableDeliveryReports", "when the record is acknowledged", p => p.EnableDeliveryReports = false);
-        yield return Refused("EnableBackgroundPoll", "nobody else would fetch the reports", p => p.EnableBackgroundPoll = false);
-        yield return Refused("TransactionalId", "there are no transactions", p => p.TransactionalId = "shop");
+        yield return Refused("EnableBackgroundPoll", "the rider does not poll for delivery reports itself", p => p.EnableBackgroundPoll = false);
+        yield return Refused("TransactionalId", "transactions are not supported", p => p.TransactionalId = "shop");
 
         static TestCaseData Refused(string setting, string why, Action<IKafkaProducerConfigurator> configure) =>
             new TestCaseData(setting, why, configure).SetArgDisplayNames(setting);

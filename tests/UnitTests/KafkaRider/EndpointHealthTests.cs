@@ -9,7 +9,7 @@ namespace ProductCache.UnitTests.KafkaRider;
 public sealed class EndpointHealthTests
 {
     private const string Missing = "topic orders does not exist";
-    private const string Denied = "the topic orders may not be read: grant READ on topic orders";
+    private const string Denied = "READ on topic orders is not granted";
 
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
     private static readonly TopicPartitionOffset At = new("orders", 1, 7);

@@ -5,10 +5,10 @@ namespace ProductCache.UnitTests.KafkaRider;
 
 public sealed class ErrorTextTests
 {
-    [TestCase(ErrorCode.TopicAuthorizationFailed, "orders", null, "the topic orders may not be written: grant WRITE on topic orders")]
-    [TestCase(ErrorCode.TopicAuthorizationFailed, "orders", "billing", "the topic orders may not be read: grant READ on topic orders")]
-    [TestCase(ErrorCode.GroupAuthorizationFailed, "orders", "billing", "the group billing may not be read: grant READ on group billing")]
-    [TestCase(ErrorCode.ClusterAuthorizationFailed, null, null, "no topic may be written: grant WRITE on the topics that are produced to")]
+    [TestCase(ErrorCode.TopicAuthorizationFailed, "orders", null, "WRITE on topic orders is not granted")]
+    [TestCase(ErrorCode.TopicAuthorizationFailed, "orders", "billing", "READ on topic orders is not granted")]
+    [TestCase(ErrorCode.GroupAuthorizationFailed, "orders", "billing", "READ on group billing is not granted")]
+    [TestCase(ErrorCode.ClusterAuthorizationFailed, null, null, "WRITE is not granted on any topic")]
     public void AMissingGrantIsNamed(ErrorCode code, string? topic, string? group, string sentence)
     {
         Assert.That(ErrorText.Of(new Error(code, "as the broker says it"), topic, group), Is.EqualTo(sentence));
@@ -16,7 +16,7 @@ public sealed class ErrorTextTests
 
     [TestCase(ErrorCode.Local_Authentication, "authentication failed, check mechanism, user and password: as the broker says it")]
     [TestCase(ErrorCode.SaslAuthenticationFailed, "authentication failed, check mechanism, user and password: as the broker says it")]
-    [TestCase(ErrorCode.Local_Ssl, "no encrypted connection, check the port and the CA certificate: as the broker says it")]
+    [TestCase(ErrorCode.Local_Ssl, "TLS connection failed, check the port and the CA certificate: as the broker says it")]
     public void WhoIsNotLetInIsToldWhatToCheck(ErrorCode code, string sentence)
     {
         Assert.That(ErrorText.Of(new Error(code, "as the broker says it")), Is.EqualTo(sentence));

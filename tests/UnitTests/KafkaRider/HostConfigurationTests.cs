@@ -125,12 +125,12 @@ public sealed class HostConfigurationTests
     }
 
     [Test]
-    public void AQueueOfLogEntriesThatNobodyReadsIsRefused()
+    public void AQueueOfLogEntriesThatIsNotReadIsRefused()
     {
         rider.Host("a:1");
         rider.LogQueue = true;
 
-        Assert.That(Faults(), Has.One.Contains("nobody would read the queue"));
+        Assert.That(Faults(), Has.One.Contains("the rider does not read the queue"));
     }
 
     [Test]
