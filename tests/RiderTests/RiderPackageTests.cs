@@ -165,6 +165,32 @@ public sealed class RiderPackageTests(KafkaKind kind)
     }
 
     [Test]
+    public async Task SendingToTheAddressOfATopicInsideAConsumerFailsTheRecord()
+    {
+        await StartAsync((_, e) => e.Handler<Order>(context => context.Send(new Uri($"loopback://localhost/kafka/{topic}"), context.Message)));
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders("1"));
+
+        var letter = (await TestTopics.ReadAsync(kafka, $"{topic}.dead-letter", 1))[0];
+        Assert.That(letter.Header("dead-letter-exception"), Is.EqualTo(typeof(NotSupportedException).FullName));
+        Assert.That(letter.Header("dead-letter-reason"), Does.Contain($"kafka/{topic}").And.Contain("use ITopicProducer"));
+    }
+
+    [Test]
+    public async Task OtherAddressesInsideAConsumerAreThoseOfTheBus()
+    {
+        var addresses = new ConcurrentQueue<ISendEndpoint>();
+        await StartAsync((_, e) => e.Handler<Order>(async context =>
+        {
+            addresses.Enqueue(await context.GetSendEndpoint(new Uri("queue:bills")));
+            addresses.Enqueue(await context.GetSendEndpoint(new Uri("topic:bills")));
+        }));
+        await TestTopics.ProduceAsync(kafka, topic, Records.Orders("1"));
+
+        await TestTopics.CommittedReachesAsync(kafka, topic, group, 1);
+        Assert.That(addresses, Has.Count.EqualTo(2));
+    }
+
+    [Test]
     public async Task AFilterOfErrorsSeesAFaultBeforeTheRecordIsDeadLettered()
     {
         var errors = new ConcurrentQueue<string>();
