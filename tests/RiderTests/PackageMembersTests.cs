@@ -55,7 +55,7 @@ public sealed class PackageMembersTests
     // The names in backticks below the heading.
     private static string[] AdditionsOf(string readme)
     {
-        var section = readme.Split("## What is an addition")[1].Split("\n## ")[0];
+        var section = readme.Split("## Additions to the package")[1].Split("\n## ")[0];
         return [.. section.Split('`').Where((_, i) => i % 2 == 1)];
     }
 
