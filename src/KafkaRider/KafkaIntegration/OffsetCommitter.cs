@@ -8,7 +8,7 @@ internal sealed class OffsetCommitter(TopicEndpoint endpoint, ConsumerClient cli
     private readonly TopicEndpointSettings settings = endpoint.Settings;
     private readonly SemaphoreSlim due = new(0, 1);
 
-    /// <summary>Commits until it is cancelled. Whoever cancels it makes the last commit.</summary>
+    /// <summary>Commits until it is cancelled. The caller then makes the last commit.</summary>
     public async Task RunAsync(CancellationToken ending)
     {
         try
