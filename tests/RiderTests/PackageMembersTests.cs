@@ -9,7 +9,7 @@ namespace ProductCache.RiderTests;
 
 /// <summary>
 /// UserCode/PackageMembers.approved.txt lists the public members of MassTransit.Kafka that user code may use. The rider has each of them, and
-/// what it has beyond them is named in its README, so that nobody takes it for a member of the package.
+/// what it has beyond them is named in its README, so that it is not taken for a member of the package.
 /// </summary>
 public sealed class PackageMembersTests
 {

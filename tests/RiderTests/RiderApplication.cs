@@ -82,14 +82,14 @@ internal sealed class RiderApplication : IAsyncDisposable
 
     public async Task StartAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await bus.StartAsync(patience.Token);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await bus.StartAsync(timeout.Token);
     }
 
     public async Task StopAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await bus.StopAsync(patience.Token);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await bus.StopAsync(timeout.Token);
     }
 
     public async Task ProduceAsync(params IEnumerable<string> ids)

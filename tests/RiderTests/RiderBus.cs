@@ -7,7 +7,7 @@ namespace ProductCache.RiderTests;
 /// <summary>A bus with a rider that the test configures.</summary>
 internal sealed class RiderBus : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(60);
 
     private readonly IBusControl bus;
 
@@ -34,16 +34,16 @@ internal sealed class RiderBus : IAsyncDisposable
         return started;
     }
 
-    public async Task StartAsync(TimeSpan? patienceOfStart = null)
+    public async Task StartAsync(TimeSpan? startTimeout = null)
     {
-        using var patience = new CancellationTokenSource(patienceOfStart ?? Patience);
-        await bus.StartAsync(patience.Token);
+        using var timeout = new CancellationTokenSource(startTimeout ?? WaitTimeout);
+        await bus.StartAsync(timeout.Token);
     }
 
-    public async Task StopAsync(TimeSpan? patienceOfStop = null)
+    public async Task StopAsync(TimeSpan? stopTimeout = null)
     {
-        using var patience = new CancellationTokenSource(patienceOfStop ?? Patience);
-        await bus.StopAsync(patience.Token);
+        using var timeout = new CancellationTokenSource(stopTimeout ?? WaitTimeout);
+        await bus.StopAsync(timeout.Token);
     }
 
     public BusHealthResult Health() => bus.CheckHealth();

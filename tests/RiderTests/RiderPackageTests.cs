@@ -299,15 +299,15 @@ public sealed class RiderPackageTests(KafkaKind kind)
                     rider.UsingKafka((_, k) => k.Host(kafka.Bootstrap));
                 });
             }));
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var secondBus = bus.Services.GetRequiredService<IBusInstance<UserCode.ISecondBus>>();
-        await secondBus.BusControl.StartAsync(patience.Token);
+        await secondBus.BusControl.StartAsync(timeout.Token);
 
         // The producer without a bus is that of the bus which was added first: the second one here.
         await bus.InScopeAsync<ITopicProducer<string, Order>>(producer => producer.Produce("k", new Order { OrderId = "added first" }));
         var rider = bus.Services.GetRequiredService<MassTransit.DependencyInjection.Bind<IBus, IKafkaRider>>().Value;
         await rider.GetProducer<string, Order>(new Uri($"topic:{topic}")).Produce("k", new Order { OrderId = "by its rider" });
-        await secondBus.BusControl.StopAsync(patience.Token);
+        await secondBus.BusControl.StopAsync(timeout.Token);
 
         Assert.That(Encoding.UTF8.GetString((await TestTopics.ReadAsync(kafka, other, 1))[0].Message.Value!), Does.Contain("added first"));
         Assert.That(Encoding.UTF8.GetString((await TestTopics.ReadAsync(kafka, topic, 1))[0].Message.Value!), Does.Contain("by its rider"));

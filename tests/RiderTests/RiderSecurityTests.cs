@@ -287,7 +287,7 @@ public sealed class RiderSecurityTests
     {
         private readonly ServiceProvider services;
         private readonly IBusControl bus;
-        private readonly CancellationTokenSource patience = new(TimeSpan.FromSeconds(120));
+        private readonly CancellationTokenSource timeout = new(TimeSpan.FromSeconds(120));
         private readonly Log log = new();
         private readonly Task starting;
 
@@ -331,7 +331,7 @@ public sealed class RiderSecurityTests
             bus = services.GetRequiredService<IBusControl>();
 
             // It ends when the consumer has its partitions.
-            starting = bus.StartAsync(patience.Token);
+            starting = bus.StartAsync(timeout.Token);
         }
 
         public ConcurrentQueue<string> Handled { get; } = new();
@@ -374,11 +374,11 @@ public sealed class RiderSecurityTests
             }
             else
             {
-                await patience.CancelAsync();
+                await timeout.CancelAsync();
                 await starting.ContinueWith(_ => { }, TaskScheduler.Default);
             }
 
-            patience.Dispose();
+            timeout.Dispose();
             await services.DisposeAsync();
         }
     }

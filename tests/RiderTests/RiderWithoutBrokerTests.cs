@@ -6,7 +6,7 @@ namespace ProductCache.RiderTests;
 /// <summary>A rider whose brokers cannot be reached.</summary>
 public sealed class RiderWithoutBrokerTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(30);
 
     [Test]
     public async Task AProduceThatNoBrokerAcknowledgesFails()
@@ -35,7 +35,7 @@ public sealed class RiderWithoutBrokerTests
 
             await bus.StopAsync();
 
-            var failure = Assert.ThrowsAsync<ProduceException<byte[]?, byte[]?>>(() => produce.WaitAsync(Patience));
+            var failure = Assert.ThrowsAsync<ProduceException<byte[]?, byte[]?>>(() => produce.WaitAsync(WaitTimeout));
             Assert.That(failure!.Error.Code, Is.EqualTo(ErrorCode.Local_PurgeQueue));
             Assert.That(failure.DeliveryResult.Status, Is.EqualTo(PersistenceStatus.PossiblyPersisted));
         });
@@ -52,7 +52,7 @@ public sealed class RiderWithoutBrokerTests
 
             await cancellation.CancelAsync();
 
-            Assert.That(() => produce.WaitAsync(Patience), Throws.InstanceOf<OperationCanceledException>());
+            Assert.That(() => produce.WaitAsync(WaitTimeout), Throws.InstanceOf<OperationCanceledException>());
         });
     }
 

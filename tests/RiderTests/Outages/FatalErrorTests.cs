@@ -11,7 +11,7 @@ public sealed class FatalErrorTests : IDisposable
     private const int RefusedBy = 0;
     private const int Slow = 1;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan WaitTimeout = TimeSpan.FromSeconds(30);
 
     private readonly RefusingKafka kafka = new(brokers: 2);
 
@@ -33,7 +33,7 @@ public sealed class FatalErrorTests : IDisposable
         {
             Task ProduceAsync(int partition) => producer
                 .Produce("k", new Order { OrderId = "1" }, Pipe.Execute<KafkaSendContext<string, Order>>(context => context.Partition = partition))
-                .WaitAsync(Patience);
+                .WaitAsync(WaitTimeout);
 
             // Once the slow broker is connected, what is produced to it is sent before the other one has answered.
             await ProduceAsync(Slow);

@@ -82,10 +82,10 @@ public sealed class RefusedRecordTests : IDisposable
         using var consumer = new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig { BootstrapServers = kafka.Bootstrap, GroupId = "reader" }).Build();
         var partition = new TopicPartition(Topic, 0);
         consumer.Assign(new TopicPartitionOffset(partition, Offset.Beginning));
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         for (var left = consumer.QueryWatermarkOffsets(partition, TimeSpan.FromSeconds(20)).High.Value; left > 0; left--)
         {
-            yield return Encoding.UTF8.GetString(consumer.Consume(patience.Token).Message.Key);
+            yield return Encoding.UTF8.GetString(consumer.Consume(timeout.Token).Message.Key);
         }
     }
 }

@@ -27,8 +27,8 @@ public sealed class UserCodeTests(KafkaKind kind)
     {
         if (services is not null)
         {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            await services.GetRequiredService<IBusControl>().StopAsync(patience.Token);
+            using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            await services.GetRequiredService<IBusControl>().StopAsync(timeout.Token);
             await services.DisposeAsync();
         }
     }
@@ -357,8 +357,8 @@ public sealed class UserCodeTests(KafkaKind kind)
             (context, k) => k.TopicEndpoint<string, Parcel<Form.Plain>>(first, NewConfig(), e => e.ConfigureConsumer<RecordingConsumer<Parcel<Form.Plain>>>(context)),
             addMore: collection => collection.AddSecondBus(kafka.Bootstrap, second, NewConfig()));
         var secondBus = services!.GetRequiredService<IBusInstance<ISecondBus>>().BusControl;
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await secondBus.StartAsync(patience.Token);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await secondBus.StartAsync(timeout.Token);
 
         await using (var scope = services!.CreateAsyncScope())
         {
@@ -367,7 +367,7 @@ public sealed class UserCodeTests(KafkaKind kind)
         }
 
         var deliveries = await DeliveriesAsync(2);
-        await secondBus.StopAsync(patience.Token);
+        await secondBus.StopAsync(timeout.Token);
         Assert.That(deliveries.Select(delivery => delivery.Message), Is.EquivalentTo(new object[]
         {
             new Parcel<Form.Plain> { Text = "first" },
@@ -476,8 +476,8 @@ public sealed class UserCodeTests(KafkaKind kind)
         });
         addMore?.Invoke(collection);
         services = collection.BuildServiceProvider();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        await services.GetRequiredService<IBusControl>().StartAsync(patience.Token);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await services.GetRequiredService<IBusControl>().StartAsync(timeout.Token);
     }
 
     private async Task<List<Delivery>> DeliveriesAsync(int count)
