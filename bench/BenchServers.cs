@@ -97,6 +97,15 @@ internal sealed class BenchServers : IAsyncDisposable
         return (long)(await command.ExecuteScalarAsync())!;
     }
 
+    /// <summary>Writes what PostgreSQL holds in memory to disk. The service's own user may not.</summary>
+    public async Task CheckpointAsync(TimeSpan timeout)
+    {
+        await using var administrator = NpgsqlDataSource.Create(postgres.AdministratorConnectionString);
+        await using var command = administrator.CreateCommand("CHECKPOINT");
+        command.CommandTimeout = (int)timeout.TotalSeconds;
+        await command.ExecuteNonQueryAsync();
+    }
+
     /// <summary>Resident memory of the Api and the Worker, in MiB.</summary>
     public (long Api, long Worker) Memory() => (Memory(processes[1]), Memory(processes[0]));
 

@@ -60,16 +60,21 @@ internal static class BulkUpdate
         return new Section(
             "Bulk update",
             $"One UPDATE of {Rows:N0} rows, by {servers.KafkaName}. The first table compares the statement alone, {Rounds} rounds in turns. " +
-            $"The second one begins at the answer to COMMIT, with {Cached:N0} of the rows cached. The third one is a single change meanwhile, until it is in Redis.",
+            $"The second one begins at the answer to COMMIT, with {Cached:N0} of the rows cached. " +
+            "The third one is a single change meanwhile, until it is in Redis.",
             [
                 new ReportTable(
                     ["the statement", "seconds, median", "min", "max", "ratio"],
                     [Statement("without triggers", bare), Statement("with triggers and outbox", triggered)],
-                    new BarChart("bulk", $"Bulk update: one UPDATE of {Rows:N0} rows", "seconds", $"Median of {Rounds} rounds; whiskers: the fastest and the slowest",
-                    [
-                        new Bar("without triggers", Median(bare), bare.Min(), bare.Max()),
-                        new Bar("with triggers and outbox", Median(triggered), triggered.Min(), triggered.Max(), Own: true),
-                    ])),
+                    new BarChart(
+                        "bulk",
+                        $"Bulk update: one UPDATE of {Rows:N0} rows",
+                        "seconds",
+                        $"Median of {Rounds} rounds; whiskers: the fastest and the slowest",
+                        [
+                            new Bar("without triggers", Median(bare), bare.Min(), bare.Max()),
+                            new Bar("with triggers and outbox", Median(triggered), triggered.Min(), triggered.Max(), Own: true),
+                        ])),
                 new ReportTable(
                     ["after COMMIT", "seconds", "rows/s"],
                     [After("outbox empty", empty), After("all cached rows right", right)],
@@ -98,7 +103,9 @@ internal static class BulkUpdate
         {
             var (version, committed) = await Changes.ChangeAsync(servers, id);
             times.Add(await Changes.UntilAsync(
-                async () => (long?)await redis.GetDatabase().HashGetAsync(CacheKeys.Entry(new ProductId(id)), "rank") >= 2 * version, committed, Timeout));
+                async () => (long?)await redis.GetDatabase().HashGetAsync(CacheKeys.Entry(new ProductId(id)), "rank") >= 2 * version,
+                committed,
+                Timeout));
             await Task.Delay(SingleInterval, CancellationToken.None);
         }
 
@@ -119,7 +126,8 @@ internal static class BulkUpdate
     private static async Task<bool> AllRightAsync(BenchServers servers, ConnectionMultiplexer redis, long first, long end)
     {
         Dictionary<long, long> versions = [];
-        await using (var command = servers.DataSource.CreateCommand("SELECT id, version FROM products WHERE id >= $1 AND id < $2 AND (id - $1) % $3 = 0"))
+        await using (var command = servers.DataSource.CreateCommand(
+            "SELECT id, version FROM products WHERE id >= $1 AND id < $2 AND (id - $1) % $3 = 0"))
         {
             command.Parameters.AddWithValue(first);
             command.Parameters.AddWithValue(end);
@@ -140,7 +148,7 @@ internal static class BulkUpdate
     {
         // Every round finds the table as small as the first one did.
         await ExecuteAsync(servers, $"VACUUM FULL {table}");
-        await ExecuteAsync(servers, "CHECKPOINT");
+        await servers.CheckpointAsync(Timeout);
         var started = Stopwatch.GetTimestamp();
         await ExecuteAsync(servers, $"UPDATE {table} SET price = price + 0.01 {where}");
         return Stopwatch.GetElapsedTime(started).TotalSeconds;

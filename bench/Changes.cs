@@ -40,7 +40,8 @@ internal static class Changes
             }
         }
 
-        (string Name, List<double> Times)[] seen = [("Redis", inRedis), ("one Api with a near cache", inOne), ("another Api with a near cache", inOther)];
+        (string Name, List<double> Times)[] seen =
+            [("Redis", inRedis), ("one Api with a near cache", inOne), ("another Api with a near cache", inOther)];
         return new Section(
             "Changes",
             $"{Count} UPDATEs of one cached row each, one after the other, by {servers.KafkaName}; milliseconds from the answer to COMMIT on.",

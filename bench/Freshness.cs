@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using static ProductCache.Bench.Statistics;
@@ -44,9 +43,11 @@ internal static class Freshness
 
         return new Section(
             "Freshness",
-            $"One UPDATE by plain SQL, as psql sends it, of each of {Products} cached products that are read every {ReadInterval.TotalMilliseconds:0} ms; " +
+            $"One UPDATE by plain SQL, as psql sends it, of each of {Products} cached products " +
+            $"that are read every {ReadInterval.TotalMilliseconds:0} ms; " +
             "seconds from the answer to COMMIT to the first read of the new row. " +
-            $"Lifetime of a peer's entry: {Ttl.TotalSeconds:0} s in Redis, {MemoryTtl.TotalSeconds:0} s in memory; the service has its defaults (600 s and 5 s).",
+            $"Lifetime of a peer's entry: {Ttl.TotalSeconds:0} s in Redis, {MemoryTtl.TotalSeconds:0} s in memory; " +
+            "the service has its defaults (600 s and 5 s).",
             [
                 new ReportTable(
                     ["", "old row is read for, s, median", "min", "max"],
@@ -96,7 +97,7 @@ internal static class Freshness
 
     private static async Task<decimal?> PriceAsync(HttpClient client, Reader reader, long id)
     {
-        using var answer = await client.GetAsync(new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{reader.Port}/productapp/{id}/")));
+        using var answer = await client.GetAsync(new Uri($"http://127.0.0.1:{reader.Port}/productapp/{id}/"));
         if (answer.StatusCode != HttpStatusCode.OK)
         {
             return null;

@@ -91,8 +91,10 @@ internal static partial class Hits
                 new ReportTable(
                     ["", "requests/s, median", "min", "max", "ratio to bare Kestrel", "ratio to the raw GET", "p50, ms", "p99, ms"],
                     rows,
-                    new BarChart("hits", "Hits: requests per second", "requests/s", $"Median of {Rounds} rounds; whiskers: the lowest and the highest round", throughput),
-                    new BarChart("hits-latency", "Hits: latency at full load", "ms", $"p50, {Connections} connections; whiskers: up to p99", latency)),
+                    new BarChart(
+                        "hits", "Hits: requests per second", "requests/s", $"Median of {Rounds} rounds; whiskers: the lowest and the highest round", throughput),
+                    new BarChart(
+                        "hits-latency", "Hits: latency at full load", "ms", $"p50, {Connections} connections; whiskers: up to p99", latency)),
             ],
             $"Resident memory after it: Api {memory.Api} MiB, Worker {memory.Worker} MiB.");
     }
@@ -119,7 +121,10 @@ internal static partial class Hits
 
     private static async Task<string> GetAsync(HttpClient client, int port, long id, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}/productapp/{id}/") { Headers = { { "Prefer", "wait=10" } } };
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}/productapp/{id}/")
+        {
+            Headers = { { "Prefer", "wait=10" } },
+        };
         using var answer = await client.SendAsync(request, cancellationToken);
         return answer.StatusCode == System.Net.HttpStatusCode.OK
             ? await answer.Content.ReadAsStringAsync(cancellationToken)
@@ -160,12 +165,16 @@ internal static partial class Hits
         return new Load(rate, latencies["50"], latencies["99"]);
     }
 
-    private static double Milliseconds(Match match) => double.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture) * match.Groups[3].Value switch
+    private static double Milliseconds(Match match)
     {
-        "us" => 0.001,
-        "ms" => 1,
-        _ => 1_000,
-    };
+        var unit = match.Groups[3].Value switch
+        {
+            "us" => 0.001,
+            "ms" => 1,
+            _ => 1_000,
+        };
+        return double.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture) * unit;
+    }
 
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
     private static partial Regex Rate();

@@ -41,11 +41,15 @@ internal static class Misses
 
         return new Section(
             "Misses",
-            $"{Count} products that are not cached, one after the other, by {servers.KafkaName}; beside the bare sum of what a miss cannot do without, in turns.",
+            $"{Count} products that are not cached, one after the other, by {servers.KafkaName}; " +
+            "beside the bare sum of what a miss cannot do without, in turns.",
             [
                 new ReportTable(
                     ["", "p50, ms", "p99, ms", "ratio of p50", "ratio of p99"],
-                    [Row("bare sum: produce and consume, one SELECT, one Redis SET", sums), Row("ProductCache: GET with Prefer: wait until its 200", misses)],
+                    [
+                        Row("bare sum: produce and consume, one SELECT, one Redis SET", sums),
+                        Row("ProductCache: GET with Prefer: wait until its 200", misses),
+                    ],
                     new BarChart("misses", "Misses: until the 200", "ms", $"p50 of {Count}; whiskers: up to p99",
                     [
                         Bar.OfLatency("bare sum of the steps", Percentile(sums, 50), Percentile(sums, 99)),

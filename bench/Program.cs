@@ -20,8 +20,11 @@ foreach (var bench in command.Benches.Intersect(BenchCommand.OfRider))
 {
     await report.RunAsync(
         bench,
-        async () => PrintedSection.Parse(
-            bench, await PrintedSection.CaptureAsync(bench == "rider" ? Rider.RunAsync : RiderMemory.RunAsync), ownPrefixes: ["rider", "ITopicProducer"]),
+        async () =>
+        {
+            var printed = await PrintedSection.CaptureAsync(bench == "rider" ? Rider.RunAsync : RiderMemory.RunAsync);
+            return PrintedSection.Parse(bench, printed, ownPrefixes: ["rider", "ITopicProducer"]);
+        },
         printed: true);
 }
 

@@ -72,7 +72,8 @@ internal static class SqlReads
                 var name = $"batch of {size}: {names[i]}";
                 rows.Add(
                 [
-                    name, Figures.Number(Median(times[i])), Figures.Number(times[i].Min()), Figures.Number(times[i].Max()), Figures.Ratio(Ratio(times[i], times[0])),
+                    name, Figures.Number(Median(times[i])), Figures.Number(times[i].Min()), Figures.Number(times[i].Max()),
+                    Figures.Ratio(Ratio(times[i], times[0])),
                 ]);
                 bars.Add(new Bar(name, Median(times[i]), times[i].Min(), times[i].Max(), Own: i == 0));
             }

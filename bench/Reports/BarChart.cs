@@ -59,7 +59,8 @@ internal sealed record BarChart(string File, string Title, string Unit, string? 
 
         var svg = new StringBuilder();
         void Add(FormattableString element) => svg.Append(element.ToString(CultureInfo.InvariantCulture)).Append('\n');
-        Add($"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:0} {bottom + AxisHeight}\" width=\"{width:0}\" role=\"img\" aria-labelledby=\"title description\">");
+        Add($"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:0} {bottom + AxisHeight}\" width=\"{width:0}\"");
+        Add($"  role=\"img\" aria-labelledby=\"title description\">");
         Add($"<title id=\"title\">{Escape(Title)}</title>");
         Add($"<desc id=\"description\">{Escape(string.Join("; ", Bars.Select(bar => $"{bar.Label}: {bar.Caption} {Unit}")))}</desc>");
         Add($"<style>\n{Style}\n</style>");
@@ -74,7 +75,7 @@ internal sealed record BarChart(string File, string Title, string Unit, string? 
         {
             var x = X(tick * step);
             Add($"<line class=\"grid\" x1=\"{x:0.0}\" x2=\"{x:0.0}\" y1=\"{Top}\" y2=\"{bottom}\"/>");
-            Add($"<text class=\"muted\" x=\"{x:0.0}\" y=\"{bottom + 17}\" text-anchor=\"middle\">{(tick * step).ToString("#,##0.###", CultureInfo.InvariantCulture)}</text>");
+            Add($"<text class=\"muted\" x=\"{x:0.0}\" y=\"{bottom + 17}\" text-anchor=\"middle\">{tick * step:#,##0.###}</text>");
         }
 
         Add($"<text class=\"muted\" x=\"{left + (Plot / 2):0}\" y=\"{bottom + 36}\" text-anchor=\"middle\">{Escape(Unit)}</text>");
@@ -83,7 +84,8 @@ internal sealed record BarChart(string File, string Title, string Unit, string? 
             var bar = Bars[row];
             var middle = Top + (row * RowHeight) + (RowHeight / 2);
             Add($"<text x=\"{left - 10:0}\" y=\"{middle + 4}\" text-anchor=\"end\">{Escape(bar.Label)}</text>");
-            Add($"<rect class=\"{(bar.Own ? "own" : "bar")}\" x=\"{left:0.0}\" y=\"{middle - (BarHeight / 2)}\" width=\"{Math.Max(1, X(bar.Value) - left):0.0}\" height=\"{BarHeight}\"/>");
+            var (style, length) = (bar.Own ? "own" : "bar", Math.Max(1, X(bar.Value) - left));
+            Add($"<rect class=\"{style}\" x=\"{left:0.0}\" y=\"{middle - (BarHeight / 2)}\" width=\"{length:0.0}\" height=\"{BarHeight}\"/>");
             if (bar.High > bar.Low)
             {
                 Add($"<path class=\"whisker\" d=\"M{X(bar.Low):0.0} {middle - 5}v10m0-5H{X(bar.High):0.0}m0-5v10\"/>");

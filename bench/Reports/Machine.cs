@@ -64,10 +64,13 @@ internal static partial class Machine
     private static string PackageVersion(Type type) =>
         type.Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
-    private static string Postgres() =>
-        Directory.Exists("/usr/lib/postgresql")
-            ? Directory.GetDirectories("/usr/lib/postgresql").Select(folder => Path.Combine(folder, "bin", "postgres")).Where(File.Exists).Max() ?? "postgres"
-            : "postgres";
+    // Debian keeps the servers of each version in a folder of its own, and none on the PATH.
+    private static string Postgres()
+    {
+        const string debian = "/usr/lib/postgresql";
+        var folders = Directory.Exists(debian) ? Directory.GetDirectories(debian) : [];
+        return folders.Select(folder => Path.Combine(folder, "bin", "postgres")).Where(File.Exists).Max() ?? "postgres";
+    }
 
     private static string? Value(string file, string name, char separator) => File.ReadLines(file)
         .Select(line => line.Split(separator, 2))
@@ -80,7 +83,8 @@ internal static partial class Machine
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+            using var process = Process.Start(start)!;
             var errors = process.StandardError.ReadToEndAsync();
             var output = process.StandardOutput.ReadToEnd();
             process.WaitForExit();
