@@ -38,7 +38,15 @@ internal sealed class OutboxRelay : BackgroundService
     private readonly Dictionary<ChangeLane, WakeUp> wakeUps;
     private (long Depth, TimeSpan Age) measured;
 
-    public OutboxRelay(IMediator mediator, ChangeOutbox outbox, Migrator migrator, NpgsqlDataSource dataSource, PostgresOptions options, TimeProvider time, IMeterFactory meters, ILogger<OutboxRelay> logger)
+    public OutboxRelay(
+        IMediator mediator,
+        ChangeOutbox outbox,
+        Migrator migrator,
+        NpgsqlDataSource dataSource,
+        PostgresOptions options,
+        TimeProvider time,
+        IMeterFactory meters,
+        ILogger<OutboxRelay> logger)
     {
         this.mediator = mediator;
         this.outbox = outbox;
