@@ -257,7 +257,7 @@ public sealed class AuditTests
     [TestCase("SET", "text")]
     [TestCase("HSET", "version", "many")]
     [TestCase("SADD", "member")]
-    public async Task AMarkThatIsNotAsItIsWrittenIsForgotten(string command, params string[] arguments)
+    public async Task ADamagedMarkerIsForgotten(string command, params string[] arguments)
     {
         RedisKey marker = "product-cache:store";
         await redis.GetDatabase().KeyDeleteAsync(marker);

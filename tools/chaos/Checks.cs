@@ -24,7 +24,7 @@ internal sealed record Violation(ViolationKind Kind, TimeSpan At, long Id, strin
 internal static class Checks
 {
     /// <summary>The time limit of a read, in addition to the wait that it requests.</summary>
-    public static readonly TimeSpan ReadDeadline = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// How long a near cache may lag behind Redis. It is cleared after 1.5 s without a message; the rest allows for an overloaded
@@ -249,7 +249,7 @@ internal static class Checks
                     continue;
                 }
 
-                var late = read.End - read.Start - read.Wait - ReadDeadline;
+                var late = read.End - read.Start - read.Wait - ReadTimeout;
                 if (fault is null && late > TimeSpan.Zero && stalls.Within(read.Start, read.End) is var excuse && late > excuse)
                 {
                     fault = FormattableString.Invariant($"late by {late.TotalMilliseconds:0} ms, {excuse.TotalMilliseconds:0} ms of it waiting for a processor");

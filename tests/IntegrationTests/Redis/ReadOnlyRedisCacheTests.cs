@@ -82,7 +82,7 @@ public sealed class ReadOnlyRedisCacheTests
     }
 
     [Test]
-    public void ACommandWithoutAnswerEndsAtItsDeadline() =>
+    public void ACommandWithoutAnswerEndsAtItsTimeout() =>
         Assert.ThrowsAsync<UnavailableException>(() =>
             new RedisTimeout(TimeSpan.FromMilliseconds(1), TimeProvider.System).WithinAsync(new TaskCompletionSource<int>().Task, default));
 }

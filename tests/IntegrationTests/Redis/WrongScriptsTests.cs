@@ -120,10 +120,10 @@ public sealed class WrongScriptsTests
             nameof(RedisGuardedCacheTests.WhoDemandsAFreshProductTakesTheLeaseAlsoOverAnEntry),
             Right with { Renew = Without(Right.Renew, "if token then", "token = token or data and string.rep('r', 32)\nif token then") });
         yield return Case(
-            nameof(RedisGuardedCacheTests.AFillClaimedAfterTheMarkIsARenewal),
+            nameof(RedisGuardedCacheTests.AFillClaimedAfterTheMarkerIsARenewal),
             Right with { Renew = Without(Right.Renew, "string.sub(data, 10, 25)", "marker") });
         yield return Case(
-            nameof(RedisGuardedCacheTests.AMarkOfBeforeAFailoverIsMadeAnew),
+            nameof(RedisGuardedCacheTests.AMarkerFromBeforeAFailoverIsInvalid),
             Right with { Renew = Without(Right.Renew, "ARGV[4] == here and ARGV[3] or ''", "ARGV[3]") });
         yield return Case(
             nameof(RedisGuardedCacheTests.WhileAWorkerIsAtItThereIsNoMarkSinceItMayHaveReadAlready),

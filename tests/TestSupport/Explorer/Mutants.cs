@@ -22,12 +22,12 @@ internal static class Mutants
         new("AnUpsertLeavesANegativeEntry", Scenarios.Read) { Cache = cache => new NegativeEntrySurvives(cache) },
         new("ADeletionLeavesTheEntry", Scenarios.Read) { Cache = cache => new EntrySurvivesItsDeletion(cache) },
         new("AStaleEntryIsTakenForCurrent", Scenarios.Read) { Cache = cache => new StaleIsCurrent(cache) },
-        new("ARenewalIsNotComparedWithItsMark", Cached(Scenarios.Fresh)) { Cache = cache => new RenewalIgnoresItsMark(cache) },
+        new("ARenewalIsNotComparedWithItsMarker", Cached(Scenarios.Fresh)) { Cache = cache => new RenewalIgnoresItsMarker(cache) },
         new("ARefreshWritesTheTimesOfAnEntryAnew", Cached(Scenarios.Fresh)) { Cache = cache => new RefreshWritesTimes(cache) },
-        new("AClaimLooksLikeTheLeaseOfAReader", Scenarios.Fresh) { Cache = cache => new ClaimWithoutItsMark(cache) },
+        new("AClaimLooksLikeTheLeaseOfAReader", Scenarios.Fresh) { Cache = cache => new ClaimWithoutItsPrefix(cache) },
         new("AnEarlyRefreshDoesNotSayWhatItRenews", Scenarios.EarlyBehind) { DropsWhatARequestRenews = true },
         new("ANoCacheRequestDoesNotSayWhatItRenews", Scenarios.FreshBehind) { DropsWhatARequestRenews = true },
-        new("AMarkIsKeptThoughTheHistoryIsAnother", Cached(Scenarios.Fresh)) { Cache = cache => new RenewalHidesTheHistory(cache) },
+        new("AMarkerIsKeptThoughTheHistoryIsAnother", Cached(Scenarios.Fresh)) { Cache = cache => new RenewalHidesTheHistory(cache) },
         new("AChangeLeavesAnUnreadableEntry", Scenarios.Unreadable) { Cache = cache => new NegativeEntrySurvives(cache) },
         new("ChangedIsPublishedBeforeTheRefresh", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.ChangedIsPublishedBeforeTheRefresh },
         new("ChangedIsPublishedForEntriesOnly", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.ChangedIsPublishedForEntriesOnly },
@@ -169,7 +169,7 @@ internal static class Mutants
             [.. (await base.InvalidateAsync(changes, cancellationToken)).Select(result => result.Outcome == ChangeOutcome.Stale ? new ChangeResult(ChangeOutcome.Current, 0) : result)];
     }
 
-    private sealed class RenewalIgnoresItsMark(InMemoryCache cache) : WrongCache(cache)
+    private sealed class RenewalIgnoresItsMarker(InMemoryCache cache) : WrongCache(cache)
     {
         public override async Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken)
         {
@@ -203,7 +203,7 @@ internal static class Mutants
         }
     }
 
-    private sealed class ClaimWithoutItsMark(InMemoryCache cache) : WrongCache(cache)
+    private sealed class ClaimWithoutItsPrefix(InMemoryCache cache) : WrongCache(cache)
     {
         public override async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken)
         {

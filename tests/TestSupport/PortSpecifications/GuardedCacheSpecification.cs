@@ -692,7 +692,7 @@ public abstract class GuardedCacheSpecification
     }
 
     [Test]
-    public async Task AFillClaimedAfterTheMarkIsARenewal()
+    public async Task AFillClaimedAfterTheMarkerIsARenewal()
     {
         var id = NewId();
         var old = Entry(id);
@@ -730,7 +730,7 @@ public abstract class GuardedCacheSpecification
     }
 
     [Test]
-    public async Task AMarkOfBeforeAFailoverIsMadeAnew()
+    public async Task AMarkerFromBeforeAFailoverIsInvalid()
     {
         var id = NewId();
         var (older, entry) = (Entry(id, version: 1), Entry(id, version: 2));

@@ -33,7 +33,7 @@ public sealed class SilenceTimeoutTests
     }
 
     [Test]
-    public void ASilentDependencyEndsTheCallAtTheDeadline()
+    public void ASilentDependencyEndsTheCallAtTheTimeout()
     {
         var within = timeout.WithinAsync(new TaskCompletionSource<int>().Task, default);
 
