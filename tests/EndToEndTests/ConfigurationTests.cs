@@ -28,7 +28,7 @@ public sealed class ConfigurationTests
     [TestCase("Api", "REDIS_PASSWORD_FILE", "/nowhere", "REDIS_PASSWORD_FILE names a file that cannot be read: /nowhere.")]
     [TestCase("Api", "KAFKA_BOOTSTRAP", "localhost", "KAFKA_BOOTSTRAP must be a comma-separated list of host:port, not 'localhost'.")]
     [TestCase("Api", "API_READS", "closed", "API_READS must be open or protected, not 'closed'.")]
-    [TestCase("Api", "API_KEYS", "#\nshop", "API_KEYS, line 2: a key is written as client scope[,scope] sha256:salt:hash.")]
+    [TestCase("Api", "API_KEYS", "#\nshop", "API_KEYS, line 2: the line must have the form: client scope[,scope] sha256:salt:hash.")]
     [TestCase("Api", "JWT_AUDIENCE", "products", "JWT_AUTHORITY and JWT_AUDIENCE must be set together: JWT_AUTHORITY is missing.")]
     [TestCase("Api", "API_PORT", "70000", "API_PORT must be an integer from 1 to 65535, not '70000'.")]
     [TestCase("Api", "API_PORT", "tcp://10.0.0.1:8000", "API_PORT is 'tcp://10.0.0.1:8000', which Kubernetes sets for a Service named api: set enableServiceLinks: false in the pod specification, or set API_PORT to a number.")]

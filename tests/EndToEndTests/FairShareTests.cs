@@ -38,7 +38,7 @@ public sealed class FairShareTests
         using var answer = await deployment.GetAsync($"/api/v1/products?q={Uri.EscapeDataString(part)}");
 
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
-        Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain("3 letters or digits"));
+        Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain("3 consecutive letters or digits"));
     }
 
     [TestCase("tea")]

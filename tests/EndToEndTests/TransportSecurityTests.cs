@@ -124,7 +124,7 @@ public sealed class TransportSecurityTests
 
         Assert.That(await process.ExitAsync(), Is.EqualTo(ServiceProcess.WrongSettings));
         Assert.That(process.Output, Is.EqualTo(
-            $"API_TLS_CERT_FILE and API_TLS_KEY_FILE do not name a certificate and its key, in PEM, that can be read: {certificateFile}, {keyFile}."));
+            $"API_TLS_CERT_FILE and API_TLS_KEY_FILE must name a readable certificate and its key, in PEM: {certificateFile}, {keyFile}."));
     }
 
     // A client that knows the root only: what is between it and the certificate must come from the service, as an authority's customers have it.

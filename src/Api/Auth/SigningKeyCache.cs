@@ -5,13 +5,13 @@ namespace ProductCache.Api.Auth;
 
 /// <summary>
 /// The signing keys of the token issuer. They are fetched for the first token and refreshed when they are old. Concurrent requests share one
-/// fetch, and each waits at most <see cref="Deadline"/> if the issuer does not respond.
+/// fetch, and each waits at most <see cref="Timeout"/> if the issuer does not respond.
 /// </summary>
 internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfiguration> documents, TimeProvider time)
     : IConfigurationManager<OpenIdConnectConfiguration>
 {
     /// <summary>The maximum wait of a request for a fetch. The fetch itself may need two HTTP requests.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
 
     private const int MaxDocumentBytes = 1024 * 1024;
 
@@ -57,7 +57,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
     {
         try
         {
-            return Known() ?? await Shared().WaitAsync(Deadline, time, cancel);
+            return Known() ?? await Shared().WaitAsync(Timeout, time, cancel);
         }
         catch (Exception exception) when (!cancel.IsCancellationRequested)
         {

@@ -72,7 +72,7 @@ internal sealed class ClientLimits : IDisposable
     public const int MaxIdsQueued = 40_000;
 
     /// <summary>The maximum wait of a list or a batch for others of its client.</summary>
-    public static readonly TimeSpan TurnDeadline = TimeSpan.FromSeconds(4);
+    public static readonly TimeSpan TurnTimeout = TimeSpan.FromSeconds(4);
 
     /// <summary>Reads of all clients that may wait for a fill. A client may use one part in <see cref="PartOfWaiting"/> of them.</summary>
     public const int MaxWaiting = MissCoalescer.MaxWaitingReaders;
@@ -115,11 +115,11 @@ internal sealed class ClientLimits : IDisposable
     /// <summary>Acquires a list. The caller holds the lease until the response has been sent.</summary>
     public RateLimitLease List(HttpContext http) => lists.AttemptAcquire(http);
 
-    /// <summary>Acquires a connection for a list, which the caller holds while it uses it. Waits up to <see cref="TurnDeadline"/>.</summary>
+    /// <summary>Acquires a connection for a list, which the caller holds while it uses it. Waits up to <see cref="TurnTimeout"/>.</summary>
     public ValueTask<RateLimitLease> ListConnectionAsync(HttpContext http, CancellationToken cancellationToken) =>
         TurnAsync(listConnections, http, 1, cancellationToken);
 
-    /// <summary>Acquires the ids of a batch, which the caller holds while it reads them. Waits up to <see cref="TurnDeadline"/>.</summary>
+    /// <summary>Acquires the ids of a batch, which the caller holds while it reads them. Waits up to <see cref="TurnTimeout"/>.</summary>
     public ValueTask<RateLimitLease> BatchAsync(HttpContext http, int ids, CancellationToken cancellationToken) =>
         TurnAsync(batches, http, ids, cancellationToken);
 
@@ -155,7 +155,7 @@ internal sealed class ClientLimits : IDisposable
             return free;
         }
 
-        using var timer = new CancellationTokenSource(TurnDeadline, time);
+        using var timer = new CancellationTokenSource(TurnTimeout, time);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
         try
         {

@@ -12,7 +12,7 @@ namespace ProductCache.Api.Hardening;
 internal static class KestrelLimits
 {
     /// <summary>From the first byte of a request to the end of its headers.</summary>
-    private static readonly TimeSpan HeadersDeadline = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// The minimum rate at which a client must read a response, in bytes per second, after <see cref="AnswerGrace"/>. Slower connections
@@ -50,7 +50,7 @@ internal static class KestrelLimits
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = RequestBody.MaxLength;
-            kestrel.Limits.RequestHeadersTimeout = HeadersDeadline;
+            kestrel.Limits.RequestHeadersTimeout = HeadersTimeout;
             kestrel.Limits.MaxResponseBufferSize = LargeAnswers.KestrelBufferBytes;
             kestrel.Limits.MinResponseDataRate = new MinDataRate(MinAnswerRate, AnswerGrace);
             kestrel.Limits.Http2.MaxStreamsPerConnection = MaxStreams;

@@ -34,7 +34,7 @@ internal sealed class LargeAnswers
     public const int KestrelBufferBytes = 64 * 1024;
 
     /// <summary>The maximum time for which a client may read nothing of a response before it is aborted.</summary>
-    public static readonly TimeSpan PieceDeadline = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan PieceTimeout = TimeSpan.FromSeconds(10);
 
     private readonly Shares shares;
     private readonly Counter<long> ended;
@@ -157,7 +157,7 @@ internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, 
         sent = Json.BytesCommitted;
         timer ??= new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         deadline ??= CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, timer.Token);
-        timer.CancelAfter(LargeAnswers.PieceDeadline);
+        timer.CancelAfter(LargeAnswers.PieceTimeout);
         try
         {
             // Completes synchronously while the buffer of the server has space.

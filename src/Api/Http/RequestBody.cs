@@ -22,7 +22,7 @@ internal static class RequestBody
     public const string MergePatch = "application/merge-patch+json";
 
     /// <summary>From the first to the last byte.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
     public static async Task<(ReadOnlyMemory<byte> Bytes, ProblemHttpResult? Fault)> ReadAsync(
         HttpContext http, string mediaType, TimeProvider time, CancellationToken cancellationToken)
@@ -32,7 +32,7 @@ internal static class RequestBody
             return (default, wrong);
         }
 
-        using var timer = new CancellationTokenSource(Deadline, time);
+        using var timer = new CancellationTokenSource(Timeout, time);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
         using var bytes = new MemoryStream();
         try
@@ -47,7 +47,7 @@ internal static class RequestBody
         catch (Exception exception) when (IsTooSlow(exception, cancellationToken))
         {
             http.Response.Headers.Connection = "close";
-            return (default, Problems.Create(Problems.BodyTooSlow, $"The body must arrive within {Deadline.TotalSeconds:0} seconds, at a minimum rate of a few hundred bytes per second."));
+            return (default, Problems.Create(Problems.BodyTooSlow, $"The body must arrive within {Timeout.TotalSeconds:0} seconds, at a minimum rate of a few hundred bytes per second."));
         }
         catch (BadHttpRequestException)
         {

@@ -114,7 +114,7 @@ internal static class ApiDescription
         target.RequestBody = source.Request is { } body ? new OpenApiRequestBody
         {
             Required = true,
-            Description = $"At most {RequestBody.MaxLength} bytes, within {RequestBody.Deadline.TotalSeconds:0} s.",
+            Description = $"At most {RequestBody.MaxLength} bytes, within {RequestBody.Timeout.TotalSeconds:0} s.",
             Content = new Dictionary<string, OpenApiMediaType>
             {
                 [body.MediaType] = new() { Schema = new OpenApiSchemaReference(body.Schema, document), Example = body.Example.DeepClone() },

@@ -21,7 +21,7 @@ public sealed class SigningKeyCacheTests
 
         var waiting = new SigningKeyCache(documents, time).GetConfigurationAsync(CancellationToken.None);
         Assert.That(waiting.IsCompleted, Is.False);
-        time.Advance(SigningKeyCache.Deadline);
+        time.Advance(SigningKeyCache.Timeout);
 
         Assert.That(() => waiting, Throws.TypeOf<AuthorityUnavailableException>());
     }

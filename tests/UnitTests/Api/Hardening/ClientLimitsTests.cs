@@ -72,7 +72,7 @@ public sealed class ClientLimitsTests
         using var two = await limits.ListConnectionAsync(client, CancellationToken.None);
         var waiting = limits.ListConnectionAsync(client, CancellationToken.None).AsTask();
 
-        time.Advance(ClientLimits.TurnDeadline);
+        time.Advance(ClientLimits.TurnTimeout);
         using var three = await waiting;
 
         Assert.That(three.IsAcquired, Is.False);

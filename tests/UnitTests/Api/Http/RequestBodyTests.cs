@@ -66,7 +66,7 @@ public sealed class RequestBodyTests
         http.Request.Body = new Pipe().Reader.AsStream();
 
         var read = ReadAsync(http);
-        time.Advance(RequestBody.Deadline);
+        time.Advance(RequestBody.Timeout);
 
         Assert.That(TypeOf(await read.WaitAsync(Gated.Patience)), Is.EqualTo("/problems/body-too-slow"));
     }
