@@ -12,6 +12,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>Every route of the service, asked with every sort of credential. Whoever adds a route says here who may use it.</summary>
+[Category(TestCategories.Servers)]
 public sealed class AccessTests
 {
     /// <summary>Its path, the body if there is one, and the statuses in the order of <see cref="Credentials"/>.</summary>

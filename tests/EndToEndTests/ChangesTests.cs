@@ -9,6 +9,7 @@ using ProductCache.TestSupport;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>The way of a change from the database to the readers, with real processes and servers.</summary>
+[Category(TestCategories.Servers)]
 public sealed class ChangesTests
 {
     private Deployment deployment = null!;

@@ -1,8 +1,11 @@
+using ProductCache.TestSupport;
 using System.Diagnostics;
 
 namespace ProductCache.EndToEndTests;
 
 /// <summary>A short run of ./run chaos. That its checks would tell is shown by their own tests, and by its planted faults.</summary>
+[Category(TestCategories.OwnServers)]
+[Category(TestCategories.Outages)]
 public sealed class ChaosTests
 {
     private const int Seconds = 20;

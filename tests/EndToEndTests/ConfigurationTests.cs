@@ -1,9 +1,11 @@
+using ProductCache.TestSupport;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;
 
 /// <summary>Wrong settings are told in plain sentences, at once, with the names of the keys.</summary>
+[Category(TestCategories.NoServers)]
 public sealed class ConfigurationTests
 {
     private static readonly Dictionary<string, string> Right = new()

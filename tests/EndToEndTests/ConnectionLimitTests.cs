@@ -6,6 +6,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>How many connections one address may hold, of the Api and of the Worker.</summary>
+[Category(TestCategories.Servers)]
 public sealed class ConnectionLimitTests
 {
     private const int Attempts = 60;

@@ -4,6 +4,8 @@ using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;
 
+[Category(TestCategories.Servers)]
+[Category(TestCategories.Outages)]
 public sealed class CrashTests
 {
     [Test]

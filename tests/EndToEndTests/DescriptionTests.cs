@@ -10,6 +10,7 @@ using ProductCache.TestSupport;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>The API is what its description says.</summary>
+[Category(TestCategories.Servers)]
 public sealed class DescriptionTests
 {
     private const int Requests = 10_000;

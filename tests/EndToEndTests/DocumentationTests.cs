@@ -7,6 +7,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>The commands of README and of the pages that promise output, run as they stand there, beside what <c>./run</c> starts.</summary>
+[Category(TestCategories.OwnServers)]
 public sealed partial class DocumentationTests
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);

@@ -8,6 +8,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>What one client may take, and what the others keep meanwhile.</summary>
+[Category(TestCategories.Servers)]
 public sealed class FairShareTests
 {
     private const string Attacker = "127.0.0.2";

@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -6,6 +7,7 @@ using ProductCache.Domain;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>What a reader may demand of an answer: the directives of Cache-Control, and a version.</summary>
+[Category(TestCategories.Servers)]
 public sealed class FreshnessTests
 {
     private Deployment deployment = null!;

@@ -7,6 +7,7 @@ using ProductCache.TestSupport;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>What readers see at the end of the lifetime of an entry.</summary>
+[Category(TestCategories.Servers)]
 public sealed partial class LifetimeTests
 {
     private const int LifetimeSeconds = 3;

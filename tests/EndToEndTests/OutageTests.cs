@@ -8,6 +8,8 @@ using ProductCache.TestSupport;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>Each server stopped and started again under reads; nothing of ours is restarted.</summary>
+[Category(TestCategories.Servers)]
+[Category(TestCategories.Outages)]
 public sealed class OutageTests
 {
     private static readonly NewApiKey Key = NewApiKey.Create("writer", [Scopes.Write]);

@@ -15,6 +15,7 @@ namespace ProductCache.EndToEndTests;
 /// Contracts and KafkaRider as another project gets them: packed into a folder, restored from it into a new project, with the quick start of the
 /// package's README as its only source file.
 /// </summary>
+[Category(TestCategories.NoServers)]
 public sealed partial class PackageTests
 {
     private const string Version = "0.0.1-packed";

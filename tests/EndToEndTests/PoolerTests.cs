@@ -11,6 +11,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>Api and Worker behind pgbouncer in transaction mode, which gives each transaction another session.</summary>
+[Category(TestCategories.Servers)]
 public sealed class PoolerTests
 {
     private const string Program = "/usr/sbin/pgbouncer";

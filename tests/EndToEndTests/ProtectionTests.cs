@@ -11,6 +11,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>What the Api does for its own safety and that of its clients: headers of every answer, limits, origins, log lines.</summary>
+[Category(TestCategories.Servers)]
 public sealed partial class ProtectionTests
 {
     private const string Head = "Host: a\r\nConnection: close\r\n";

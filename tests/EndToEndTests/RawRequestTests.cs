@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using System.Text;
 using ProductCache.TestSupport.Servers;
 
@@ -7,6 +8,7 @@ namespace ProductCache.EndToEndTests;
 /// Requests that a proxy and this service could see end at different places, byte by byte. Each is sent together with a
 /// second request, which must never be answered. No server is needed: nothing here comes as far as the cache.
 /// </summary>
+[Category(TestCategories.NoServers)]
 public sealed class RawRequestTests
 {
     private const string Live = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";

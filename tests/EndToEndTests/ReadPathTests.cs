@@ -9,6 +9,7 @@ using ProductCache.TestSupport;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>The main job over HTTP, with real processes and servers.</summary>
+[Category(TestCategories.Servers)]
 public sealed class ReadPathTests
 {
     private Deployment deployment = null!;

@@ -8,6 +8,8 @@ using ProductCache.TestSupport;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>docs/restore.md: a database that goes back to a backup while Api and Worker run.</summary>
+[Category(TestCategories.Servers)]
+[Category(TestCategories.Outages)]
 public sealed class RestoreTests
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);

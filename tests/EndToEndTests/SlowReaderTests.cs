@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -13,6 +14,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>Clients that ask for large answers and do not take them.</summary>
+[Category(TestCategories.Servers)]
 public sealed class SlowReaderTests
 {
     private const int Products = 200;

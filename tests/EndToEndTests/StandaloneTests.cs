@@ -14,6 +14,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>The embedded default: one process that brings its own servers, and takes them with it.</summary>
+[Category(TestCategories.OwnServers)]
 public sealed partial class StandaloneTests
 {
     private string folder = null!;

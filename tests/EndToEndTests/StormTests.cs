@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using System.Net;
 using ProductCache.Contracts;
 using ProductCache.Domain;
@@ -5,6 +6,8 @@ using ProductCache.Domain;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>What many readers cost.</summary>
+[Category(TestCategories.Servers)]
+[Category(TestCategories.Outages)]
 public sealed class StormTests
 {
     private Deployment deployment = null!;

@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
@@ -10,6 +11,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>API_TLS_CERT_FILE and API_TLS_KEY_FILE.</summary>
+[Category(TestCategories.NoServers)]
 public sealed class TransportSecurityTests
 {
     private const string Request = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";

@@ -7,6 +7,7 @@ using ProductCache.TestSupport;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>A row that is no valid product: its reader is told, its requests are dead letters, and all others are served.</summary>
+[Category(TestCategories.Servers)]
 public sealed class UnreadableProductTests
 {
     private Deployment deployment = null!;

@@ -9,6 +9,7 @@ using ProductCache.TestSupport;
 namespace ProductCache.EndToEndTests;
 
 /// <summary>Writing over HTTP, and leafing through what was written.</summary>
+[Category(TestCategories.Servers)]
 public sealed class WritePathTests
 {
     private const string Products = "/api/v1/products";

@@ -8,6 +8,7 @@ namespace ProductCache.RiderTests.Outages;
 /// longest comes last, while <see cref="ClusterOutageTests"/> starts its brokers and the processors are busy.
 /// </summary>
 [Parallelizable(ParallelScope.Self)]
+[Category(TestCategories.Outages)]
 public sealed class BrokerOutageTests
 {
     private const int Partitions = 3;

@@ -5,6 +5,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.RiderTests.Outages;
 
 /// <summary>A minute without any broker, and what came of who was there before and of who came meanwhile.</summary>
+[Category(TestCategories.Outages)]
 public sealed class ClusterOutageTests
 {
     private static readonly TimeSpan HalfOfIt = TimeSpan.FromSeconds(30);

@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using Confluent.Kafka;
 using MassTransit;
 
@@ -5,6 +6,7 @@ namespace ProductCache.RiderTests.Outages;
 
 /// <summary>A broker's answer after which the native producer is of no use, while another broker has not answered yet.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category(TestCategories.Outages)]
 public sealed class FatalErrorTests : IDisposable
 {
     private const string Topic = "orders";

@@ -9,6 +9,7 @@ namespace ProductCache.RiderTests.Outages;
 
 /// <summary>Records and handlers with faults, many of them.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category(TestCategories.Outages)]
 public sealed class FaultyRecordTests
 {
     private const int Partitions = 3;

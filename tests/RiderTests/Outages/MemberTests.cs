@@ -7,6 +7,7 @@ namespace ProductCache.RiderTests.Outages;
 
 /// <summary>Members of a group that come, go and are killed.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category(TestCategories.Outages)]
 public sealed class MemberTests
 {
     private const int Partitions = 3;

@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using System.Text;
 using Confluent.Kafka;
 using MassTransit;
@@ -9,6 +10,7 @@ namespace ProductCache.RiderTests.Outages;
 /// moves. The broker knows nothing of the producer, and takes the later ones without it.
 /// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[Category(TestCategories.Outages)]
 public sealed class RefusedRecordTests : IDisposable
 {
     private const string Topic = "orders";

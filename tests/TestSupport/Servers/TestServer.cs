@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using ProductCache.Standalone;
 
 namespace ProductCache.TestSupport.Servers;
@@ -9,6 +10,12 @@ public abstract class TestServer(string description) : IAsyncDisposable
     // Below those that Linux chooses, with room for the servers that listen on a second port some way further on.
     private const int FirstPort = 10_000;
     private const int LastPort = 20_000;
+    private const int Lanes = 4;
+    private const int LaneLength = (LastPort - FirstPort) / Lanes;
+
+    /// <summary>From 0 to 3, for test processes that run at the same time: each takes its ports from a range of its own. Null: all of them.</summary>
+    private static readonly int? Lane =
+        int.TryParse(Environment.GetEnvironmentVariable("TEST_LANE"), NumberStyles.None, CultureInfo.InvariantCulture, out var lane) ? lane % Lanes : null;
 
     private static readonly ConcurrentDictionary<int, bool> PortsGiven = new();
 
@@ -44,7 +51,9 @@ public abstract class TestServer(string description) : IAsyncDisposable
     {
         while (true)
         {
-            var port = Random.Shared.Next(FirstPort, LastPort);
+            var port = Lane is { } own
+                ? FirstPort + (own * LaneLength) + Random.Shared.Next(LaneLength)
+                : Random.Shared.Next(FirstPort, LastPort);
             if (further.Prepend(0).All(distance => PortsGiven.TryAdd(port + distance, true) && Ports.IsFree(port + distance)))
             {
                 return port;

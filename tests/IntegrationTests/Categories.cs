@@ -1,0 +1,3 @@
+using ProductCache.TestSupport;
+
+[assembly: Category(TestCategories.Servers)]
