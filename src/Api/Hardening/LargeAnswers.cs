@@ -139,9 +139,8 @@ internal sealed class HeldBytes(Shares shares, string client) : IDisposable
 /// <summary>Writes the JSON of a response in pieces. Aborts the response if the client does not read it.</summary>
 internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, Counter<long> ended, TimeProvider time) : IAsyncDisposable
 {
-    private CancellationTokenSource? timer;
-    private CancellationTokenSource? deadline;
     private long sent;
+    private bool aborted;
 
     public Utf8JsonWriter Json { get; } = new(http.Response.BodyWriter, options);
 
@@ -155,43 +154,35 @@ internal sealed class AnswerWriter(HttpContext http, JsonWriterOptions options, 
     {
         Json.Flush();
         sent = Json.BytesCommitted;
-        timer ??= new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
-        deadline ??= CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, timer.Token);
-        timer.CancelAfter(LargeAnswers.PieceTimeout);
         try
         {
-            // Completes synchronously while the buffer of the server has space.
-            await http.Response.BodyWriter.FlushAsync(deadline.Token);
-        }
-        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
-        {
-        }
+            var flush = http.Response.BodyWriter.FlushAsync(http.RequestAborted);
 
-        if (!deadline.IsCancellationRequested)
-        {
-            timer.CancelAfter(Timeout.InfiniteTimeSpan);
-            return true;
+            // Complete while the buffer of the server has space.
+            _ = flush.IsCompleted ? await flush : await flush.AsTask().WaitAsync(LargeAnswers.PieceTimeout, time);
+            return !http.RequestAborted.IsCancellationRequested;
         }
-
-        if (!http.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
+            return false;
+        }
+        catch (TimeoutException)
+        {
+            aborted = true;
             ended.Add(1);
             http.Abort();
+            return false;
         }
-
-        return false;
     }
 
     public async ValueTask DisposeAsync()
     {
         // The response was aborted: discard the rest.
-        if (deadline is { IsCancellationRequested: true })
+        if (aborted || http.RequestAborted.IsCancellationRequested)
         {
             Json.Reset();
         }
 
         await Json.DisposeAsync();
-        deadline?.Dispose();
-        timer?.Dispose();
     }
 }

@@ -11,11 +11,12 @@ internal sealed class OffsetCommitter(TopicEndpoint endpoint, ConsumerClient cli
     /// <summary>Commits until it is cancelled. The caller then makes the last commit.</summary>
     public async Task RunAsync(CancellationToken ending)
     {
+        await using var interval = endpoint.Time.CreateTimer(_ => Signal(), null, settings.CheckpointInterval, settings.CheckpointInterval).ConfigureAwait(false);
         try
         {
             while (true)
             {
-                await due.WaitAsync(settings.CheckpointInterval, ending).ConfigureAwait(false);
+                await due.WaitAsync(ending).ConfigureAwait(false);
                 Commit(assignment.Checkpoints);
             }
         }
