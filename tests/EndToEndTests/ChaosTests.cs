@@ -1,5 +1,5 @@
-using ProductCache.TestSupport;
 using System.Diagnostics;
+using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;
 

@@ -1,8 +1,8 @@
-using ProductCache.TestSupport;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using ProductCache.Domain;
+using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;
 

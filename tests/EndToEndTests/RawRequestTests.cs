@@ -1,5 +1,5 @@
-using ProductCache.TestSupport;
 using System.Text;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;

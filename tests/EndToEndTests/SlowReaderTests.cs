@@ -1,4 +1,3 @@
-using ProductCache.TestSupport;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -9,6 +8,7 @@ using System.Text;
 using System.Text.Json;
 using ProductCache.Api.Auth;
 using ProductCache.Domain;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;

@@ -1,7 +1,7 @@
-using ProductCache.TestSupport;
 using System.Net;
 using ProductCache.Contracts;
 using ProductCache.Domain;
+using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;
 

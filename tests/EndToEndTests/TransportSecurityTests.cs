@@ -1,4 +1,3 @@
-using ProductCache.TestSupport;
 using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
@@ -6,6 +5,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;

@@ -1,6 +1,6 @@
-using ProductCache.TestSupport;
 using Confluent.Kafka;
 using MassTransit;
+using ProductCache.TestSupport;
 
 namespace ProductCache.RiderTests.Outages;
 

@@ -1,7 +1,7 @@
-using ProductCache.TestSupport;
 using System.Text;
 using Confluent.Kafka;
 using MassTransit;
+using ProductCache.TestSupport;
 
 namespace ProductCache.RiderTests.Outages;
 
