@@ -8,8 +8,16 @@ namespace ProductCache.Application;
 /// <param name="Freshness">Null: any cached entry is accepted.</param>
 /// <param name="MayAsk">Called at most once, before a fill is requested. Returns false to reject the miss. Null: always allowed.</param>
 /// <param name="MayWait">Called at most once, before the read waits for a fill. Returns false to answer without a wait. Null: always allowed.</param>
+/// <param name="MayHold">
+/// Called with the entry as soon as it is available. Returns false to answer <see cref="GetProductResult.TooLarge"/>. Null: always allowed.
+/// </param>
 public sealed record GetProduct(
-    ProductId Id, TimeSpan? Wait = null, Freshness? Freshness = null, Func<bool>? MayAsk = null, Func<bool>? MayWait = null)
+    ProductId Id,
+    TimeSpan? Wait = null,
+    Freshness? Freshness = null,
+    Func<bool>? MayAsk = null,
+    Func<bool>? MayWait = null,
+    Func<CachedProduct, bool>? MayHold = null)
     : IRequest<GetProductResult>;
 
 /// <summary>The closed set of answers.</summary>
@@ -41,7 +49,7 @@ public abstract record GetProductResult
         public static readonly TooManyMisses Instance = new();
     }
 
-    /// <summary>One of several products, and the answer may not hold more bytes (<see cref="GetProducts.MayHold"/>).</summary>
+    /// <summary>One of several products, and the answer may not hold more bytes (<see cref="GetProduct.MayHold"/>).</summary>
     public sealed record TooLarge : GetProductResult
     {
         public static readonly TooLarge Instance = new();
@@ -134,7 +142,7 @@ public sealed class GetProductHandler(
         }
 
         var (filled, collapsed) = await misses.WaitAsync(request.Id, wait, cancellationToken);
-        return Filled(filled, new Forward(ForwardReason.Miss, collapsed));
+        return Filled(request, filled, new Forward(ForwardReason.Miss, collapsed));
     }
 
     private async Task<GetProductResult> RevalidateAsync(GetProduct request, Freshness freshness, CachedProduct? seen, CancellationToken cancellationToken)
@@ -148,7 +156,7 @@ public sealed class GetProductHandler(
         var forward = new Forward(reason, collapsed);
         return renewal is { Version: > 0 } && renewal.Version < freshness.AtLeast?.Value
             ? new GetProductResult.OlderThanDemanded(renewal, forward)
-            : Filled(renewal, forward);
+            : Filled(request, renewal, forward);
     }
 
     private static bool MayWait(GetProduct request) => request.MayWait is not { } mayWait || mayWait();
@@ -163,14 +171,15 @@ public sealed class GetProductHandler(
             eagerRefresh.RefreshIfDue(request.Id, entry);
         }
 
-        return Cached(entry, source);
+        return Cached(request, entry, source);
     }
 
-    private static GetProductResult Filled(CachedProduct? entry, Forward forward) =>
-        entry is null ? new GetProductResult.Requested(forward) : Cached(entry, EntrySource.Fill, forward);
+    private static GetProductResult Filled(GetProduct request, CachedProduct? entry, Forward forward) =>
+        entry is null ? new GetProductResult.Requested(forward) : Cached(request, entry, EntrySource.Fill, forward);
 
-    private static GetProductResult Cached(CachedProduct entry, EntrySource source, Forward forward = default) => entry switch
+    private static GetProductResult Cached(GetProduct request, CachedProduct entry, EntrySource source, Forward forward = default) => entry switch
     {
+        _ when request.MayHold is { } mayHold && !mayHold(entry) => GetProductResult.TooLarge.Instance,
         { IsAbsent: true } => new GetProductResult.Absent(entry, source, forward),
         { IsUnreadable: true } => new GetProductResult.Unreadable(entry, source, forward),
         _ => new GetProductResult.Found(entry, source, forward),

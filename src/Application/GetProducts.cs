@@ -10,8 +10,8 @@ namespace ProductCache.Application;
 /// <param name="MayAsk">As in <see cref="GetProduct"/>, once for each product.</param>
 /// <param name="MayWait">As in <see cref="GetProduct"/>, once for each product, from several threads.</param>
 /// <param name="MayHold">
-/// Called with the result of each product as soon as it is available, from several threads. Returns false to replace the result by
-/// <see cref="GetProductResult.TooLarge"/>. Null: always allowed.
+/// As in <see cref="GetProduct"/>, once for each product, from several threads: an entry is held in memory while other products wait for their
+/// fills.
 /// </param>
 public sealed record GetProducts(
     IReadOnlyList<ProductId> Ids,
@@ -19,7 +19,7 @@ public sealed record GetProducts(
     Freshness? Freshness = null,
     Func<bool>? MayAsk = null,
     Func<bool>? MayWait = null,
-    Func<GetProductResult, bool>? MayHold = null)
+    Func<CachedProduct, bool>? MayHold = null)
     : IRequest<IReadOnlyList<GetProductResult>>;
 
 public sealed class GetProductsHandler(IRequestHandler<GetProduct, GetProductResult> one)
@@ -32,13 +32,7 @@ public sealed class GetProductsHandler(IRequestHandler<GetProduct, GetProductRes
     public async Task<IReadOnlyList<GetProductResult>> Handle(GetProducts request, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(request.Ids.Count, MaxIds);
-        return await Task.WhenAll(request.Ids.Select(id => ReadAsync(id, request, cancellationToken)));
-    }
-
-    // A result is held in memory while others wait for their fills, so it is counted at once and not when all are complete.
-    private async Task<GetProductResult> ReadAsync(ProductId id, GetProducts request, CancellationToken cancellationToken)
-    {
-        var result = await one.Handle(new GetProduct(id, request.Wait, request.Freshness, request.MayAsk, request.MayWait), cancellationToken);
-        return request.MayHold is { } mayHold && !mayHold(result) ? GetProductResult.TooLarge.Instance : result;
+        return await Task.WhenAll(request.Ids.Select(id =>
+            one.Handle(new GetProduct(id, request.Wait, request.Freshness, request.MayAsk, request.MayWait, request.MayHold), cancellationToken)));
     }
 }

@@ -120,7 +120,7 @@ internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProduc
         _ => null,
     };
 
-    internal static CachedProduct? EntryOf(GetProductResult result) => result switch
+    private static CachedProduct? EntryOf(GetProductResult result) => result switch
     {
         GetProductResult.Found found => found.Entry,
         GetProductResult.Absent absent => absent.Entry,

@@ -134,7 +134,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
                     freshness,
                     () => limits.MayMiss(http),
                     places.TryTake,
-                    result => ProductBatchResult.EntryOf(result) is not { } entry || held.TryAdd(entry.Body.Length)),
+                    entry => held.TryAdd(entry.Body.Length)),
                 cancellationToken)];
         }
 
