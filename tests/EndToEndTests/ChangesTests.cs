@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Confluent.Kafka;
+using Npgsql;
 using ProductCache.Application;
 using ProductCache.Contracts;
 using ProductCache.Domain;
@@ -188,11 +189,15 @@ public sealed class ChangesTests
         var half = new TaskCompletionSource();
         var writes = Task.Run(async () =>
         {
+            await using var connection = await deployment.DataSource.OpenConnectionAsync();
             for (var round = 1; round <= rounds; round++)
             {
                 foreach (var id in ids)
                 {
-                    await deployment.ExecuteAsync("UPDATE products SET name = $2 WHERE id = $1", id.Value, $"Coffee {round}");
+                    await using var update = new NpgsqlCommand("UPDATE products SET name = $2 WHERE id = $1", connection);
+                    update.Parameters.AddWithValue(id.Value);
+                    update.Parameters.AddWithValue($"Coffee {round}");
+                    await update.ExecuteNonQueryAsync();
                 }
 
                 if (round == rounds / 2)

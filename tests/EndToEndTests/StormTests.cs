@@ -59,11 +59,8 @@ public sealed class StormTests
     [Test]
     public async Task ManyMissingProductsAreReadInBatches()
     {
-        List<ProductId> ids = [];
-        for (var n = 0; n < 400; n++)
-        {
-            ids.Add(await deployment.InsertAsync($"Product {n}"));
-        }
+        List<ProductId> ids = [.. Enumerable.Range(0, 400).Select(_ => TestProducts.NewId())];
+        await deployment.ExecuteAsync("INSERT INTO products (id, name, price) SELECT id, 'Tea', 3.5 FROM unnest($1) id", ids.Select(id => id.Value).ToArray());
 
         HttpStatusCode[] answers = [];
         var reads = await deployment.CountTableReadsAsync(async () => answers = await Task.WhenAll(ids.Select(async id =>

@@ -108,23 +108,53 @@ public static class Engine
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
-    public static async Task<bool> HasImagesAsync(params string[] images)
+    // What Testcontainers asks an engine for, if it is not told otherwise.
+    private static readonly Version ApiVersion = new(1, 44);
+
+    public static async Task<bool> HasImagesAsync(params string[] images) => await DockerAsync(["image", "inspect", .. images]) is not null;
+
+    /// <summary>Settings of Testcontainers that fit the engine. Call it before the first container.</summary>
+    public static async Task PrepareAsync()
+    {
+        // An engine that is older than Testcontainers expects refuses it, though all that the tests need is there.
+        if (Version.TryParse((await DockerAsync(["version", "--format", "{{.Server.APIVersion}}"]))?.Trim(), out var version) && version < ApiVersion)
+        {
+            SetUnlessSet("DOCKER_API_VERSION", version.ToString());
+        }
+
+        // The tests pull nothing, so the container that removes others after a killed test run is used only where its image is there.
+        if (string.IsNullOrWhiteSpace(await DockerAsync(["images", "--quiet", "testcontainers/ryuk"])))
+        {
+            SetUnlessSet("TESTCONTAINERS_RYUK_DISABLED", "true");
+        }
+    }
+
+    private static void SetUnlessSet(string name, string value)
+    {
+        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable(name)))
+        {
+            Environment.SetEnvironmentVariable(name, value);
+        }
+    }
+
+    /// <returns>What the command printed. Null: there is no docker, it does not answer, or it failed.</returns>
+    private static async Task<string?> DockerAsync(string[] arguments)
     {
         try
         {
-            using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("docker", ["image", "inspect", .. images])
+            using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("docker", arguments)
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             })!;
-            var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+            var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
             await process.WaitForExitAsync().WaitAsync(Timeout);
-            await output;
-            return process.ExitCode == 0;
+            await errors;
+            return process.ExitCode == 0 ? await output : null;
         }
         catch (Exception exception) when (exception is System.ComponentModel.Win32Exception or TimeoutException)
         {
-            return false;
+            return null;
         }
     }
 }

@@ -9,8 +9,7 @@ namespace ProductCache.TestSupport.Servers;
 /// </summary>
 public static class TestServers
 {
-    private static readonly Lazy<Task<bool>> Containers = new(() =>
-        Mode is null ? Engine.HasImagesAsync(Images.Postgres, Images.Redis, Images.Kafka) : Task.FromResult(false));
+    private static readonly Lazy<Task<bool>> Containers = new(FindContainersAsync);
 
     private static string? Mode => Variable("TEST_SERVERS");
 
@@ -36,6 +35,17 @@ public static class TestServers
 
     /// <summary>A broker for the caller alone, with TLS, logins and grants. Ends the test as skipped without a distribution of Kafka.</summary>
     public static async Task<SecureKafka> StartSecureKafkaAsync() => Announce(await SecureKafka.LaunchAsync(RequireHome()));
+
+    private static async Task<bool> FindContainersAsync()
+    {
+        if (Mode is not null || !await Engine.HasImagesAsync(Images.Postgres, Images.Redis, Images.Kafka))
+        {
+            return false;
+        }
+
+        await Engine.PrepareAsync();
+        return true;
+    }
 
     // Test hosts swallow their standard output; what the adapter takes for a warning reaches the console.
     private static T Announce<T>(T server)
