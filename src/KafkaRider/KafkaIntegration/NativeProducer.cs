@@ -31,9 +31,9 @@ internal sealed class NativeProducer(IProducer<byte[]?, byte[]?> producer, TimeP
         catch (Exception exception) when (
             exception is ObjectDisposedException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            // An acknowledgement that arrived before the end may still be on its way to this method.
+            // A delivery report that arrived before the end may still be on its way to this method: an acknowledgement, or an error that says more.
             await Task.WhenAny(delivery, Task.Delay(LastAcknowledgementTimeout, time, CancellationToken.None)).ConfigureAwait(false);
-            return delivery.IsCompletedSuccessfully ? await delivery.ConfigureAwait(false) : throw new ProduceException<byte[]?, byte[]?>(
+            return delivery.IsCompleted ? await delivery.ConfigureAwait(false) : throw new ProduceException<byte[]?, byte[]?>(
                 new Error(ErrorCode.Local_PurgeQueue, Unacknowledged),
                 new DeliveryResult<byte[]?, byte[]?>
                 {
