@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.Kafka;
 using MassTransit;
 using Microsoft.Extensions.Hosting;
@@ -6,8 +7,8 @@ using ProductCache.RiderProcess;
 
 // A member of a group that tests can kill. It writes partition and id of each order to a file once it is handled; at the order
 // to hang at, if there is one, it says so and hangs.
-var (bootstrap, topic, group, checkpoint, file, hangAt) =
-    (args[0], args[1], args[2], ushort.Parse(args[3], System.Globalization.CultureInfo.InvariantCulture), args[4], args.ElementAtOrDefault(5));
+var (bootstrap, topic, group, checkpoint, file, hangAt, milliseconds) =
+    (args[0], args[1], args[2], ushort.Parse(args[3], CultureInfo.InvariantCulture), args[4], args[5], int.Parse(args[6], CultureInfo.InvariantCulture));
 await using var handled = new StreamWriter(file) { AutoFlush = true };
 var builder = Host.CreateApplicationBuilder();
 builder.Logging.ClearProviders();
@@ -32,7 +33,7 @@ builder.Services.AddMassTransit(x =>
                     await Task.Delay(Timeout.Infinite);
                 }
 
-                await Task.Delay(1);
+                await Task.Delay(milliseconds);
                 handled.WriteLine($"{context.Partition()} {context.Message.OrderId}");
             });
         });

@@ -16,12 +16,13 @@ internal sealed class ConsumerProcess : IAsyncDisposable
     private readonly ChildProcess process;
     private bool ended;
 
-    /// <param name="hangAt">The id of an order whose handling never ends.</param>
-    public ConsumerProcess(KafkaServer kafka, string topic, string group, string? hangAt = null)
+    /// <param name="hangAt">The id of an order whose handling never ends. Empty: no order.</param>
+    /// <param name="milliseconds">How long the handling of an order takes.</param>
+    public ConsumerProcess(KafkaServer kafka, string topic, string group, string hangAt = "", int milliseconds = 1)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "ProductCache.RiderProcess.dll");
-        string[] arguments = [program, kafka.Bootstrap, topic, group, $"{Checkpoint}", file];
-        process = ChildProcess.Start(null, ChildProcess.SIGTERM, StopTimeout, "dotnet", hangAt is null ? arguments : [.. arguments, hangAt]);
+        string[] arguments = [program, kafka.Bootstrap, topic, group, $"{Checkpoint}", file, hangAt, $"{milliseconds}"];
+        process = ChildProcess.Start(null, ChildProcess.SIGTERM, StopTimeout, "dotnet", arguments);
     }
 
     /// <summary>Partition and id of each order that was handled, also after the end.</summary>

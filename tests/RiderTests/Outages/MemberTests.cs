@@ -84,7 +84,8 @@ public sealed class MemberTests
         var topic = await TestTopics.CreateAsync(kafka, Partitions);
         string[] ids = [.. Enumerable.Range(0, 300).Select(number => $"{number}")];
         await TestTopics.ProduceAsync(kafka, topic, Records.Orders(ids));
-        await using var ended = new ConsumerProcess(kafka, topic, group);
+        // Slow enough to have records left when it is asked, also where this process has to wait for a processor.
+        await using var ended = new ConsumerProcess(kafka, topic, group, milliseconds: 200);
         await Eventually.TrueAsync(() => ended.Handled.Count > 50);
         await ended.StopAsync();
         Assert.That(ended.Handled, Has.Count.LessThan(ids.Length), "It had records left.");
