@@ -8,7 +8,7 @@ namespace ProductCache.Application;
 /// </summary>
 public sealed class Revalidator(IGuardedCache cache, INearCache nearCache, IFillRequestPublisher requests, TimeProvider time)
 {
-    /// <summary>The wait of a reader that names none: it is answered within a second.</summary>
+    /// <summary>The wait if the reader sets no <c>Prefer: wait</c>. The answer then comes within a second.</summary>
     public static readonly TimeSpan DefaultWait = TimeSpan.FromMilliseconds(750);
 
     /// <summary>Readers that may wait at the same time. A further reader is answered as soon as the product is requested.</summary>

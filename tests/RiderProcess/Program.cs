@@ -33,6 +33,7 @@ builder.Services.AddMassTransit(x =>
                     await Task.Delay(Timeout.Infinite);
                 }
 
+                // The work of this consumer. It waits for no condition.
                 await Task.Delay(milliseconds);
                 handled.WriteLine($"{context.Partition()} {context.Message.OrderId}");
             });

@@ -44,8 +44,8 @@ public interface IKafkaTopicReceiveEndpointConfigurator : IReceiveEndpointConfig
 
     /// <summary>
     /// The topic for records that cannot be read, or that fail after their retries; <c>{topic}</c> stands for the record's topic. Default:
-    /// <c>{topic}.dead-letter</c>. With <see langword="null"/> there is none: the record's partition stops at the record and does not commit it, the
-    /// health of the endpoint is degraded with the reason, and the record is tried again when the partition is assigned again or the process
+    /// <c>{topic}.dead-letter</c>. <see langword="null"/> turns dead letters off: the partition stops at the record and does not commit it. The
+    /// health of the endpoint is degraded and gives the reason. The record is tried again when the partition is assigned again or the process
     /// restarts. An endpoint whose topic is a pattern does not consume topics of this name.
     /// </summary>
     string? DeadLetterTopic { set; }
