@@ -223,13 +223,14 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
     {
         RaiseFloor(change.Id, change.Rank);
 
-        if (EntryOf(change.Id) is { } forged && forged.Rank - change.Rank > 2 * ProductVersion.MaxLead)
+        var found = EntryOf(change.Id);
+        if (found?.Rank - change.Rank > 2 * ProductVersion.MaxLead)
         {
             entries.Remove(change.Id);
             return new ChangeResult(ChangeOutcome.Removed, 0);
         }
 
-        if (EntryOf(change.Id) is not { } entry || entry.Rank >= change.Rank || (entry.Rank == 0 && change.Deleted && entry.Payload.Length == CachedProduct.HeaderLength))
+        if (found is not { } entry || entry.Rank >= change.Rank || (entry.Rank == 0 && change.Deleted && entry.Payload.Length == CachedProduct.HeaderLength))
         {
             return new ChangeResult(ChangeOutcome.Current, 0);
         }
