@@ -257,7 +257,7 @@ public sealed class RiderPackageTests(KafkaKind kind)
     [Test]
     public async Task MoreThanOneConsumerIsOneConsumerAndAWarning()
     {
-        var log = new Log();
+        var log = new RecordedLog();
         using var logging = new LoggerFactory([log]);
         LogContext.ConfigureCurrentLogContext(logging);
         var received = new ConcurrentQueue<string>();
@@ -273,7 +273,7 @@ public sealed class RiderPackageTests(KafkaKind kind)
         await TestTopics.ProduceAsync(kafka, topic, Records.Orders("1"));
         await Eventually.TrueAsync(() => !received.IsEmpty);
 
-        Assert.That(log.Lines, Has.One.StartsWith("Warning").And.Contains("ConcurrentConsumerLimit").And.Contains("ConcurrentMessageLimit"));
+        Assert.That(log.LinesWithLevel, Has.One.StartsWith("Warning").And.Contains("ConcurrentConsumerLimit").And.Contains("ConcurrentMessageLimit"));
     }
 
     [Test]
@@ -365,24 +365,5 @@ public sealed class RiderPackageTests(KafkaKind kind)
 
         public Task PublishFault<T>(PublishContext<T> context, Exception exception)
             where T : class => Task.CompletedTask;
-    }
-
-    private sealed class Log : ILoggerProvider, ILogger
-    {
-        public ConcurrentQueue<string> Lines { get; } = new();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Enqueue($"{logLevel} {formatter(state, exception)}");
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -288,7 +288,7 @@ public sealed class RiderSecurityTests
         private readonly ServiceProvider services;
         private readonly IBusControl bus;
         private readonly CancellationTokenSource timeout = new(TimeSpan.FromSeconds(120));
-        private readonly Log log = new();
+        private readonly RecordedLog log = new();
         private readonly Task starting;
 
         private Application(Place place, ClientConfig settings, Action<IKafkaFactoryConfigurator> connect, Predicate<string> fails)
@@ -336,7 +336,7 @@ public sealed class RiderSecurityTests
 
         public ConcurrentQueue<string> Handled { get; } = new();
 
-        public ConcurrentQueue<string> Lines => log.Lines;
+        public IEnumerable<string> Lines => log.LinesWithLevel;
 
         public static Application Start(Place place, ClientConfig settings, Action<IKafkaFactoryConfigurator> connect, Predicate<string> fails) =>
             new(place, settings, connect, fails);
@@ -380,25 +380,6 @@ public sealed class RiderSecurityTests
 
             timeout.Dispose();
             await services.DisposeAsync();
-        }
-    }
-
-    private sealed class Log : ILoggerProvider, ILogger
-    {
-        public ConcurrentQueue<string> Lines { get; } = new();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Enqueue($"{logLevel} {formatter(state, exception)} {exception}");
-
-        public void Dispose()
-        {
         }
     }
 }

@@ -44,7 +44,7 @@ public sealed class RedisRefusalTests
     private PrivateRedis server = null!;
     private ConnectionMultiplexer admin = null!;
     private ServiceProvider services = null!;
-    private RedisLines log = null!;
+    private RecordedLog log = null!;
 
     private IGuardedCache Cache => services.GetRequiredService<IGuardedCache>();
 
@@ -65,7 +65,7 @@ public sealed class RedisRefusalTests
     [SetUp]
     public void StartProcess()
     {
-        log = new RedisLines();
+        log = new RecordedLog(203, 204);
         var collection = new ServiceCollection();
         collection.AddMetrics();
         collection.AddLogging(logging => logging.AddProvider(log));
@@ -330,29 +330,5 @@ public sealed class RedisRefusalTests
             }
         });
         return heard;
-    }
-
-    private sealed class RedisLines : ILoggerProvider, ILogger
-    {
-        public ConcurrentQueue<string> Lines { get; } = new();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (eventId.Id is 203 or 204)
-            {
-                Lines.Enqueue(formatter(state, exception));
-            }
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Authentication;
@@ -49,7 +48,7 @@ public sealed class ApiAuthorizationTests
         ["a key that is unknown"] = _ => Unknown,
     };
 
-    private readonly Lines lines = new();
+    private readonly RecordedLog log = new();
 
     private TestAuthority authority = null!;
     private WebApplication open = null!;
@@ -230,8 +229,8 @@ public sealed class ApiAuthorizationTests
             using var answer = await AskAsync(host, "/administer?line=%0Aforged", credential);
         }
 
-        Assert.That(lines.All, Has.Some.StartsWith("Request rejected (wrong_credential): HTTP: POST /administer"));
-        Assert.That(lines.All, Has.None.Matches<string>(line => credentials.Any(line.Contains) || line.Contains("forged")));
+        Assert.That(log.Lines, Has.Some.StartsWith("Request rejected (wrong_credential): HTTP: POST /administer"));
+        Assert.That(log.Lines, Has.None.Matches<string>(line => credentials.Any(line.Contains) || line.Contains("forged")));
     }
 
     private static async Task IsProblemAsync(HttpResponseMessage answer, HttpStatusCode status, string name)
@@ -261,7 +260,7 @@ public sealed class ApiAuthorizationTests
         var settings = TestSettings.Of(values);
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Logging.ClearProviders().AddProvider(lines).SetMinimumLevel(LogLevel.Trace);
+        builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace);
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting", LogLevel.None).AddFilter("Microsoft.AspNetCore.Routing", LogLevel.None);
         builder.Services.AddApiAuthorization(ApiAuthorizationOptions.Read(settings));
         builder.Services.AddProblems();
@@ -288,24 +287,5 @@ public sealed class ApiAuthorizationTests
         }
 
         return await http.SendAsync(request);
-    }
-
-    private sealed class Lines : ILoggerProvider, ILogger
-    {
-        public ConcurrentQueue<string> All { get; } = new();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            All.Enqueue($"{formatter(state, exception)}{exception}");
-
-        public void Dispose()
-        {
-        }
     }
 }
