@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -143,20 +142,13 @@ public sealed class ComposeTests
 
     private async Task<(int ExitCode, string Output)> RunAsync(string[] command, string folder)
     {
-        var start = new ProcessStartInfo(command[0], command[1..])
+        var result = await Command.RunAsync(command, Timeout, folder, variables =>
         {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        foreach (var (key, value) in environment)
-        {
-            start.Environment[key] = value;
-        }
-
-        using var process = Process.Start(start)!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync().WaitAsync(Timeout);
-        return (process.ExitCode, await output + await errors);
+            foreach (var (key, value) in environment)
+            {
+                variables[key] = value;
+            }
+        });
+        return (result.ExitCode, result.Output + result.Errors);
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using ProductCache.TestSupport;
@@ -43,8 +42,8 @@ public sealed partial class DocumentationTests
                     ["WORKER_PORT"] = TestServer.FreePort().ToString(CultureInfo.InvariantCulture),
                 });
             await standalone.ReadyAsync(port);
-            await Eventually.TrueAsync(() => ApiKeyText().IsMatch(standalone.Output) && EmbeddedKafka().IsMatch(standalone.Output));
-            var (key, kafka) = (ApiKeyText().Match(standalone.Output).Value, EmbeddedKafka().Match(standalone.Output).Groups[1].Value);
+            await Eventually.TrueAsync(() => StandaloneTests.ApiKeyText().IsMatch(standalone.Output) && EmbeddedKafka().IsMatch(standalone.Output));
+            var (key, kafka) = (StandaloneTests.ApiKeyText().Match(standalone.Output).Value, EmbeddedKafka().Match(standalone.Output).Groups[1].Value);
 
             List<string> exceptions = [];
             foreach (var commands in Documents.SelectMany(DocumentedCommands.Of))
@@ -73,44 +72,28 @@ public sealed partial class DocumentationTests
             .Replace("localhost:8000", $"localhost:{port}", StringComparison.Ordinal)
             .Replace("KEY=pc_local_…", $"KEY={key}", StringComparison.Ordinal);
         var output = string.Empty;
-        if (commands.IsRepeatable)
-        {
-            // A fill and a notification take their milliseconds.
-            var attempts = Stopwatch.StartNew();
-            do
+        await Eventually.TrueAsync(
+            async () =>
             {
+                // A fill and a notification take their milliseconds.
                 output = await BashAsync(script, key, kafka);
-            }
-            while (!commands.IsMetBy(output) && attempts.Elapsed < Timeout);
-        }
-        else
-        {
-            output = await BashAsync(script, key, kafka);
-        }
-
+                return commands.IsMetBy(output) || !commands.IsRepeatable;
+            },
+            () => $"{commands}{Environment.NewLine}{output}");
         Assert.That(commands.IsMetBy(output), $"{commands}{Environment.NewLine}{output}");
     }
 
     private async Task<string> BashAsync(string script, string key, string kafka)
     {
-        var start = new ProcessStartInfo("bash", ["-c", $"set -euo pipefail\n{script}"])
+        var result = await Command.RunAsync(["bash", "-c", $"set -euo pipefail\n{script}"], Timeout, Repository.Root, variables =>
         {
-            WorkingDirectory = Repository.Root,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["PRODUCTCACHE_DATA"] = folder;
-        start.Environment["KEY"] = key;
-        start.Environment["KAFKA_BOOTSTRAP"] = kafka;
-        using var process = Process.Start(start)!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync().WaitAsync(Timeout);
-        Assert.That(process.ExitCode, Is.Zero, $"{script}{await errors}");
-        return (await output).ReplaceLineEndings("\n");
+            variables["PRODUCTCACHE_DATA"] = folder;
+            variables["KEY"] = key;
+            variables["KAFKA_BOOTSTRAP"] = kafka;
+        });
+        Assert.That(result.ExitCode, Is.Zero, $"{script}{result.Errors}");
+        return result.Output.ReplaceLineEndings("\n");
     }
-
-    [GeneratedRegex("pc_local_[A-Za-z0-9_-]{20,}")]
-    private static partial Regex ApiKeyText();
 
     [GeneratedRegex(@"Kafka +(127\.0\.0\.1:\d+) \(embedded")]
     private static partial Regex EmbeddedKafka();

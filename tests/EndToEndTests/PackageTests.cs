@@ -150,24 +150,21 @@ public sealed partial class PackageTests
 
     private static async Task DotnetAsync(string directory, string[] arguments, params IEnumerable<(string Key, string Value)> environment)
     {
-        var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = directory, RedirectStandardOutput = true, RedirectStandardError = true };
-
-        // What MSBuild and the test host hand on to their children would make this build theirs.
-        foreach (var key in start.Environment.Keys.Where(key => key.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToList())
+        var result = await Command.RunAsync(["dotnet", .. arguments], Timeout, directory, variables =>
         {
-            start.Environment.Remove(key);
-        }
+            // What MSBuild and the test host hand on to their children would make this build theirs.
+            foreach (var key in variables.Keys.Where(key => key.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToList())
+            {
+                variables.Remove(key);
+            }
 
-        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
-        foreach (var (key, value) in environment)
-        {
-            start.Environment[key] = value;
-        }
-
-        using var process = Process.Start(start)!;
-        var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync().WaitAsync(Timeout);
-        Assert.That(process.ExitCode, Is.Zero, string.Join(Environment.NewLine, await output));
+            variables["MSBUILDDISABLENODEREUSE"] = "1";
+            foreach (var (key, value) in environment)
+            {
+                variables[key] = value;
+            }
+        });
+        Assert.That(result.ExitCode, Is.Zero, result.Output + result.Errors);
     }
 
     [GeneratedRegex(@"^```csharp\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]

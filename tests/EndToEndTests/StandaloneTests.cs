@@ -207,7 +207,7 @@ public sealed partial class StandaloneTests
     private static partial Regex RedisPort();
 
     [GeneratedRegex(@"(?<=API key: )pc_local_[\w-]{43}(?= \(shown once)")]
-    private static partial Regex ApiKeyText();
+    internal static partial Regex ApiKeyText();
 
     private static Uri AddressOf(ServiceUnderTest standalone, string id) =>
         new($"http://localhost:{ApiAddress().Match(standalone.Output).Groups[1].Value}/productapp/{id}/");

@@ -12,8 +12,7 @@ public static class TestTopics
 
     private const short BrokersDefault = -1;
 
-    // As long as Eventually waits: clusters that start beside a test may take the processors for many seconds.
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = Eventually.Patience;
 
     /// <summary>A topic and its dead-letter topic. (The mock cluster gives four partitions, whatever is asked.)</summary>
     /// <param name="maxMessageBytes">Of a batch of records; not on the mock cluster.</param>

@@ -142,15 +142,8 @@ public static class Engine
     {
         try
         {
-            using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("docker", arguments)
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            })!;
-            var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-            await process.WaitForExitAsync().WaitAsync(Timeout);
-            await errors;
-            return process.ExitCode == 0 ? await output : null;
+            var result = await Command.RunAsync(["docker", .. arguments], Timeout);
+            return result.ExitCode == 0 ? result.Output : null;
         }
         catch (Exception exception) when (exception is System.ComponentModel.Win32Exception or TimeoutException)
         {
