@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Sockets;
+using ProductCache.Api.Auth;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
@@ -38,6 +40,31 @@ public sealed class ConnectionLimitTests
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That(metrics, Does.Match("""productcache_connections_refused[^\n]*reason="address"[^\n]* 50\b"""));
         Assert.That(api.Output.Split('\n').Where(line => line.Contains("rejected", StringComparison.OrdinalIgnoreCase)), Has.Exactly(1).Contains(Attacker));
+    }
+
+    [Test]
+    public async Task AReaderAndAWriterAreServedWhileOneAddressHoldsAllItMay()
+    {
+        var writer = NewApiKey.Create("writer", [Scopes.Write]);
+        var port = TestServer.FreePort();
+        await using var deployment = await Deployment.StartAsync();
+        await using var api = await deployment.StartAnotherApiAsync(
+            ("API_PORT", $"{port}"), ("API_KEYS", writer.Line), ("API_MAX_CONNECTIONS", "40"), ("API_CONNECTIONS_PER_ADDRESS", "10"));
+        var id = await deployment.InsertAsync();
+        await deployment.FillAsync(id);
+        using var neighbour = Neighbour.HttpClient(Neighbours, port);
+        neighbour.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", writer.Text);
+        var bystanders = new Bystanders(neighbour, api);
+
+        await OpenAsync(port, Attempts);
+        for (var round = 0; round < 30; round++)
+        {
+            await bystanders.ReadAndWriteAsync(id);
+            neighbour.DefaultRequestHeaders.ConnectionClose = round % 2 == 0;
+        }
+
+        await bystanders.HoldAsync("connections");
+        Assert.That(sockets.Count(socket => !Neighbour.IsClosed(socket)), Is.EqualTo(10));
     }
 
     [Test]

@@ -32,6 +32,16 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
 
     public string Output => string.Join(Environment.NewLine, lines);
 
+    public long ResidentBytes
+    {
+        get
+        {
+            var line = File.ReadLines($"/proc/{Process.Id}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+            var kilobytes = line.Split(':')[1].Replace("kB", string.Empty, StringComparison.Ordinal);
+            return long.Parse(kilobytes, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture) * 1024;
+        }
+    }
+
     /// <param name="name">Api, Worker or Standalone.</param>
     public static ServiceUnderTest Launch(
         string name, IEnumerable<KeyValuePair<string, string>> environment, int stopSignal = ChildProcess.SIGTERM)
