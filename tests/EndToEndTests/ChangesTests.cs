@@ -144,6 +144,7 @@ public sealed class ChangesTests
     public async Task WithoutKafkaWritesGoOnAndTheirChangesArriveWhenItIsBack()
     {
         var (updated, deleted) = (await CachedAsync(), await CachedAsync());
+        await deployment.ChangesAreConsumedAsync();
         await using (await Outage.OfAsync(deployment.Kafka))
         {
             for (var n = 1; n <= 50; n++)

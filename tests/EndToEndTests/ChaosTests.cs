@@ -6,6 +6,7 @@ namespace ProductCache.EndToEndTests;
 /// <summary>A short run of ./run chaos. That its checks would tell is shown by their own tests, and by its planted faults.</summary>
 [Category(TestCategories.OwnServers)]
 [Category(TestCategories.Outages)]
+[Parallelizable(ParallelScope.Self)]
 public sealed class ChaosTests
 {
     private const int Seconds = 20;

@@ -43,6 +43,7 @@ public sealed class ConnectionLimitTests
     }
 
     [Test]
+    [Category(TestCategories.Alone)]
     public async Task AReaderAndAWriterAreServedWhileOneAddressHoldsAllItMay()
     {
         var writer = NewApiKey.Create("writer", [Scopes.Write]);

@@ -56,6 +56,7 @@ public sealed class FairShareTests
     }
 
     [Test]
+    [Category(TestCategories.Alone)]
     public async Task TheListsOfOneClientDoNotKeepAnotherFromReadingAndWriting()
     {
         await deployment.ExecuteAsync(

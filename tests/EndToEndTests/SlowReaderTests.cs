@@ -14,6 +14,7 @@ namespace ProductCache.EndToEndTests;
 
 /// <summary>Clients that ask for large answers and do not take them.</summary>
 [Category(TestCategories.Servers)]
+[Category(TestCategories.Alone)]
 public sealed class SlowReaderTests
 {
     private const int Products = 200;

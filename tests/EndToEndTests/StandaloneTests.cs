@@ -15,6 +15,7 @@ namespace ProductCache.EndToEndTests;
 
 /// <summary>The embedded default: one process that brings its own servers, and takes them with it.</summary>
 [Category(TestCategories.OwnServers)]
+[Parallelizable(ParallelScope.Self)]
 public sealed partial class StandaloneTests
 {
     private string folder = null!;

@@ -8,6 +8,7 @@ namespace ProductCache.EndToEndTests;
 /// <summary>What many readers cost.</summary>
 [Category(TestCategories.Servers)]
 [Category(TestCategories.Outages)]
+[Category(TestCategories.Alone)]
 public sealed class StormTests
 {
     private Deployment deployment = null!;

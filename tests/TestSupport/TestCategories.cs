@@ -18,5 +18,8 @@ public static class TestCategories
     /// <summary>A container engine.</summary>
     public const string Containers = nameof(Containers);
 
-    public static readonly IReadOnlyList<string> All = [NoServers, Servers, OwnServers, Outages, Containers];
+    /// <summary>Attacks or storms beside readers whose answers are checked: the machine is shared with no other test.</summary>
+    public const string Alone = nameof(Alone);
+
+    public static readonly IReadOnlyList<string> All = [NoServers, Servers, OwnServers, Outages, Containers, Alone];
 }
