@@ -17,6 +17,13 @@ public interface IKafkaRider : IRiderControl, ITopicProducerProvider, IKafkaTopi
     /// <exception cref="KafkaException">The brokers do not answer, or reject a record. The letters that were replayed before are committed.</exception>
     Task<DeadLetterReplay> ReplayDeadLetters(
         string deadLetterTopic, DeadLetterReplayOptions? options = null, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Replaces all clients by new ones: for a password that has changed, and for files of certificates, which a client reads only when it is
+    /// created. Consumers finish and commit what they have and join their group again; producers deliver what they have.
+    /// </summary>
+    /// <param name="change">Changes the shared settings first; null: they stay.</param>
+    void Reconnect(Action<ClientConfig>? change = null);
 }
 
 /// <summary>Adds topic endpoints while the bus runs.</summary>

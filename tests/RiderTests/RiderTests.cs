@@ -480,6 +480,20 @@ public sealed class RiderTests(KafkaKind kind)
         Assert.That(application.Handled, Is.EqualTo(new[] { "1", "2" }));
     }
 
+    [Test]
+    public async Task ClientsThatAreReplacedProduceAndConsumeOn()
+    {
+        await using var application = await RiderApplication.StartAsync(kafka, topic, group);
+        await application.ProduceAsync("1");
+        await Eventually.TrueAsync(() => application.Handled.Count == 1);
+
+        application.Services.GetRequiredService<IKafkaRider>().Reconnect(config => config.ClientId = "the-second");
+
+        await application.ProduceAsync("2");
+        await Eventually.TrueAsync(() => application.Handled.Count == 2);
+        Assert.That(application.Handled, Is.EqualTo(new[] { "1", "2" }));
+    }
+
     private static TestCaseData Poison(string name, string? value, string stage, params (string, string)[] headers) =>
         new TestCaseData(value, stage, headers).SetArgDisplayNames(name);
 

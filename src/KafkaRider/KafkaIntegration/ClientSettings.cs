@@ -5,9 +5,24 @@ namespace MassTransit.KafkaIntegration;
 /// <summary>The settings that all clients of a rider share.</summary>
 internal sealed class ClientSettings(ClientConfig config)
 {
-    public ClientConfig Config { get; } = config;
+    private volatile ClientConfig current = config;
+    private volatile int generation;
+
+    public ClientConfig Config => current;
+
+    /// <summary>Changes with the settings: a client of an earlier generation is to be replaced.</summary>
+    public int Generation => generation;
 
     public Action<IClient, string>? RefreshToken { get; set; }
+
+    /// <summary>Begins a new generation. Called by one thread at a time.</summary>
+    public void Change(Action<ClientConfig>? change)
+    {
+        var changed = new ClientConfig(new Dictionary<string, string>(current));
+        change?.Invoke(changed);
+        current = changed;
+        generation++;
+    }
 
     /// <summary>A copy of the shared settings with those of one client, which take precedence.</summary>
     public ProducerConfig With(ProducerConfig own) => new(Merge(own));
@@ -24,7 +39,7 @@ internal sealed class ClientSettings(ClientConfig config)
 
     private Dictionary<string, string> Merge(ClientConfig own)
     {
-        Dictionary<string, string> merged = new(Config);
+        Dictionary<string, string> merged = new(current);
         foreach (var (key, value) in own)
         {
             merged[key] = value;

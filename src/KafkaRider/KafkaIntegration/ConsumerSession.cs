@@ -17,6 +17,7 @@ internal sealed class ConsumerSession : IConsumerEvents
     private readonly ConsumerClient client;
     private readonly OffsetCommitter committer;
     private readonly RecordPoller poller;
+    private readonly int generation;
 
     /// <summary>Cancelled when records in flight take longer to end than a stop waits.</summary>
     private readonly CancellationTokenSource aborting = new();
@@ -29,6 +30,7 @@ internal sealed class ConsumerSession : IConsumerEvents
     {
         this.endpoint = endpoint;
         this.inFlight = inFlight;
+        generation = endpoint.Client.Generation;
         var settings = endpoint.Settings;
         assignment = new PartitionAssignment(endpoint, startOffsets);
         backPressure = new BackPressure(inFlight, settings.MessageLimit, endpoint.Timeouts.PauseDelay);
@@ -39,7 +41,7 @@ internal sealed class ConsumerSession : IConsumerEvents
         poller = new RecordPoller(endpoint, client, assignment, backPressure, processor, (handler.Limit, handler.TimeLimit));
     }
 
-    /// <summary>Polls until the endpoint stops.</summary>
+    /// <summary>Polls until the endpoint stops or the settings of its clients change.</summary>
     /// <exception cref="KafkaException">The client failed for good.</exception>
     /// <exception cref="TimeoutException">The client did not rejoin its group.</exception>
     public void Run(CancellationToken stopping)
@@ -53,7 +55,7 @@ internal sealed class ConsumerSession : IConsumerEvents
         try
         {
             client.Subscribe();
-            while (!stopping.IsCancellationRequested && fatal is null)
+            while (!stopping.IsCancellationRequested && fatal is null && endpoint.Client.Generation == generation)
             {
                 ApplyBackPressure(stopping);
                 poller.Poll();

@@ -129,6 +129,15 @@ internal sealed class KafkaRider : IKafkaRider
         string deadLetterTopic, DeadLetterReplayOptions? options = null, CancellationToken cancellationToken = default) =>
         new DeadLetterReplayer(Settings.Client, Producer).ReplayAsync(deadLetterTopic, options ?? new DeadLetterReplayOptions(), cancellationToken);
 
+    public void Reconnect(Action<ClientConfig>? change = null)
+    {
+        lock (clients)
+        {
+            Settings.Client.Change(change);
+            clients.ForEach(client => client.Replace());
+        }
+    }
+
     // Core knows whether an endpoint is ready or has failed; the endpoint knows the state of its brokers.
     public IEnumerable<EndpointHealthResult> CheckEndpointHealth() => endpoints.CheckEndpointHealth().Select(result =>
         health.TryGetValue(result.InputAddress, out var own) ? own.Judge(result) : result);

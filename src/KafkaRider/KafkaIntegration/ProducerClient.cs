@@ -4,7 +4,7 @@ using MassTransit.Configuration;
 namespace MassTransit.KafkaIntegration;
 
 /// <summary>
-/// Owns one native producer, which is created by the first produce, and again only after a fatal error or a restart of the rider. One client
+/// Owns one native producer, which is created by the first produce, and again only after a fatal error, a restart of the rider or a change of its settings. One client
 /// serves all topics, except those whose producers have settings of their own.
 /// </summary>
 internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, Action<string>? statistics, IHostConfiguration host, TimeProvider time)
@@ -102,6 +102,21 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
         }
 
         last?.Close();
+    }
+
+    /// <summary>The next produce creates a new native client. The current one delivers what it has and is closed.</summary>
+    public void Replace()
+    {
+        NativeProducer? replaced;
+        lock (gate)
+        {
+            (replaced, current) = (current, null);
+        }
+
+        if (replaced is not null)
+        {
+            _ = Task.Run(replaced.Close);
+        }
     }
 
     private NativeProducer GetOrBuild()

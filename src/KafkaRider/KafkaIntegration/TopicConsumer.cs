@@ -4,7 +4,7 @@ namespace MassTransit.KafkaIntegration;
 
 /// <summary>
 /// Consumes a topic from the start of its endpoint to the stop: in order per key, side by side across keys. Only records that are done are
-/// committed. A session that fails is replaced by another one.
+/// committed. A session that fails, or whose settings change, is replaced by another one.
 /// </summary>
 internal sealed class TopicConsumer
 {
