@@ -24,13 +24,14 @@ public static class ApiHost
     public static WebApplication Build(string[] args, Action<IServiceCollection> configure)
     {
         var settings = ServiceHost.ReadSettings(args);
-        var builder = ServiceHost.CreateBuilder(args, settings, "API_PORT", 8000);
-        var postgres = PostgresOptions.Read(settings);
+        var listeners = Listeners.Read(settings, "API_PORT", 8000, isForOperators: false);
+        var builder = ServiceHost.CreateBuilder(args, listeners);
+        var postgres = PostgresOptions.ReadIfConfigured(settings);
         var redis = RedisOptions.Read(settings);
         var nearCache = NearCacheOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
         var access = ApiAuthorizationOptions.Read(settings);
-        var limits = ClientLimitOptions.Read(settings, postgres.ListPoolSize);
+        var limits = ClientLimitOptions.Read(settings, postgres?.ListPoolSize ?? PostgresOptions.DefaultListPoolSize);
         var connections = KestrelLimits.ReadConnections(settings, limits.TrustedProxies);
         var certificate = ServerCertificate.Read(settings);
         var origins = Cors.ReadOrigins(settings);
@@ -38,23 +39,27 @@ public static class ApiHost
         settings.ThrowIfWrong();
 
         builder.Services.AddReadPath();
-        builder.Services.AddWritePath();
         builder.Services.AddValidatorsFromAssemblyContaining<ProductDraftValidator>(ServiceLifetime.Singleton);
-        builder.Services.AddPostgresForWriters(postgres);
+        if (postgres is not null)
+        {
+            builder.Services.AddWritesAndLists();
+            builder.Services.AddPostgresForWriters(postgres);
+            builder.Services.AddSingleton<ProductListEndpoint>();
+        }
+
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddApiAuthorization(access);
         builder.Services.AddRateLimits(limits);
         builder.Services.AddSingleton(largeAnswers);
         builder.Services.AddSingleton<LargeAnswers>();
-        builder.AddKestrelLimits(connections, certificate);
+        builder.AddKestrelLimits(connections, certificate, listeners.ManagementPort);
         builder.Services.AddSecurityHeaders();
         builder.Services.AddCorsOrigins(origins);
         builder.Services.AddProblems();
         builder.Services.AddDescription();
         builder.Services.AddSingleton<OutcomeMetrics>();
         builder.Services.AddSingleton<ExactIds>();
-        builder.Services.AddSingleton<ProductListEndpoint>();
         builder.Services.AddSingleton<ProductReadEndpoints>();
         builder.Services.AddSingleton<ProductWriteEndpoints>();
         builder.Services.AddSingleton<CacheAdministration>();
@@ -70,6 +75,7 @@ public static class ApiHost
         application.UseStatusCodePages();
         application.Use(RequestSmugglingGuard.Refuse);
         application.UseRequestLimit();
+        application.UseManagementPort(listeners);
         application.UseApiAuthorization();
         application.UseRateLimiter();
         application.MapRoutes();

@@ -4,6 +4,7 @@ using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
 using ProductCache.Api.Products;
+using ProductCache.Application;
 using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api;
@@ -19,26 +20,36 @@ internal static class Routes
     public static void MapRoutes(this WebApplication application)
     {
         var services = application.Services;
+        var hasDatabase = services.GetService<IProductWriter>() is not null;
         var outcomes = services.GetRequiredService<OutcomeMetrics>();
         var reads = services.GetRequiredService<ProductReadEndpoints>();
         var writes = services.GetRequiredService<ProductWriteEndpoints>();
         var cache = services.GetRequiredService<CacheAdministration>();
 
         // Operations: /health/live, /health/ready and /metrics.
-        application.MapOperations().RequireMetrics();
+        application.MapHealth(ApiAuthorization.MayOperateAsync);
+        application.MapMetrics().RequireMetrics();
 
         // Reads of products.
         var read = application.MapGroup(string.Empty).RequireRead().CountOutcomes(outcomes.Reads);
         read.MapRead("/productapp/{id}", reads.GetProduct).Describe(Operations.GetProductApp);
         read.MapRead(Product, reads.GetProduct).Describe(Operations.GetProduct);
-        read.MapRead(Products, reads.GetProducts).Describe(Operations.GetProducts);
+        read.MapRead(Products, reads.GetProducts).Describe(hasDatabase ? Operations.GetProducts : Operations.GetProductsByIds);
 
-        // Writes of products.
+        // Writes of products. Without a database they have an answer, but no description.
         var write = application.MapGroup(string.Empty).RequireWrite().RequireRateLimiting(RateLimits.Writes).CountOutcomes(outcomes.Writes);
-        write.MapPost(Products, writes.CreateAsync).Describe(Operations.CreateProduct);
-        write.MapPut(Product, writes.ReplaceAsync).Describe(Operations.ReplaceProduct);
-        write.MapPatch(Product, writes.PatchAsync).Describe(Operations.PatchProduct);
-        write.MapDelete(Product, writes.DeleteAsync).Describe(Operations.DeleteProduct);
+        if (hasDatabase)
+        {
+            write.MapPost(Products, writes.CreateAsync).Describe(Operations.CreateProduct);
+            write.MapPut(Product, writes.ReplaceAsync).Describe(Operations.ReplaceProduct);
+            write.MapPatch(Product, writes.PatchAsync).Describe(Operations.PatchProduct);
+            write.MapDelete(Product, writes.DeleteAsync).Describe(Operations.DeleteProduct);
+        }
+        else
+        {
+            write.MapPost(Products, Problems.NoDatabaseHere);
+            write.MapMethods(Product, [HttpMethods.Put, HttpMethods.Patch, HttpMethods.Delete], Problems.NoDatabaseHere);
+        }
 
         // Administration of the cache.
         var administration = application.MapGroup(string.Empty).RequireAdminister();

@@ -10,7 +10,7 @@ namespace ProductCache.Application;
 /// </summary>
 public static class UseCaseRegistration
 {
-    /// <summary>Reads of products and of lists, and the removal of a product from the caches.</summary>
+    /// <summary>Reads of products, and the removal of a product from the caches. They need no database.</summary>
     public static IServiceCollection AddReadPath(this IServiceCollection services)
     {
         services.AddMediator();
@@ -19,15 +19,15 @@ public static class UseCaseRegistration
         services.AddSingleton<EagerRefresh>();
         services.AddSingleton<IRequestHandler<GetProduct, GetProductResult>, GetProductHandler>();
         services.AddSingleton<IRequestHandler<GetProducts, IReadOnlyList<GetProductResult>>, GetProductsHandler>();
-        services.AddSingleton<IRequestHandler<ListProducts, ProductsPage?>, ListProductsHandler>();
         services.AddSingleton<IRequestHandler<PurgeCache, PurgeCacheResult>, PurgeCacheHandler>();
         return services;
     }
 
-    /// <summary>Writes of products.</summary>
-    public static IServiceCollection AddWritePath(this IServiceCollection services)
+    /// <summary>Writes and lists of products.</summary>
+    public static IServiceCollection AddWritesAndLists(this IServiceCollection services)
     {
         services.AddMediator();
+        services.AddSingleton<IRequestHandler<ListProducts, ProductsPage?>, ListProductsHandler>();
         services.AddSingleton<IRequestHandler<CreateProduct, WriteResult>, CreateProductHandler>();
         services.AddSingleton<IRequestHandler<UpdateProduct, WriteResult>, UpdateProductHandler>();
         services.AddSingleton<IRequestHandler<DeleteProduct, WriteResult>, DeleteProductHandler>();

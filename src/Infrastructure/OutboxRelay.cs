@@ -121,7 +121,7 @@ internal sealed class OutboxRelay : BackgroundService
             {
                 await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
                 connection.Notification += (_, _) => WakeAll();
-                await using (var listen = new NpgsqlCommand("LISTEN product_changes", connection))
+                await using (var listen = new NpgsqlCommand($"LISTEN \"{PostgresSchema.Of(options.Schema).Channel}\"", connection))
                 {
                     await listen.ExecuteNonQueryAsync(stoppingToken);
                 }

@@ -120,7 +120,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
             ["REDIS_PASSWORD_FILE"] = string.Empty,
             ["API_PORT"] = Text(api),
             ["WORKER_PORT"] = Text(worker),
-            ["LISTEN_ON"] = Environment.GetEnvironmentVariable("LISTEN_ON") is { Length: > 0 } named ? named : ServiceHost.Localhost,
+            ["LISTEN_ON"] = Environment.GetEnvironmentVariable("LISTEN_ON") is { Length: > 0 } named ? named : Listeners.Localhost,
             ["Logging:LogLevel:Default"] = "Warning",
             ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Warning",
         };

@@ -1,4 +1,15 @@
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Worker;
 
-return await ServiceProcess.RunAsync(args, WorkerHost.Build);
+if (args is not [MigrateCommand.Name, .. var rest])
+{
+    return await ServiceProcess.RunAsync(args, WorkerHost.Build);
+}
+
+using var interrupted = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    pressed.Cancel = true;
+    interrupted.Cancel();
+};
+return await MigrateCommand.RunAsync(rest, Console.Out, Console.Error, interrupted.Token);

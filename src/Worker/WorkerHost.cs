@@ -24,7 +24,7 @@ public static class WorkerHost
     public static WebApplication Build(string[] args, Action<IServiceCollection> configure)
     {
         var settings = ServiceHost.ReadSettings(args);
-        var builder = ServiceHost.CreateBuilder(args, settings, "WORKER_PORT", 8001);
+        var builder = ServiceHost.CreateBuilder(args, Listeners.Read(settings, "WORKER_PORT", 8001, isForOperators: true));
         var postgres = PostgresOptions.Read(settings);
         var redis = RedisOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
@@ -39,7 +39,8 @@ public static class WorkerHost
 
         configure(builder.Services);
         var application = builder.Build();
-        application.MapOperations();
+        application.MapHealth(maySeeDetailsAsync: _ => Task.FromResult(true));
+        application.MapMetrics();
         return application;
     }
 }

@@ -67,6 +67,10 @@ internal sealed class Deployment : IAsyncDisposable
 
     public HttpClient Http { get; }
 
+    private string TopicPrefix => settings.TryGetValue("CACHE_NAMESPACE", out var name) ? $"{name}." : string.Empty;
+
+    private string KeyPrefix => settings.TryGetValue("CACHE_NAMESPACE", out var name) ? $"{name}:" : string.Empty;
+
     public ServiceUnderTest Api { get; private set; } = null!;
 
     public ServiceUnderTest Worker { get; private set; } = null!;
@@ -74,15 +78,27 @@ internal sealed class Deployment : IAsyncDisposable
     /// <param name="extraSettings">Of both processes, beside those that say where their servers are.</param>
     public static async Task<Deployment> StartAsync(params IEnumerable<(string Key, string Value)> extraSettings)
     {
-        var (postgres, redis, kafka) = (await SharedServers.Postgres, await SharedServers.Redis, await SharedServers.Kafka);
+        var postgres = await SharedServers.Postgres;
         var name = $"e2e_{Guid.NewGuid():N}";
-        await using (var server = NpgsqlDataSource.Create(postgres.ConnectionString))
-        {
-            await using var create = server.CreateCommand($"CREATE DATABASE {name}");
-            await create.ExecuteNonQueryAsync();
-        }
+        await using var server = NpgsqlDataSource.Create(postgres.ConnectionString);
+        await using var create = server.CreateCommand($"CREATE DATABASE {name}");
+        await create.ExecuteNonQueryAsync();
+        return await StartInAsync(name, extraSettings);
+    }
 
-        var dataSource = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres.ConnectionString) { Database = name, Pooling = false }.ConnectionString);
+    /// <summary>Another deployment in the same database.</summary>
+    public Task<Deployment> StartBesideAsync(params IEnumerable<(string Key, string Value)> extraSettings) =>
+        StartInAsync(settings["DB_NAME"], extraSettings);
+
+    private static async Task<Deployment> StartInAsync(string name, IEnumerable<(string Key, string Value)> extraSettings)
+    {
+        var (postgres, redis, kafka) = (await SharedServers.Postgres, await SharedServers.Redis, await SharedServers.Kafka);
+        var dataSource = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(postgres.ConnectionString)
+        {
+            Database = name,
+            Pooling = false,
+            SearchPath = extraSettings.FirstOrDefault(setting => setting.Key == "DB_SCHEMA").Value,
+        }.ConnectionString);
         var connection = await ConnectionMultiplexer.ConnectAsync($"{redis.Host}:{redis.Port},abortConnect=false,allowAdmin=true");
 
         // What this Redis remembers of another fixture's database would make this one look as if it had gone back.
@@ -172,7 +188,7 @@ internal sealed class Deployment : IAsyncDisposable
     public async Task ChangesAreConsumedAsync()
     {
         await Eventually.TrueAsync(async () => await ScalarAsync("SELECT count(*) FROM product_changes") == 0, "an empty outbox");
-        await Eventually.TrueAsync(() => Task.Run(() => IsConsumed(Topics.ProductChanges)), "all changes consumed");
+        await Eventually.TrueAsync(() => Task.Run(() => IsConsumed($"{TopicPrefix}{Topics.ProductChanges}")), "all changes consumed");
     }
 
     public Task<HttpResponseMessage> GetAsync(ProductId id, string? prefer = null) => GetAsync($"/productapp/{id}/", prefer);
@@ -202,7 +218,7 @@ internal sealed class Deployment : IAsyncDisposable
         return true;
     });
 
-    public Task<bool> IsCachedAsync(ProductId id) => RedisConnection.GetDatabase().KeyExistsAsync(CacheKeys.Entry(id));
+    public Task<bool> IsCachedAsync(ProductId id) => RedisConnection.GetDatabase().KeyExistsAsync(KeyPrefix + CacheKeys.Entry(id));
 
     /// <summary>All records that the topic has now.</summary>
     public List<ConsumeResult<string, string>> ReadTopic(string topic)
@@ -265,7 +281,7 @@ internal sealed class Deployment : IAsyncDisposable
         using var consumer = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig
         {
             BootstrapServers = Kafka.Bootstrap,
-            GroupId = settings["KAFKA_GROUP"],
+            GroupId = TopicPrefix + settings["KAFKA_GROUP"],
         }).Build();
         using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
         var partitions = admin.GetMetadata(topic, timeout).Topics[0].Partitions.Select(partition => new TopicPartition(topic, partition.PartitionId));

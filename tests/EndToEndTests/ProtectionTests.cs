@@ -26,6 +26,7 @@ public sealed partial class ProtectionTests
     private static readonly (string Key, string Value) OnceASecond = ("API_REQUESTS_PER_SECOND", "1");
 
     private static readonly NewApiKey Writer = NewApiKey.Create("writer", [Scopes.Write]);
+    private static readonly NewApiKey Administrator = NewApiKey.Create("operator", [Scopes.Administer]);
 
     // All that the framework can be made to say of a request.
     private static readonly (string Key, string Value)[] EverythingIsLogged =
@@ -66,7 +67,7 @@ public sealed partial class ProtectionTests
     }
 
     [OneTimeSetUp]
-    public async Task StartAsync() => api = await ServiceUnderTest.StartApiAloneAsync(port, [("API_KEYS", Writer.Line), .. EverythingIsLogged]);
+    public async Task StartAsync() => api = await ServiceUnderTest.StartApiAloneAsync(port, [("API_KEYS", $"{Writer.Line};{Administrator.Line}"), .. EverythingIsLogged]);
 
     [OneTimeTearDown]
     public async Task StopAsync() => await api.DisposeAsync();
@@ -111,13 +112,16 @@ public sealed partial class ProtectionTests
     }
 
     [Test]
-    public async Task ThatItIsNotReadyIsSaidWithTheReason()
+    public async Task ThatItIsNotReadyIsSaidAndToAdministratorsWithTheReason()
     {
         using var http = ClientOf(port);
         using var answer = await http.GetAsync("/health/ready");
+        using var details = await SendAsync(http, "GET", "/health/ready", ("Authorization", $"Bearer {Administrator.Text}"));
 
         Assert.That((int)answer.StatusCode, Is.EqualTo(503));
-        Assert.That(await answer.Content.ReadAsStringAsync(), Does.StartWith("Unhealthy\n").And.Contain("\nredis: The cache is not available"));
+        Assert.That(await answer.Content.ReadAsStringAsync(), Is.EqualTo("Unhealthy"));
+        Assert.That((int)details.StatusCode, Is.EqualTo(503));
+        Assert.That(await details.Content.ReadAsStringAsync(), Does.Contain("cannot be reached (REDIS_HOST).").And.Contain("(DB_HOST)").And.Contain("(KAFKA_BOOTSTRAP)"));
     }
 
     [Test]

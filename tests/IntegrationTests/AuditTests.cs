@@ -31,7 +31,7 @@ public sealed class AuditTests
         }
 
         heard = [];
-        var queue = await redis.GetSubscriber().SubscribeAsync(CacheNotification.Channel);
+        var queue = await redis.GetSubscriber().SubscribeAsync(RedisNames.Default.Channel);
         queue.OnMessage(message =>
         {
             lock (heard)
@@ -285,7 +285,7 @@ public sealed class AuditTests
         var notifications = new CacheNotifications(redis, RedisScripts.Default, RedisGuardedCacheSpecification.Timeout);
         return new AuditStoreHandler(
             storeAudit,
-            new CacheAudit(redis, notifications, RedisGuardedCacheSpecification.Timeout),
+            new CacheAudit(redis, notifications, RedisGuardedCacheSpecification.Timeout, RedisNames.Default),
             products ?? new ProductStore(database.DataSource, new VersionRepair(database.DataSource), new VersionHighWater()),
             cache,
             notifications,

@@ -194,7 +194,7 @@ internal static class PlantedFaults
 
         protected override async Task ExecuteAsync(CancellationToken stoppingToken)
         {
-            var queue = await redis.GetSubscriber().SubscribeAsync(CacheNotification.Channel).WaitAsync(stoppingToken);
+            var queue = await redis.GetSubscriber().SubscribeAsync(RedisNames.Default.Channel).WaitAsync(stoppingToken);
             queue.OnMessage(message =>
             {
                 if (CacheNotification.TryParse(message.Message, out var notification))

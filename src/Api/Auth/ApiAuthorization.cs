@@ -49,7 +49,13 @@ internal static class ApiAuthorization
     public static TBuilder RequireAdminister<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Administer);
 
-    /// <summary>Allows requests from this machine and from administrators.</summary>
+    /// <summary>Whether the request has the scope cache:admin, or came in by the management port.</summary>
+    public static async Task<bool> MayOperateAsync(HttpContext http) =>
+        http.RequestServices.GetRequiredService<Listeners>().IsManagement(http)
+        || (http.Request.Headers.ContainsKey("Authorization")
+            && (await http.AuthenticateAsync(AnyScheme)).Principal?.HasClaim(ScopeClaim, Scopes.Administer) == true);
+
+    /// <summary>Allows requests by the management port, from this machine and from administrators.</summary>
     public static TBuilder RequireMetrics<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Metrics);
 
@@ -63,6 +69,7 @@ internal static class ApiAuthorization
     {
         services.AddSingleton(options);
         services.AddSingleton(options.Keys);
+        services.AddHostedService<ApiKeyReload>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, AuthorizationProblems>();
 
         // AddAuthentication would add data protection keys for cookies and a folder to store them.
@@ -101,14 +108,14 @@ internal static class ApiAuthorization
     }
 }
 
-/// <summary>A request from this machine, but not through a proxy on it, or a request with the scope cache:admin.</summary>
+/// <summary>A request by the management port, from this machine but not through a proxy on it, or with the scope cache:admin.</summary>
 internal sealed class LocalOrAdministrator() : ClaimsAuthorizationRequirement(ApiAuthorization.ScopeClaim, [Scopes.Administer])
 {
     private static readonly string[] ForwardingHeaders = ["X-Forwarded-For", "X-Original-For", "Forwarded", "Via", "X-Real-IP"];
 
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, ClaimsAuthorizationRequirement requirement)
     {
-        if (context.Resource is HttpContext http && IsLocal(http))
+        if (context.Resource is HttpContext http && (http.RequestServices.GetRequiredService<Listeners>().IsManagement(http) || IsLocal(http)))
         {
             context.Succeed(requirement);
             return Task.CompletedTask;

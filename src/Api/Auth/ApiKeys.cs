@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Security;
 
 namespace ProductCache.Api.Auth;
 
@@ -122,25 +123,49 @@ internal sealed class ApiKeys
     private static readonly ApiKey Placeholder = new(
         string.Empty, [], RandomNumberGenerator.GetBytes(ApiKey.SaltBytes), RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes));
 
-    private readonly Dictionary<string, (ApiKey First, ApiKey Second)> keys = [];
+    private readonly Secret source;
+    private volatile KeyTable table = new();
 
-    public int Count { get; private set; }
+    private ApiKeys(Secret source) => this.source = source;
+
+    public int Count => table.Count;
+
+    /// <summary>The file that the keys come from, if any.</summary>
+    public IReadOnlyList<string> Files => source.Files;
 
     /// <summary>One key per line; a semicolon also ends a line. Empty lines and lines that begin with # are ignored.</summary>
     public static ApiKeys Read(Settings settings)
     {
-        var name = settings.Text($"{Setting}_FILE", string.Empty).Length > 0 ? $"{Setting}_FILE" : Setting;
-        var lines = settings.Secret(Setting, string.Empty).Split(['\n', ';'], StringSplitOptions.TrimEntries);
-        var keys = new ApiKeys();
-        for (var i = 0; i < lines.Length; i++)
+        var keys = new ApiKeys(settings.SecretSource(Setting, string.Empty));
+        foreach (var fault in keys.Reload())
         {
-            if (lines[i].Length > 0 && lines[i][0] != '#' && keys.Add(lines[i]) is { } fault)
-            {
-                settings.Refuse(string.Create(CultureInfo.InvariantCulture, $"{name}, line {i + 1}: {fault}"));
-            }
+            settings.Refuse(fault);
         }
 
         return keys;
+    }
+
+    /// <summary>Reads the keys again. If a line is faulty, the earlier keys stay.</summary>
+    /// <returns>The faults, each with its line.</returns>
+    public IReadOnlyList<string> Reload()
+    {
+        List<string> faults = [];
+        var lines = source.Value.Split(['\n', ';'], StringSplitOptions.TrimEntries);
+        var read = new KeyTable();
+        for (var i = 0; i < lines.Length; i++)
+        {
+            if (lines[i].Length > 0 && lines[i][0] != '#' && read.Add(lines[i]) is { } fault)
+            {
+                faults.Add(string.Create(CultureInfo.InvariantCulture, $"{source.Setting}, line {i + 1}: {fault}"));
+            }
+        }
+
+        if (faults.Count == 0)
+        {
+            table = read;
+        }
+
+        return faults;
     }
 
     public ApiKey? Find(string text)
@@ -150,37 +175,47 @@ internal sealed class ApiKeys
             return null;
         }
 
-        var (first, second) = keys.GetValueOrDefault(client, (Placeholder, Placeholder));
+        var (first, second) = table.Find(client);
         var (isFirst, isSecond) = (first.Matches(text), second.Matches(text));
         return isFirst ? first : isSecond ? second : null;
     }
 
-    /// <returns>The fault of the line, or null.</returns>
-    private string? Add(string line)
+    /// <summary>The keys of each client.</summary>
+    private sealed class KeyTable
     {
-        if (Count == MaxLines)
-        {
-            return $"at most {MaxLines} keys are allowed.";
-        }
+        private readonly Dictionary<string, (ApiKey First, ApiKey Second)> keys = [];
 
-        if (!ApiKey.TryParse(line, out var key, out var fault))
-        {
-            return fault;
-        }
+        public int Count { get; private set; }
 
-        var (first, second) = keys.GetValueOrDefault(key.Client, (Placeholder, Placeholder));
-        if (second != Placeholder)
-        {
-            return $"a client may have at most {MaxKeysOfClient} keys.";
-        }
+        public (ApiKey First, ApiKey Second) Find(string client) => keys.GetValueOrDefault(client, (Placeholder, Placeholder));
 
-        if (first.Hash.AsSpan().SequenceEqual(key.Hash))
+        /// <returns>The fault of the line, or null.</returns>
+        public string? Add(string line)
         {
-            return "the key is a duplicate.";
-        }
+            if (Count == MaxLines)
+            {
+                return $"at most {MaxLines} keys are allowed.";
+            }
 
-        keys[key.Client] = first == Placeholder ? (key, Placeholder) : (first, key);
-        Count++;
-        return null;
+            if (!ApiKey.TryParse(line, out var key, out var fault))
+            {
+                return fault;
+            }
+
+            var (first, second) = Find(key.Client);
+            if (second != Placeholder)
+            {
+                return $"a client may have at most {MaxKeysOfClient} keys.";
+            }
+
+            if (first.Hash.AsSpan().SequenceEqual(key.Hash))
+            {
+                return "the key is a duplicate.";
+            }
+
+            keys[key.Client] = first == Placeholder ? (key, Placeholder) : (first, key);
+            Count++;
+            return null;
+        }
     }
 }

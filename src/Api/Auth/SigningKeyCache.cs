@@ -40,7 +40,7 @@ internal sealed class SigningKeyCache(IConfigurationManager<OpenIdConnectConfigu
 
     public static SigningKeyCache Of(JwtOptions options, TimeProvider time)
     {
-        var client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = ConnectionLifetime })
+        var client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = ConnectionLifetime, AllowAutoRedirect = false })
         {
             Timeout = RequestTimeout,
             MaxResponseContentBufferSize = MaxDocumentBytes,

@@ -98,7 +98,7 @@ internal sealed class ClientLimits : IDisposable
         lists = PartitionedRateLimiter.CreateChained(PerSecond(options.Lists), AtOnce(MaxAtOnce, queue: 0));
         listConnections = AtOnce(Math.Max(1, options.ListConnections / PartOfListConnections), MaxAtOnce);
         batches = AtOnce(MaxIdsAtOnce, MaxIdsQueued);
-        Requests = PerSecond(options.Requests, isFree: http => http.Request.Path.Equals(ServiceHost.LivePath, StringComparison.Ordinal));
+        Requests = PerSecond(options.Requests, isFree: http => http.Request.Path.Equals(HealthEndpoints.LivePath, StringComparison.Ordinal));
         mostRequests = options.Requests * BurstSeconds;
     }
 

@@ -45,7 +45,9 @@ internal static class KestrelLimits
         settings.Text(ConnectionsSetting, string.Empty).Length > 0 ? ConnectionsSetting : null);
 
     /// <param name="certificate">Null for plain HTTP.</param>
-    public static void AddKestrelLimits(this WebApplicationBuilder builder, ConnectionLimitOptions connections, ServerCertificate? certificate)
+    /// <param name="plainPort">A port that has plain HTTP even with a certificate. Null: there is none.</param>
+    public static void AddKestrelLimits(
+        this WebApplicationBuilder builder, ConnectionLimitOptions connections, ServerCertificate? certificate, int? plainPort = null)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -63,7 +65,7 @@ internal static class KestrelLimits
         // The connection limit precedes TLS, so that a rejected connection costs no handshake.
         builder.LimitConnections(connections, listen =>
         {
-            if (certificate is not null)
+            if (certificate is not null && listen.IPEndPoint?.Port != plainPort)
             {
                 listen.UseTls(certificate);
             }

@@ -72,6 +72,8 @@ internal static class Problems
     public static readonly Problem TooManyRequests = new(
         "too-many-requests", StatusCodes.Status429TooManyRequests, "Too many requests", "too_many_requests");
 
+    public static readonly Problem NoDatabase = new("no-database", StatusCodes.Status501NotImplemented, "No database configured", "no_database");
+
     public static readonly Problem UnreadableProduct = new(
         "unreadable-product", StatusCodes.Status502BadGateway, "Unreadable product", "unreadable");
 
@@ -96,7 +98,7 @@ internal static class Problems
     [
         NotAProductId, NotAListOfIds, NotAVersion, NotAPage, MalformedBody, NotAPrecondition, NotAnIdempotencyKey, NoCredential, WrongCredential,
         MissingScope, NoSuchProduct, BodyTooSlow, RefusedByDatabase, OlderThanDemanded, PreconditionFailed, BodyTooLarge, UnsupportedContent,
-        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, UnreadableProduct, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
+        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, UnreadableProduct, NoDatabase, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
         AuthorityUnavailable, TooManyLargeAnswers, NotCached,
     ];
 
@@ -121,6 +123,10 @@ internal static class Problems
         CacheHeaders.WriteNothing(http.Response.Headers, $"detail={problem.Name}");
         return Create(problem, detail);
     }
+
+    /// <summary>The answer to writes and lists in a process without a database.</summary>
+    public static ProblemHttpResult NoDatabaseHere() =>
+        Create(NoDatabase, "This process has no database: it neither writes nor lists products. Reads of products by id are served.");
 
     public static ProblemHttpResult RateLimitExceeded(HttpContext http) =>
         RetryLater(http, TooManyRequests, "A rate or concurrency limit of this client is exceeded. The request was not processed; retry later.");

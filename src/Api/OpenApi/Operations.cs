@@ -105,6 +105,15 @@ internal static class Operations
         Problems = [NotAListOfIds, NotAPage, NotAPrecondition, PreconditionFailed, StoreUnavailable, TooManyLargeAnswers, .. Reads],
     };
 
+    /// <summary>The same route in a process that has no database.</summary>
+    public static readonly Operation GetProductsByIds = GetProducts with
+    {
+        Summary = "Read several products",
+        Text = "Up to 200 products from the cache, each with its own status, in the order of the request.",
+        Parameters = [.. GetProducts.Parameters.Where(parameter => !ProductListEndpoint.Parameters.Contains(parameter.Name))],
+        Problems = [.. GetProducts.Problems.Where(problem => problem != NotAPage && problem != StoreUnavailable), NoDatabase],
+    };
+
     public static readonly Operation CreateProduct = new(
         "CreateProduct",
         "Create a product",

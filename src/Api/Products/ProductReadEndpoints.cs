@@ -15,7 +15,9 @@ namespace ProductCache.Api.Products;
 /// The handlers that read products, and the HTTP responses to their outcomes. A singleton: with services as handler parameters, each
 /// request would create a service scope.
 /// </summary>
-internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoint list, ClientLimits limits, LargeAnswers answers, TimeProvider time)
+/// <param name="list">Null: the process has no database.</param>
+internal sealed class ProductReadEndpoints(
+    IMediator mediator, ClientLimits limits, LargeAnswers answers, TimeProvider time, ProductListEndpoint? list = null)
 {
     private const string RequestedOutcome = "requested";
 
@@ -90,7 +92,7 @@ internal sealed class ProductReadEndpoints(IMediator mediator, ProductListEndpoi
         if (!http.Request.Query.ContainsKey("ids"))
         {
             // A list does not read the cache, so productcache.reads does not count it.
-            return new CountedResult(await list.ListAsync(http, cancellationToken));
+            return new CountedResult(list is null ? Problems.NoDatabaseHere() : await list.ListAsync(http, cancellationToken));
         }
 
         var isPage = http.Request.Query.Keys.Any(ProductListEndpoint.Parameters.Contains);

@@ -1,13 +1,10 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -18,14 +15,8 @@ namespace ProductCache.Infrastructure.Hosting;
 /// <summary>The common parts of the Api and Worker processes: port, logging, health, metrics.</summary>
 public static class ServiceHost
 {
-    public const string LivePath = "/health/live";
-
     /// <summary>In bytes. Above the default of the server, so that an overlong id gets a problem response.</summary>
     private const int MaxRequestLine = 16 * 1024;
-
-    /// <summary>LISTEN_ON: localhost accepts only connections from this machine, any accepts all network interfaces.</summary>
-    public const string Localhost = "localhost";
-    private const string Any = "any";
 
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(20);
 
@@ -53,12 +44,10 @@ public static class ServiceHost
         ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = nameof(LogLevel.None),
     };
 
-    public static WebApplicationBuilder CreateBuilder(string[] args, Settings settings, string portKey, int defaultPort)
+    public static WebApplicationBuilder CreateBuilder(string[] args, Listeners listeners)
     {
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
-        var port = settings.FreePort(portKey, defaultPort);
-        var listenOn = settings.OneOf("LISTEN_ON", Any, Localhost);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -66,23 +55,14 @@ public static class ServiceHost
         });
 
         // Last, because an endpoint takes only the defaults that exist when it is added, including TLS.
-        builder.Services.PostConfigure<KestrelServerOptions>(kestrel =>
-        {
-            if (listenOn == Localhost)
-            {
-                kestrel.ListenLocalhost(port);
-            }
-            else
-            {
-                kestrel.ListenAnyIP(port);
-            }
-        });
+        builder.Services.PostConfigure<KestrelServerOptions>(listeners.Listen);
+        builder.Services.AddSingleton(listeners);
         builder.Logging.ClearProviders();
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Logging.AddConsole(console => console.FormatterName = SingleLineConsoleFormatter.FormatterName);
         builder.Logging.AddConsoleFormatter<SingleLineConsoleFormatter, ConsoleFormatterOptions>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
-        builder.Services.AddHealthChecks();
+        builder.Services.AddServerStates();
         builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics
             .AddMeter("ProductCache.*", "KafkaRider", "MassTransit", "Npgsql", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
             .AddView(instrument => instrument.Meter.Name == "Npgsql" ? new MetricStreamConfiguration { TagKeys = PoolTags } : null)
@@ -95,26 +75,8 @@ public static class ServiceHost
     public static Settings ReadSettings(string[] args) =>
         new(new ConfigurationBuilder().AddEnvironmentVariables().AddCommandLine(args).Build());
 
-    // "Healthy", or "Unhealthy" and a line for each check that fails: "redis: The cache is not available."
-    private static Task WriteReasonsAsync(HttpContext http, HealthReport report)
-    {
-        http.Response.ContentType = "text/plain; charset=utf-8";
-        var reasons = report.Entries
-            .Where(check => check.Value.Status != HealthStatus.Healthy)
-            .Select(check => $"{check.Key}: {check.Value.Description ?? check.Value.Exception?.Message}");
-        return http.Response.WriteAsync(string.Join('\n', [report.Status.ToString(), .. reasons]), http.RequestAborted);
-    }
-
-    /// <summary>GET /health/live, /health/ready, /metrics.</summary>
-    /// <returns>The route /metrics, so that the caller can protect it.</returns>
-    public static IEndpointConventionBuilder MapOperations(this WebApplication application)
-    {
-        application.MapHealthChecks(LivePath, new HealthCheckOptions { Predicate = _ => false });
-        application.MapHealthChecks("/health/ready", new HealthCheckOptions
-        {
-            Predicate = check => check.Tags.Contains("ready"),
-            ResponseWriter = WriteReasonsAsync,
-        });
-        return application.MapPrometheusScrapingEndpoint("/metrics");
-    }
+    /// <summary>GET /metrics.</summary>
+    /// <returns>The route, so that the caller can protect it.</returns>
+    public static IEndpointConventionBuilder MapMetrics(this WebApplication application) =>
+        application.MapPrometheusScrapingEndpoint("/metrics").WithMetadata(new ManagementRoute(IsPublicToo: false));
 }

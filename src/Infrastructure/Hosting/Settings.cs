@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using Microsoft.Extensions.Configuration;
+using ProductCache.Infrastructure.Security;
 
 namespace ProductCache.Infrastructure.Hosting;
 
@@ -33,12 +34,15 @@ public sealed class Settings(IConfiguration configuration)
     }
 
     /// <summary>A secret: the text itself in KEY, or the path of a file that holds it in KEY_FILE.</summary>
-    public string Secret(string key, string? fallback = null)
+    public string Secret(string key, string? fallback = null) => SecretSource(key, fallback).Value;
+
+    /// <summary>The same, for users that can take another secret while they run.</summary>
+    public Secret SecretSource(string key, string? fallback = null)
     {
         var file = configuration[$"{key}_FILE"];
         if (string.IsNullOrWhiteSpace(file))
         {
-            return Text(key, fallback);
+            return Security.Secret.OfText(key, Text(key, fallback));
         }
 
         if (!string.IsNullOrEmpty(configuration[key]))
@@ -46,22 +50,28 @@ public sealed class Settings(IConfiguration configuration)
             faults.Add($"{key} and {key}_FILE must not both be set.");
         }
 
+        var secret = Security.Secret.OfFile($"{key}_FILE", file);
         try
         {
-            var secret = File.ReadAllText(file).TrimEnd('\r', '\n');
-            if (secret.Length == 0)
-            {
-                faults.Add($"{key}_FILE names an empty file: {file}.");
-            }
-
+            _ = secret.Value;
             return secret;
+        }
+        catch (FormatException)
+        {
+            faults.Add($"{key}_FILE names an empty file: {file}.");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             faults.Add($"{key}_FILE names a file that cannot be read: {file}.");
-            return string.Empty;
         }
+
+        return Security.Secret.OfText(key, string.Empty);
     }
+
+    /// <summary>Whether KEY or KEY_FILE has a value.</summary>
+    public bool HasSecret(string key) => Has(key) || Has($"{key}_FILE");
+
+    public bool Has(string key) => !string.IsNullOrWhiteSpace(configuration[key]);
 
     public int Number(string key, int fallback, int min, int max)
     {
@@ -189,7 +199,7 @@ public sealed class Settings(IConfiguration configuration)
     {
         if (faults.Count > 0)
         {
-            throw new SettingsException(string.Join(" ", faults));
+            throw new SettingsException(string.Join(" ", faults.Distinct()));
         }
     }
 

@@ -1,8 +1,10 @@
 using Confluent.Kafka;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using ProductCache.Application;
 using ProductCache.Contracts;
+using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Infrastructure.Kafka;
 
@@ -26,8 +28,8 @@ public static class KafkaRegistration
     {
         services.AddKafka(options, rider =>
         {
-            rider.AddProducer<string, ProductRequested>(Topics.ProductRequests);
-            rider.UsingKafka((_, kafka) => kafka.Host(options.Bootstrap));
+            rider.AddProducer<string, ProductRequested>(options.TopicOf(Topics.ProductRequests));
+            rider.UsingKafka(options.CreateClientConfig(), (_, kafka) => kafka.Host(options.Bootstrap));
         });
         services.AddSingleton<IFillRequestPublisher, FillRequestProducer>();
         return services;
@@ -38,20 +40,20 @@ public static class KafkaRegistration
     {
         services.AddKafka(options, rider =>
         {
-            rider.AddProducer<string, ProductChanged>(Topics.ProductChanges);
+            rider.AddProducer<string, ProductChanged>(options.TopicOf(Topics.ProductChanges));
             rider.AddBatchConsumer<ProductRequestedConsumer>(
                 ProductRequestedConsumer.MaxBatch, ProductRequestedConsumer.BatchWait, ProductRequestedConsumer.MaxBatchesAtOnce);
             rider.AddBatchConsumer<ProductChangedConsumer>(
                 ProductChangedConsumer.MaxBatch, ProductChangedConsumer.BatchWait, ProductChangedConsumer.MaxBatchesAtOnce);
-            rider.UsingKafka((context, kafka) =>
+            rider.UsingKafka(options.CreateClientConfig(), (context, kafka) =>
             {
                 kafka.Host(options.Bootstrap);
-                kafka.TopicEndpoint<string, ProductRequested>(Topics.ProductRequests, ConsumerOf(options), endpoint =>
+                kafka.TopicEndpoint<string, ProductRequested>(options.TopicOf(Topics.ProductRequests), ConsumerOf(options), endpoint =>
                 {
                     endpoint.TakeBatches(ProductRequestedConsumer.MaxBatch, ProductRequestedConsumer.MaxBatchesAtOnce);
                     endpoint.ConfigureConsumer<ProductRequestedConsumer>(context);
                 });
-                kafka.TopicEndpoint<string, ProductChanged>(Topics.ProductChanges, ConsumerOf(options), endpoint =>
+                kafka.TopicEndpoint<string, ProductChanged>(options.TopicOf(Topics.ProductChanges), ConsumerOf(options), endpoint =>
                 {
                     endpoint.TakeBatches(ProductChangedConsumer.MaxBatch, ProductChangedConsumer.MaxBatchesAtOnce);
                     endpoint.ConfigureConsumer<ProductChangedConsumer>(context);
@@ -93,10 +95,14 @@ public static class KafkaRegistration
     {
         if (options.CreateTopics)
         {
-            services.AddSingleton(options);
             services.AddHostedService<TopicCreation>();
         }
 
+        services.TryAddSingleton(options);
+        services.AddSingleton<KafkaFaults>();
+        services.AddSingleton<KafkaHealth>();
+        services.AddHostedService<KafkaCredentials>();
+        services.AddHealthChecks().AddCheck<KafkaHealth>("kafka", tags: [ServerStates.Tag], timeout: ServerStates.CheckTimeout);
         services.AddOptions<MassTransitHostOptions>().Configure(host => host.ConsumerStopTimeout = StopTimeout);
         services.AddMassTransit(bus =>
         {

@@ -16,6 +16,9 @@ internal static partial class MessagingLog
     [LoggerMessage(303, LogLevel.Warning, "Could not reach Kafka to create topics; retrying: {Reason}")]
     public static partial void BrokerNotReached(ILogger logger, string reason);
 
+    [LoggerMessage(305, LogLevel.Information, "The certificates or the password for Kafka have changed: connecting anew")]
+    public static partial void CredentialsChanged(ILogger logger);
+
     [LoggerMessage(304, LogLevel.Debug, "{Changes} changes of {Products} products: {Replaced} entries replaced, {Removed} removed")]
     public static partial void Refreshed(ILogger logger, int changes, int products, int replaced, int removed);
 }

@@ -33,7 +33,7 @@ internal sealed class TopicCreation(KafkaOptions options, TimeProvider time, ILo
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var missing = Topics.All.ToList();
+        var missing = options.AllTopics.ToList();
         while (missing.Count > 0)
         {
             await Task.Run(() => CreateAsync(missing), stoppingToken);
@@ -44,14 +44,15 @@ internal sealed class TopicCreation(KafkaOptions options, TimeProvider time, ILo
         }
     }
 
-    internal static Dictionary<string, string> ConfigurationOf(string topic) => topic == Topics.ProductChanges ? ChangesConfiguration : [];
+    internal static Dictionary<string, string> ConfigurationOf(string topic) =>
+        topic.EndsWith(Topics.ProductChanges, StringComparison.Ordinal) ? ChangesConfiguration : [];
 
     private static string Milliseconds(TimeSpan span) => ((long)span.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
 
     // Removes every topic that was created, or that cannot be created, from the list.
     private async Task CreateAsync(List<string> missing)
     {
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = options.Bootstrap })
+        using var admin = new AdminClientBuilder(new AdminClientConfig(options.CreateClientConfig()))
             .SetLogHandler((_, _) => { })
             .SetErrorHandler((_, _) => { })
             .Build();

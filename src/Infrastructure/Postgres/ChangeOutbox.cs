@@ -9,7 +9,8 @@ namespace ProductCache.Infrastructure.Postgres;
 /// the connection frees them.
 /// </summary>
 /// <param name="maxIdle">Null: <see cref="MaxIdle"/>.</param>
-internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdle = null) : IChangeOutbox
+/// <param name="schema">Null: public.</param>
+internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdle = null, PostgresSchema? schema = null) : IChangeOutbox
 {
     /// <summary>Rows in a batch of the lane for single changes. Each has up to 20 changes.</summary>
     public const int MaxSingleRows = 100;
@@ -20,6 +21,19 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
     /// <summary>The idle time after which PostgreSQL ends the transaction of a relay, so that a frozen or disconnected relay frees its rows.</summary>
     public static readonly TimeSpan MaxIdle = TimeSpan.FromSeconds(15);
 
+    private const string Measure =
+        "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8 FROM public.product_changes";
+
+    private const string Take =
+        "SELECT seq, product_ids, versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30') FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED";
+
+    private const string Park =
+        "INSERT INTO public.product_changes_parked (product_id, version, deleted, changed_at, reason) VALUES ($1, $2, $3, $4, $5)";
+
+    private const string Remove =
+        "DELETE FROM public.product_changes WHERE bulk = $1 AND seq = ANY($2)";
+
+    private readonly PostgresSchema schema = schema ?? PostgresSchema.Public;
     private readonly string limitIdle = $"SET LOCAL idle_in_transaction_session_timeout = {(int)(maxIdle ?? MaxIdle).TotalMilliseconds}";
 
     public Task<ChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken) =>
@@ -30,7 +44,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         async () =>
         {
             await using var command = dataSource.CreateCommand(
-                "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8 FROM public.product_changes");
+                schema.In(Measure));
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             await reader.ReadAsync(cancellationToken);
             return (reader.GetInt64(0), TimeSpan.FromSeconds(reader.GetDouble(1)));
@@ -46,7 +60,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
             await using var commands = new NpgsqlBatch(connection, transaction);
             commands.BatchCommands.Add(new NpgsqlBatchCommand(limitIdle));
             commands.BatchCommands.Add(new NpgsqlBatchCommand(
-                "SELECT seq, product_ids, versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30') FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED")
+                schema.In(Take))
             {
                 Parameters = { new NpgsqlParameter<bool> { TypedValue = lane == ChangeLane.Bulk }, new NpgsqlParameter<int> { TypedValue = lane == ChangeLane.Bulk ? MaxBulkRows : MaxSingleRows } },
             });
@@ -65,7 +79,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                 }
             }
 
-            return new Batch(connection, transaction, lane, rows, changes);
+            return new Batch(connection, transaction, schema, lane, rows, changes);
         }
         catch
         {
@@ -86,7 +100,8 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         }
     }
 
-    private sealed class Batch(NpgsqlConnection connection, NpgsqlTransaction transaction, ChangeLane lane, List<long> rows, List<RecordedChange> changes)
+    private sealed class Batch(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, PostgresSchema schema, ChangeLane lane, List<long> rows, List<RecordedChange> changes)
         : ChangeBatch
     {
         public override IReadOnlyList<RecordedChange> Changes => changes;
@@ -98,7 +113,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                 foreach (var (change, reason) in refused)
                 {
                     commands.BatchCommands.Add(new NpgsqlBatchCommand(
-                        "INSERT INTO public.product_changes_parked (product_id, version, deleted, changed_at, reason) VALUES ($1, $2, $3, $4, $5)")
+                        schema.In(Park))
                     {
                         Parameters =
                         {
@@ -111,7 +126,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                     });
                 }
 
-                commands.BatchCommands.Add(new NpgsqlBatchCommand("DELETE FROM public.product_changes WHERE bulk = $1 AND seq = ANY($2)")
+                commands.BatchCommands.Add(new NpgsqlBatchCommand(schema.In(Remove))
                 {
                     Parameters =
                     {

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 using ProductCache.Application;
+using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Infrastructure.Postgres;
 
@@ -21,6 +22,7 @@ public static class PostgresRegistration
         services.AddSingleton<ChangeOutbox>();
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
         services.AddHostedService<OutboxRelay>();
+        services.AddSchemaMigration(options);
         services.AddSingleton<Migrator>();
         services.AddHostedService(provider => provider.GetRequiredService<Migrator>());
         services.AddSingleton<AuditLoop>();
@@ -34,26 +36,40 @@ public static class PostgresRegistration
     {
         services.AddPostgres(options);
         services.AddSingleton<IProductWriter, ProductWriter>();
-        services.AddKeyedSingleton(Lists, (_, _) => SourceOf(Lists, new NpgsqlConnectionStringBuilder(options.ConnectionString)
+        services.AddKeyedSingleton(Lists, (_, _) => options.CreateDataSource(Lists, connection =>
         {
-            MaxPoolSize = options.ListPoolSize,
-            CommandTimeout = (int)PostgresOptions.ListTimeout.TotalSeconds,
+            connection.MaxPoolSize = options.ListPoolSize;
+            connection.CommandTimeout = (int)PostgresOptions.ListTimeout.TotalSeconds;
         }));
         services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(
-            provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists), provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<PostgresSchema>()));
+        return services;
+    }
+
+    /// <summary>The migration of the schema alone.</summary>
+    internal static IServiceCollection AddSchemaMigration(this IServiceCollection services, PostgresOptions options)
+    {
+        services.AddDatabase(options);
+        services.AddSingleton<SchemaMigration>();
         return services;
     }
 
     private static void AddPostgres(this IServiceCollection services, PostgresOptions options)
     {
+        services.AddDatabase(options);
+        services.AddHealthChecks().AddCheck<PostgresHealth>("postgresql", tags: [ServerStates.Tag], timeout: ServerStates.CheckTimeout);
+    }
+
+    private static void AddDatabase(this IServiceCollection services, PostgresOptions options)
+    {
         services.TryAddSingleton(options);
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(_ => SourceOf(Products, new NpgsqlConnectionStringBuilder(options.ConnectionString)));
+        services.TryAddSingleton(PostgresSchema.Of(options.Schema));
+        services.TryAddSingleton<PostgresFaults>();
+        services.TryAddSingleton(_ => options.CreateDataSource(Products));
         services.AddDbContextFactory<ProductsDbContext>((provider, builder) =>
             ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));
     }
-
-    // The name of the pool in the metrics. The default is the connection string, with host, database and user.
-    private static NpgsqlDataSource SourceOf(string name, NpgsqlConnectionStringBuilder connection) =>
-        new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = name }.Build();
 }

@@ -7,7 +7,8 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Reads pages of products. A row that is not a valid product is listed with the reason, beside the others.</summary>
-internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider time) : IProductCatalogue
+/// <param name="schema">Null: public.</param>
+internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider time, PostgresSchema? schema = null) : IProductCatalogue
 {
     private const string Page = "FROM public.products WHERE id > $1 ORDER BY id LIMIT $2";
 
@@ -19,6 +20,7 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
 
     private const string Escape = @"\";
 
+    private readonly PostgresSchema schema = schema ?? PostgresSchema.Public;
     private readonly PostgresTimeout timeout = new(time);
 
     public Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken) =>
@@ -45,7 +47,7 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
                 {
                     // One row of the page fails the statement. The ids can be read nevertheless.
                     var ids = await ReadPageAsync("id", after, limit, name, reader => (reader.GetInt64(0), false), token);
-                    var rows = await ProductRows.ReadAsync(dataSource, [.. ids], token);
+                    var rows = await ProductRows.ReadAsync(dataSource, schema, [.. ids], token);
                     return [.. ids.Select(id => Listed(new ProductId(id), rows))];
                 }
             },
@@ -61,7 +63,7 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
             TypedValue = PostgresOptions.ListTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
         });
         batch.BatchCommands.Add(setTimeout);
-        var command = new NpgsqlBatchCommand($"SELECT {columns} {(name is null ? Page : PageByName)}");
+        var command = new NpgsqlBatchCommand(schema.In($"SELECT {columns} {(name is null ? Page : PageByName)}"));
         batch.BatchCommands.Add(command);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after?.Value ?? 0 });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });

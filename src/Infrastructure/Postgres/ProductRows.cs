@@ -6,10 +6,11 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Reads rows of products by id. A row that cannot be read does not affect the others.</summary>
-internal sealed class ProductRows
+internal sealed class ProductRows(NpgsqlDataSource dataSource, PostgresSchema schema)
 {
-    private const string Sql = $"SELECT {ProductColumns.All} FROM public.products WHERE id = ANY($1)";
+    private const string Read = $"SELECT {ProductColumns.All} FROM public.products WHERE id = ANY($1)";
 
+    private readonly string sql = schema.In(Read);
     private readonly Dictionary<ProductId, Product> products = [];
     private readonly Dictionary<ProductId, string> unreadable = [];
     private readonly List<long> withoutVersion = [];
@@ -22,10 +23,11 @@ internal sealed class ProductRows
     /// <summary>The unreadable rows that lack a version and are valid otherwise.</summary>
     public IReadOnlyList<long> WithoutVersion => withoutVersion;
 
-    public static async Task<ProductRows> ReadAsync(NpgsqlDataSource dataSource, long[] ids, CancellationToken cancellationToken)
+    public static async Task<ProductRows> ReadAsync(
+        NpgsqlDataSource dataSource, PostgresSchema schema, long[] ids, CancellationToken cancellationToken)
     {
-        var rows = new ProductRows();
-        await rows.ReadAsync(dataSource, new ArraySegment<long>(ids), cancellationToken);
+        var rows = new ProductRows(dataSource, schema);
+        await rows.ReadAsync(new ArraySegment<long>(ids), cancellationToken);
         return rows;
     }
 
@@ -55,11 +57,11 @@ internal sealed class ProductRows
     }
 
     // A statement that the server refuses because of one row is retried in halves, until that row is isolated.
-    private async Task ReadAsync(NpgsqlDataSource dataSource, ArraySegment<long> ids, CancellationToken cancellationToken)
+    private async Task ReadAsync(ArraySegment<long> ids, CancellationToken cancellationToken)
     {
         try
         {
-            await ReadOnceAsync(dataSource, ids, cancellationToken);
+            await ReadOnceAsync(ids, cancellationToken);
         }
         catch (PostgresException refused) when (!PostgresErrors.IsUnavailable(refused, cancellationToken))
         {
@@ -70,14 +72,14 @@ internal sealed class ProductRows
             }
 
             var half = ids.Count / 2;
-            await ReadAsync(dataSource, ids[..half], cancellationToken);
-            await ReadAsync(dataSource, ids[half..], cancellationToken);
+            await ReadAsync(ids[..half], cancellationToken);
+            await ReadAsync(ids[half..], cancellationToken);
         }
     }
 
-    private async Task ReadOnceAsync(NpgsqlDataSource dataSource, ArraySegment<long> ids, CancellationToken cancellationToken)
+    private async Task ReadOnceAsync(ArraySegment<long> ids, CancellationToken cancellationToken)
     {
-        await using var command = dataSource.CreateCommand(Sql);
+        await using var command = dataSource.CreateCommand(sql);
         command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. ids], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

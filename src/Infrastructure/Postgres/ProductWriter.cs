@@ -6,7 +6,8 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Writes with Npgsql. Each write is one statement or one batch, which commits at its end.</summary>
-internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider time) : IProductWriter
+/// <param name="schema">Null: public.</param>
+internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider time, PostgresSchema? schema = null) : IProductWriter
 {
     /// <summary>Expired idempotency keys that a creation removes, so that the table holds about one day of keys.</summary>
     private const int MaxExpiredKeys = 100;
@@ -62,6 +63,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
 
     private const string FindVersion = "SELECT version FROM public.products WHERE id = $1";
 
+    private readonly PostgresSchema schema = schema ?? PostgresSchema.Public;
     private readonly PostgresTimeout timeout = new(time);
 
     public Task<WriteResult> CreateAsync(ProductDraft draft, IdempotencyKey? key, CancellationToken cancellationToken) => WithinTimeoutAsync(
@@ -96,7 +98,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
-            await using var update = dataSource.CreateCommand(Update);
+            await using var update = dataSource.CreateCommand(schema.In(Update));
             update.Parameters.AddWithValue(id.Value);
             AddDraft(update.Parameters, changes);
             AddVersions(update.Parameters, condition?.OneOf);
@@ -108,7 +110,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
     public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
-            await using var delete = dataSource.CreateCommand(Delete);
+            await using var delete = dataSource.CreateCommand(schema.In(Delete));
             delete.Parameters.AddWithValue(id.Value);
             AddVersions(delete.Parameters, condition?.OneOf);
             AddVersions(delete.Parameters, condition?.NoneOf);
@@ -139,13 +141,13 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
 
     private async Task MoveIdentityAsync(CancellationToken cancellationToken)
     {
-        await using var move = dataSource.CreateCommand(MoveIdentity);
+        await using var move = dataSource.CreateCommand(schema.In(MoveIdentity));
         await move.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private async Task<Product?> CreateOnceAsync(ProductDraft draft, CancellationToken cancellationToken)
     {
-        await using var insert = dataSource.CreateCommand(Insert);
+        await using var insert = dataSource.CreateCommand(schema.In(Insert));
         AddDraft(insert.Parameters, draft);
         return await ReadProductAsync(insert, cancellationToken);
     }
@@ -153,8 +155,8 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
     private async Task<Product?> CreateOnceAsync(ProductDraft draft, IdempotencyKey key, CancellationToken cancellationToken)
     {
         await using var batch = dataSource.CreateBatch();
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(DeleteExpiredKeys));
-        var insert = new NpgsqlBatchCommand(InsertWithKey);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(schema.In(DeleteExpiredKeys)));
+        var insert = new NpgsqlBatchCommand(schema.In(InsertWithKey));
         AddDraft(insert.Parameters, draft);
         insert.Parameters.AddWithValue(key.Client);
         insert.Parameters.AddWithValue(key.Key);
@@ -171,7 +173,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
     /// <returns>The result of the first request. Null: the key is free again.</returns>
     private async Task<WriteResult?> RepeatAsync(ProductDraft draft, IdempotencyKey key, CancellationToken cancellationToken)
     {
-        await using var find = dataSource.CreateCommand(FindKey);
+        await using var find = dataSource.CreateCommand(schema.In(FindKey));
         find.Parameters.AddWithValue(key.Client);
         find.Parameters.AddWithValue(key.Key);
         await using var reader = await find.ExecuteReaderAsync(cancellationToken);
@@ -188,7 +190,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
 
     private async Task<WriteResult> WhyNotAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken)
     {
-        await using var find = dataSource.CreateCommand(FindVersion);
+        await using var find = dataSource.CreateCommand(schema.In(FindVersion));
         find.Parameters.AddWithValue(id.Value);
         return await find.ExecuteScalarAsync(cancellationToken) switch
         {

@@ -7,7 +7,9 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Postgres;
 
 /// <summary>Audits and repairs the triggers and the sequence that the change path relies on.</summary>
-internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<ProductsDbContext> contexts, VersionRepair versions) : IStoreAudit
+/// <param name="schema">Null: public.</param>
+internal sealed class StoreAudit(
+    NpgsqlDataSource dataSource, IDbContextFactory<ProductsDbContext> contexts, VersionRepair versions, PostgresSchema? schema = null) : IStoreAudit
 {
     /// <summary>The timeout of a repair and of a scan of all rows.</summary>
     public static readonly TimeSpan RepairTimeout = TimeSpan.FromSeconds(60);
@@ -56,12 +58,13 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
     private const string MoveVersions =
         "SELECT CASE WHEN last_value < $1 THEN setval('public.product_version_seq', $1) ELSE last_value END FROM public.product_version_seq";
 
+    private readonly PostgresSchema schema = schema ?? PostgresSchema.Public;
     private string? newestMigration;
 
     public Task<StoreState> InspectAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
         async () =>
         {
-            await using var command = dataSource.CreateCommand(Inspect);
+            await using var command = dataSource.CreateCommand(schema.In(Inspect));
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             await reader.ReadAsync(cancellationToken);
             List<string> faults = [];
@@ -87,7 +90,7 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
         {
             await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await using var command = new NpgsqlCommand(Repair, connection, transaction) { CommandTimeout = (int)RepairTimeout.TotalSeconds };
+            await using var command = new NpgsqlCommand(schema.In(Repair), connection, transaction) { CommandTimeout = (int)RepairTimeout.TotalSeconds };
             var repaired = await command.ExecuteNonQueryAsync(cancellationToken);
             await transaction.CommitAsync(cancellationToken);
             return repaired;
@@ -108,7 +111,7 @@ internal sealed class StoreAudit(NpgsqlDataSource dataSource, IDbContextFactory<
         return await AllowedAsync(
             async () =>
             {
-                await using var command = dataSource.CreateCommand(MoveVersions);
+                await using var command = dataSource.CreateCommand(schema.In(MoveVersions));
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = version });
                 return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
             },

@@ -8,7 +8,8 @@ namespace ProductCache.Infrastructure.Postgres;
 /// Draws missing versions: for rows that were written while the triggers were disabled (COPY after DISABLE TRIGGER), or whose content
 /// changed without them. Enabled triggers record these rows as changed.
 /// </summary>
-internal sealed class VersionRepair(NpgsqlDataSource dataSource)
+/// <param name="schema">Null: public.</param>
+internal sealed class VersionRepair(NpgsqlDataSource dataSource, PostgresSchema? schema = null)
 {
     private const string Draw = "UPDATE public.products SET version = nextval('public.product_version_seq') WHERE id = ANY($1)";
 
@@ -21,11 +22,13 @@ internal sealed class VersionRepair(NpgsqlDataSource dataSource)
         WHERE id IN (SELECT id FROM public.products WHERE version NOT BETWEEN 1 AND {ProductVersion.Max} LIMIT {MaxRows} FOR UPDATE SKIP LOCKED)
         """;
 
+    private readonly PostgresSchema schema = schema ?? PostgresSchema.Public;
+
     public static bool IsVersion(long version) => version is > 0 and <= ProductVersion.Max;
 
     public async Task DrawAsync(IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
     {
-        await using var command = dataSource.CreateCommand(Draw);
+        await using var command = dataSource.CreateCommand(schema.In(Draw));
         command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. ids], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint });
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
@@ -36,7 +39,7 @@ internal sealed class VersionRepair(NpgsqlDataSource dataSource)
         var total = 0;
         while (true)
         {
-            await using var command = dataSource.CreateCommand(DrawMissing);
+            await using var command = dataSource.CreateCommand(schema.In(DrawMissing));
             command.CommandTimeout = (int)timeout.TotalSeconds;
             var drawn = await command.ExecuteNonQueryAsync(cancellationToken);
             total += drawn;

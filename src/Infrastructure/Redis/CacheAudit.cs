@@ -9,7 +9,7 @@ namespace ProductCache.Infrastructure.Redis;
 /// <summary>
 /// Reads and writes the store marker, in the hash product-cache:store (version, identity, comparison), and reads all entries.
 /// </summary>
-internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisTimeout timeout) : ICacheAudit
+internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisTimeout timeout, RedisNames names) : ICacheAudit
 {
     /// <summary>Keys that one SCAN visits.</summary>
     private const int ScanCount = 1_000;
@@ -37,24 +37,26 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         end
         """;
 
+    private readonly IDatabase database = names.DatabaseOf(redis);
+
     public async Task<StoreMarker> ReadMarkerAsync(CancellationToken cancellationToken)
     {
-        var fields = (RedisValue[])(await timeout.WithinAsync(redis.GetDatabase().ScriptEvaluateAsync(ReadMarker, [Marker]), cancellationToken))!;
+        var fields = (RedisValue[])(await timeout.WithinAsync(database.ScriptEvaluateAsync(ReadMarker, [Marker]), cancellationToken))!;
         return new StoreMarker(fields[0].TryParse(out long version) ? version : 0, fields[1], fields[2]);
     }
 
     public Task RequireComparisonAsync(string name, CancellationToken cancellationToken) =>
-        timeout.WithinAsync(redis.GetDatabase().HashSetAsync(Marker, "comparison", name), cancellationToken);
+        timeout.WithinAsync(database.HashSetAsync(Marker, "comparison", name), cancellationToken);
 
     public Task WriteMarkerAsync(long highestVersion, string identity, string? comparison, CancellationToken cancellationToken) => timeout.WithinAsync(
-        redis.GetDatabase().ScriptEvaluateAsync(WriteMarker, [Marker], [highestVersion, identity, comparison ?? string.Empty]), cancellationToken);
+        database.ScriptEvaluateAsync(WriteMarker, [Marker], [highestVersion, identity, comparison ?? string.Empty]), cancellationToken);
 
     public async IAsyncEnumerable<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var keys in ScanAsync("product:{*}", cancellationToken))
         {
             var payloads = await timeout.WithinAsync(
-                Task.WhenAll(keys.Select(key => redis.GetDatabase().HashGetAsync(key, "data"))), cancellationToken);
+                Task.WhenAll(keys.Select(key => database.HashGetAsync(key, "data"))), cancellationToken);
             Dictionary<ProductId, CachedProduct> entries = [];
             for (var i = 0; i < keys.Count; i++)
             {
@@ -73,7 +75,6 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
 
     public async Task RemoveAllAsync(CancellationToken cancellationToken)
     {
-        var database = redis.GetDatabase();
         foreach (var pattern in new[] { "lease:{*}", "product:{*}" })
         {
             await foreach (var keys in ScanAsync(pattern, cancellationToken))
@@ -96,12 +97,12 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
             do
             {
                 var answer = (RedisResult[])(await timeout.WithinAsync(
-                    server.ExecuteAsync("SCAN", cursor, "MATCH", pattern, "COUNT", ScanCount.ToString(CultureInfo.InvariantCulture)), cancellationToken))!;
+                    server.ExecuteAsync("SCAN", cursor, "MATCH", names.KeyPrefix + pattern, "COUNT", ScanCount.ToString(CultureInfo.InvariantCulture)), cancellationToken))!;
                 cursor = (string)answer[0]!;
                 var keys = (RedisKey[])answer[1]!;
                 if (keys.Length > 0)
                 {
-                    yield return keys;
+                    yield return [.. keys.Select(key => names.WithoutPrefix(key)).OfType<RedisKey>()];
                 }
             }
             while (cursor != "0");

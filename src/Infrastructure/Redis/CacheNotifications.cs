@@ -17,13 +17,11 @@ internal enum NotificationKind
 }
 
 /// <summary>
-/// A message on the channel product-cache:notifications: "epoch number kind id,id,…". Numbers count the messages of an epoch without
+/// A message on the channel of <see cref="RedisNames"/>: "epoch number kind id,id,…". Numbers count the messages of an epoch without
 /// gaps. An epoch ends when Redis loses the counter or another server takes over.
 /// </summary>
 internal readonly record struct CacheNotification(string Epoch, long Number, NotificationKind Kind, IReadOnlyList<ProductId> Ids)
 {
-    public static readonly RedisChannel Channel = RedisChannel.Literal("product-cache:notifications");
-
     /// <summary>The counter, a hash: epoch, number.</summary>
     public static readonly RedisKey Counter = "product-cache:notifications";
 
@@ -83,8 +81,16 @@ internal readonly record struct CacheNotification(string Epoch, long Number, Not
 }
 
 /// <summary>Publishes notifications, one message per batch.</summary>
-internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout) : ICacheNotifications
+/// <param name="names">Null: <see cref="RedisNames.Default"/>.</param>
+internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, RedisNames? names = null) : ICacheNotifications
 {
+    private readonly IDatabase database = (names ?? RedisNames.Default).DatabaseOf(redis);
+
+    // A prefix of keys would stand in front of the channel too.
+    private readonly IDatabase publisher = redis.GetDatabase();
+
+    public RedisChannel Channel { get; } = (names ?? RedisNames.Default).Channel;
+
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
         PublishAsync(NotificationKind.Filled, ids, cancellationToken);
 
@@ -100,8 +106,8 @@ internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScri
         try
         {
             var uncounted = (string?)await timeout.WithinAsync(
-                redis.GetDatabase().ScriptEvaluateAsync(
-                    scripts.Notify, [CacheNotification.Counter], [CacheNotification.Channel.ToString(), epoch, name, list]),
+                database.ScriptEvaluateAsync(
+                    scripts.Notify, [CacheNotification.Counter], [Channel.ToString(), epoch, name, list]),
                 cancellationToken);
             if (uncounted is { Length: > 0 })
             {
@@ -112,7 +118,7 @@ internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScri
         {
             // Without scripts, messages cannot be counted. A message with a new epoch makes all near caches drop their copies.
             await timeout.WithinAsync(
-                redis.GetDatabase().PublishAsync(CacheNotification.Channel, $"{epoch} 1 {name} {list}"), cancellationToken);
+                publisher.PublishAsync(Channel, $"{epoch} 1 {name} {list}"), cancellationToken);
         }
         catch (RedisServerException error)
         {

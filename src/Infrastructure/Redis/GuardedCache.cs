@@ -10,8 +10,9 @@ namespace ProductCache.Infrastructure.Redis;
 /// StackExchange.Redis sends EVALSHA and loads a script again if a server has lost it.
 /// </summary>
 /// <param name="readableFormats">Null: <see cref="CachedProduct.ReadableFormats"/>.</param>
+/// <param name="names">Null: <see cref="RedisNames.Default"/>.</param>
 internal sealed class GuardedCache(
-    IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, IReadOnlyList<byte>? readableFormats = null) : IGuardedCache
+    IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, IReadOnlyList<byte>? readableFormats = null, RedisNames? names = null) : IGuardedCache
 {
     /// <summary>The first character of the token of a claim. The token of a reader's lease is hexadecimal.</summary>
     private const string ClaimPrefix = "w";
@@ -21,6 +22,7 @@ internal sealed class GuardedCache(
     private static readonly RedisResult RemovedByChange = RedisResult.Create((RedisValue)(-1));
     private static readonly RedisResult RemovedByRefresh = RedisResult.Create((RedisValue)"removed");
 
+    private readonly IDatabase database = (names ?? RedisNames.Default).DatabaseOf(redis);
     private readonly RedisValue formats = (byte[])[.. readableFormats ?? CachedProduct.ReadableFormats];
 
     public async Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken)
@@ -119,7 +121,6 @@ internal sealed class GuardedCache(
     public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
         // Both keys in one command: between two commands, a fill could store an old row under a lease that is about to be removed.
-        var database = redis.GetDatabase();
         var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(BothKeys(id))));
         return timeout.WithinAsync(round, cancellationToken);
     }
@@ -200,15 +201,11 @@ internal sealed class GuardedCache(
 
         return [.. replies.Select(reply => reply.Result!)];
 
-        Task<Reply[]> SendAsync(IReadOnlyList<T> some)
-        {
-            var database = redis.GetDatabase();
-            return timeout.WithinAsync(
-                Task.WhenAll(some.Select(item => ReplyAsync(database, script, BothKeys(idOf(item)), [.. arguments(item), formats]))), cancellationToken);
-        }
+        Task<Reply[]> SendAsync(IReadOnlyList<T> some) => timeout.WithinAsync(
+            Task.WhenAll(some.Select(item => ReplyAsync(script, BothKeys(idOf(item)), [.. arguments(item), formats]))), cancellationToken);
     }
 
-    private static async Task<Reply> ReplyAsync(IDatabase database, string script, RedisKey[] keys, RedisValue[] arguments)
+    private async Task<Reply> ReplyAsync(string script, RedisKey[] keys, RedisValue[] arguments)
     {
         try
         {

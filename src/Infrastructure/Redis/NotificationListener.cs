@@ -57,7 +57,7 @@ internal sealed class NotificationListener(
             try
             {
                 // A queue: handlers of one channel may run concurrently, but messages must be processed in order.
-                var queue = await redis.GetSubscriber().SubscribeAsync(CacheNotification.Channel).WaitAsync(stoppingToken);
+                var queue = await redis.GetSubscriber().SubscribeAsync(notifications.Channel).WaitAsync(stoppingToken);
                 queue.OnMessage(message => OnMessage(message.Message));
                 return;
             }

@@ -8,7 +8,7 @@ namespace ProductCache.Infrastructure.Redis;
 /// Takes a step like those of the protocol, on keys of its own. PING is not enough: a Redis whose memory is full, or that has become a
 /// read-only replica, answers it.
 /// </summary>
-internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout) : IHealthCheck
+internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, RedisNames names, RedisFaults faults) : IHealthCheck
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
 
@@ -20,18 +20,14 @@ internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scr
         try
         {
             await timeout.WithinAsync(
-                redis.GetDatabase().ScriptEvaluateAsync(scripts.Health, Keys, [Guid.NewGuid().ToString("N"), (long)Lifetime.TotalMilliseconds]),
+                names.DatabaseOf(redis).ScriptEvaluateAsync(scripts.Health, Keys, [Guid.NewGuid().ToString("N"), (long)Lifetime.TotalMilliseconds]),
                 cancellationToken);
             timeout.Written();
             return HealthCheckResult.Healthy();
         }
-        catch (UnavailableException exception)
+        catch (Exception exception) when (exception is UnavailableException or RedisServerException)
         {
-            return HealthCheckResult.Unhealthy(exception.Message);
-        }
-        catch (RedisServerException exception)
-        {
-            return HealthCheckResult.Unhealthy(exception.Message);
+            return HealthCheckResult.Unhealthy(faults.Explain(exception));
         }
     }
 }

@@ -53,7 +53,8 @@ internal static class RedisRefusal
     {
         for (; exception is not null; exception = exception.InnerException)
         {
-            if (exception is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure })
+            if (exception is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
+                || exception.Message.Contains("NOAUTH", StringComparison.Ordinal) || exception.Message.Contains("WRONGPASS", StringComparison.Ordinal))
             {
                 return "Redis refuses the login: the password is wrong or missing (AUTH)";
             }

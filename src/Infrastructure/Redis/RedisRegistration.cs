@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using ProductCache.Application;
+using ProductCache.Infrastructure.Hosting;
 using StackExchange.Redis;
 
 namespace ProductCache.Infrastructure.Redis;
@@ -20,6 +21,7 @@ public static class RedisRegistration
                 new RedisCache(new RedisCacheOptions
                 {
                     ConnectionMultiplexerFactory = () => Task.FromResult(provider.GetRequiredService<IConnectionMultiplexer>()),
+                    InstanceName = options.Names.KeyPrefix,
                 }),
                 provider.GetRequiredService<RedisTimeout>()),
             nearCache,
@@ -44,17 +46,28 @@ public static class RedisRegistration
         services.TryAddSingleton<IConnectionMultiplexer>(provider =>
         {
             var logger = provider.GetRequiredService<ILoggerFactory>().CreateLogger("ProductCache.Redis");
+            var faults = provider.GetRequiredService<RedisFaults>();
             var connection = ConnectionMultiplexer.Connect(options.Connection);
-            connection.ConnectionFailed += (_, lost) => RedisLog.ConnectionLost(logger, lost.EndPoint?.ToString(), lost.FailureType);
-            connection.ConnectionRestored += (_, restored) => RedisLog.ConnectionRestored(logger, restored.EndPoint?.ToString());
+            connection.ConnectionFailed += (_, lost) =>
+            {
+                faults.Failed(lost.Exception);
+                RedisLog.ConnectionLost(logger, lost.EndPoint?.ToString(), lost.FailureType);
+            };
+            connection.ConnectionRestored += (_, restored) =>
+            {
+                faults.Restored();
+                RedisLog.ConnectionRestored(logger, restored.EndPoint?.ToString());
+            };
             return connection;
         });
         services.AddSingleton(provider => new RedisTimeout(
             timeout, provider.GetRequiredService<TimeProvider>(), provider.GetService<ILogger<RedisTimeout>>()));
+        services.AddSingleton(options.Names);
+        services.AddSingleton(new RedisFaults(options));
         services.AddSingleton(RedisScripts.Default);
         services.AddSingleton<IGuardedCache, GuardedCache>();
         services.AddSingleton<CacheNotifications>();
         services.AddSingleton<ICacheNotifications>(provider => provider.GetRequiredService<CacheNotifications>());
-        services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: ["ready"]);
+        services.AddHealthChecks().AddCheck<RedisHealth>("redis", tags: ["ready", ServerStates.Tag]);
     }
 }

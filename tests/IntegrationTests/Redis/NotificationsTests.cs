@@ -220,7 +220,7 @@ public sealed class NotificationsTests
         _ = stroke.ScriptEvaluateAsync(
             RedisScripts.Default.Notify,
             [CacheNotification.Counter],
-            [CacheNotification.Channel.ToString(), "epoch", CacheNotification.NameOf(NotificationKind.Changed), id.ToString()]);
+            [RedisNames.Default.Channel.ToString(), "epoch", CacheNotification.NameOf(NotificationKind.Changed), id.ToString()]);
         Assert.That(await stroke.ExecuteAsync(), Is.True);
         Assert.That((int)await killed, Is.GreaterThan(0));
 
@@ -240,7 +240,7 @@ public sealed class NotificationsTests
     private static async Task<ConcurrentQueue<CacheNotification>> ListenAsync(ConnectionMultiplexer connection)
     {
         ConcurrentQueue<CacheNotification> heard = new();
-        var queue = await connection.GetSubscriber().SubscribeAsync(CacheNotification.Channel);
+        var queue = await connection.GetSubscriber().SubscribeAsync(RedisNames.Default.Channel);
         queue.OnMessage(message =>
         {
             if (CacheNotification.TryParse(message.Message, out var notification))

@@ -268,7 +268,7 @@ public sealed class RedisRefusalTests
         await ExecuteAsync([["CONFIG", "SET", "requirepass", "secret"]]);
         try
         {
-            await Eventually.TrueAsync(async () => (await HealthAsync()).Description?.Contains("Redis refuses the login", StringComparison.Ordinal) == true);
+            await Eventually.TrueAsync(async () => (await HealthAsync()).Description?.Contains("rejects the login", StringComparison.Ordinal) == true);
             Assert.That((await HealthAsync()).Status, Is.EqualTo(HealthStatus.Unhealthy));
         }
         finally
@@ -321,7 +321,7 @@ public sealed class RedisRefusalTests
     private async Task<ConcurrentQueue<CacheNotification>> ListenAsync()
     {
         ConcurrentQueue<CacheNotification> heard = new();
-        var queue = await services.GetRequiredService<IConnectionMultiplexer>().GetSubscriber().SubscribeAsync(CacheNotification.Channel);
+        var queue = await services.GetRequiredService<IConnectionMultiplexer>().GetSubscriber().SubscribeAsync(RedisNames.Default.Channel);
         queue.OnMessage(message =>
         {
             if (CacheNotification.TryParse(message.Message, out var notification))

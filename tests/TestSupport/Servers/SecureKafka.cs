@@ -11,7 +11,10 @@ public sealed class SecureKafka : KafkaServer
     private readonly KafkaScript script;
 
     private SecureKafka(string home)
-        : base($"Kafka of {home}, secured") => script = new KafkaScript(home);
+        : base($"Kafka of {home}, secured") => (Home, script) = (home, new KafkaScript(home));
+
+    /// <summary>The folder of the distribution.</summary>
+    public string Home { get; }
 
     public override string Bootstrap => script.Bootstrap;
 
