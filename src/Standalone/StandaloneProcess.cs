@@ -19,13 +19,6 @@ internal sealed class StandaloneProcess : IAsyncDisposable
 
     private static readonly TimeSpan ReadyTimeout = TimeSpan.FromSeconds(60);
 
-    private static readonly string[] OfPrivateServers =
-    [
-        "DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "DB_PASSWORD_FILE", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_PASSWORD_FILE",
-    ];
-
-    private static readonly string[] OfRealKafka = ["KAFKA_GROUP", "KAFKA_FETCH_WAIT_MS", "KAFKA_CREATE_TOPICS", "KAFKA_PARTITIONS", "KAFKA_REPLICATION"];
-
     private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // Everything that was started, in order; it is stopped in the reverse order.
@@ -97,7 +90,8 @@ internal sealed class StandaloneProcess : IAsyncDisposable
     {
         var ports = new Ports();
         var (api, worker) = TakePorts(ports);
-        SayWhatIsIgnored();
+        var ignored = new IgnoredSettings();
+        ignored.Report(Console.Out);
         var folder = Push(new Disposing(DataFolder.Open())).Of<DataFolder>();
         var startingRedis = PrivateRedis.StartWithPasswordAsync(Path.Combine(folder.Path, "redis"), ports.Take(6379));
         var postgres = Push(await PrivatePostgres.StartAsync(Path.Combine(folder.Path, "postgres"), ports.Take(5433)));
@@ -106,18 +100,16 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         restarts.Add(Push(new Restarts("PostgreSQL", postgres, TimeProvider.System, Console.WriteLine)));
         restarts.Add(Push(new Restarts("Redis", redis, TimeProvider.System, Console.WriteLine)));
 
-        Dictionary<string, string> settings = new()
+        Dictionary<string, string> settings = new(ignored.AsEmpty())
         {
             ["DB_HOST"] = "127.0.0.1",
             ["DB_PORT"] = Text(postgres.Port),
             ["DB_NAME"] = PrivatePostgres.Database,
             ["DB_USER"] = PrivatePostgres.User,
             ["DB_PASSWORD"] = postgres.Password,
-            ["DB_PASSWORD_FILE"] = string.Empty,
             ["REDIS_HOST"] = "127.0.0.1",
             ["REDIS_PORT"] = Text(redis.Port),
             ["REDIS_PASSWORD"] = redis.Password!,
-            ["REDIS_PASSWORD_FILE"] = string.Empty,
             ["API_PORT"] = Text(api),
             ["WORKER_PORT"] = Text(worker),
             ["LISTEN_ON"] = Environment.GetEnvironmentVariable("LISTEN_ON") is { Length: > 0 } named ? named : Listeners.Localhost,
@@ -140,7 +132,9 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         var localKey = new LocalKey(folder);
         localKey.AddTo(settings);
         var arguments = Arguments(settings);
-        await StartHostAsync(WorkerHost.Build(arguments, configureWorker));
+
+        // MANAGEMENT_PORT is one of the Api: the Worker has its own.
+        await StartHostAsync(WorkerHost.Build([.. arguments, "--MANAGEMENT_PORT=", "--MANAGEMENT_ADDRESS="], configureWorker));
         var added = await SampleProducts.AddAsync(postgres.ConnectionString, CancellationToken.None);
         await StartHostAsync(ApiHost.Build(arguments, WithoutSignals));
         var kafka = realKafka ?? $"{settings["KAFKA_BOOTSTRAP"]} (embedded, in memory)";
@@ -175,25 +169,6 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         var (api, worker) = (ports.TakeNamed(settings, "API_PORT"), ports.TakeNamed(settings, "WORKER_PORT"));
         settings.ThrowIfWrong();
         return (api ?? ports.Take(8000), worker ?? ports.Take(8001));
-    }
-
-    private static void SayWhatIsIgnored()
-    {
-        Say(OfPrivateServers, "This process starts its own PostgreSQL and Redis. Start Api and Worker separately to use others.");
-        if (!IsSet("KAFKA_BOOTSTRAP"))
-        {
-            Say(OfRealKafka, "Kafka is embedded and has its own settings. Set KAFKA_BOOTSTRAP to use another one.");
-        }
-
-        static bool IsSet(string name) => !string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable(name));
-
-        static void Say(string[] names, string reason)
-        {
-            if (names.Where(IsSet).ToList() is { Count: > 0 } ignored)
-            {
-                Console.WriteLine($"Ignored: {string.Join(", ", ignored)}. {reason}");
-            }
-        }
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

@@ -171,10 +171,10 @@ public sealed partial class StandaloneTests
     public async Task NamedPortsAreItsPorts()
     {
         var (api, worker) = (TestServer.FreePort(), TestServer.FreePort());
-        await using var standalone = await StartAsync(("API_PORT", $"{api}"), ("WORKER_PORT", $"{worker}"), ("REDIS_HOST", "elsewhere"), ("REDIS_PASSWORD", "x"));
+        await using var standalone = await StartAsync(("API_PORT", $"{api}"), ("WORKER_PORT", $"{worker}"), ("REDIS_HOST", "elsewhere"), ("REDIS_PASSWORD", "x"), ("REDIS_TLS", "true"), ("DB_SSL_MODE", "verify-full"));
 
         Assert.That(standalone.Output, Does.Contain($"http://localhost:{api}/productapp/1/").And.Contain($"http://localhost:{worker}/health/ready"));
-        Assert.That(standalone.Output, Does.Contain("Ignored: REDIS_HOST, REDIS_PASSWORD. "));
+        Assert.That(standalone.Output, Does.Contain("Ignored: DB_SSL_MODE, REDIS_HOST, REDIS_PASSWORD, REDIS_TLS. "));
         await AnswersAsync(standalone, "1");
     }
 

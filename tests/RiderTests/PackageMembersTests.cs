@@ -20,6 +20,9 @@ public sealed class PackageMembersTests
 
     private static readonly string[] Additions = AdditionsOf(File.ReadAllText(Path.Combine(Repository.Root, "src", "KafkaRider", "README.md")));
 
+    // Behind MASSTRANSIT_KAFKA_PACKAGE: with the package, a changed password needs a restart.
+    private static readonly string[] LeftOutWithThePackage = ["Reconnect"];
+
     [Test]
     public void TheRiderHasEveryListedMemberOfThePackage() => Assert.That(Package.Except(Ours), Is.Empty);
 
@@ -45,7 +48,7 @@ public sealed class PackageMembersTests
         var members = reader.MemberReferences.Select(handle => reader.GetString(reader.GetMemberReference(handle).Name));
 
         Assert.That(types, Is.Not.Empty);
-        Assert.That(types.Concat(members).Where(IsAnAddition), Is.Empty);
+        Assert.That(types.Concat(members).Where(IsAnAddition).Except(LeftOutWithThePackage), Is.Empty);
 
         // A member of a generic type is referenced by a name that says nothing of the type.
         static bool IsAnAddition(string name) =>
