@@ -170,7 +170,7 @@ public sealed class ChangesTests
         {
             await deployment.ExecuteAsync("UPDATE products SET name = $2 WHERE id = $1", id.Value, $"Coffee {round}");
             await deployment.ScalarAsync(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'product-cache'");
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'product-cache-worker'");
         }
 
         await BecomesAsync(id, $"Coffee {rounds}");

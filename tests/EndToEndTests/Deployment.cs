@@ -271,7 +271,7 @@ internal sealed class Deployment : IAsyncDisposable
     private async Task<long> TableReadsAsync()
     {
         await Eventually.TrueAsync(async () => await ScalarAsync(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'product-cache'") == 0);
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'product-cache-worker'") == 0);
         return await ScalarAsync("SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'products'");
     }
 

@@ -76,7 +76,6 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
             MaxAutoPrepare = isPooled ? 0 : 20,
             AutoPrepareMinUsages = 2,
             NoResetOnClose = isPooled,
-            ApplicationName = "product-cache",
             HostRecheckSeconds = (int)HostRecheck.TotalSeconds,
 
             // Otherwise a container without the Kerberos library logs a warning at every start.
@@ -105,9 +104,10 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
 
     /// <summary>A data source for the primary: of several hosts, the one that is it is found for each new connection.</summary>
     /// <param name="name">The name of the pool in the metrics. The default is the connection string, with host, database and user.</param>
-    internal NpgsqlDataSource CreateDataSource(string name, Action<NpgsqlConnectionStringBuilder>? configure = null)
+    /// <param name="application">The application_name of the sessions, by which a DBA tells the processes apart.</param>
+    internal NpgsqlDataSource CreateDataSource(string name, string application, Action<NpgsqlConnectionStringBuilder>? configure = null)
     {
-        var connection = new NpgsqlConnectionStringBuilder(ConnectionString);
+        var connection = new NpgsqlConnectionStringBuilder(ConnectionString) { ApplicationName = application };
         configure?.Invoke(connection);
         var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = name };
         Tls?.Apply(builder);

@@ -11,10 +11,13 @@ public static class PostgresRegistration
     private const string Products = "products";
     private const string Lists = "lists";
 
+    private const string Worker = "product-cache-worker";
+    private const string Api = "product-cache-api";
+
     /// <summary>For Workers: the product store, the outbox and its relay, the migration and the audit.</summary>
     public static IServiceCollection AddPostgresForWorkers(this IServiceCollection services, PostgresOptions options)
     {
-        services.AddPostgres(options);
+        services.AddPostgres(options, Worker);
         services.AddSingleton<VersionRepair>();
         services.AddSingleton<VersionHighWater>();
         services.AddSingleton<IStoreAudit, StoreAudit>();
@@ -34,9 +37,9 @@ public static class PostgresRegistration
     /// <summary>For the Api: writes and lists. Reads of a product do not need PostgreSQL, so readiness does not depend on it.</summary>
     public static IServiceCollection AddPostgresForWriters(this IServiceCollection services, PostgresOptions options)
     {
-        services.AddPostgres(options);
+        services.AddPostgres(options, Api);
         services.AddSingleton<IProductWriter, ProductWriter>();
-        services.AddKeyedSingleton(Lists, (_, _) => options.CreateDataSource(Lists, connection =>
+        services.AddKeyedSingleton(Lists, (_, _) => options.CreateDataSource(Lists, Api, connection =>
         {
             connection.MaxPoolSize = options.ListPoolSize;
             connection.CommandTimeout = (int)PostgresOptions.ListTimeout.TotalSeconds;
@@ -51,24 +54,24 @@ public static class PostgresRegistration
     /// <summary>The migration of the schema alone.</summary>
     internal static IServiceCollection AddSchemaMigration(this IServiceCollection services, PostgresOptions options)
     {
-        services.AddDatabase(options);
+        services.AddDatabase(options, Worker);
         services.AddSingleton<SchemaMigration>();
         return services;
     }
 
-    private static void AddPostgres(this IServiceCollection services, PostgresOptions options)
+    private static void AddPostgres(this IServiceCollection services, PostgresOptions options, string application)
     {
-        services.AddDatabase(options);
+        services.AddDatabase(options, application);
         services.AddHealthChecks().AddCheck<PostgresHealth>("postgresql", tags: [ServerStates.Tag], timeout: ServerStates.CheckTimeout);
     }
 
-    private static void AddDatabase(this IServiceCollection services, PostgresOptions options)
+    private static void AddDatabase(this IServiceCollection services, PostgresOptions options, string application)
     {
         services.TryAddSingleton(options);
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(PostgresSchema.Of(options.Schema));
         services.TryAddSingleton<PostgresFaults>();
-        services.TryAddSingleton(_ => options.CreateDataSource(Products));
+        services.TryAddSingleton(_ => options.CreateDataSource(Products, application));
         services.AddDbContextFactory<ProductsDbContext>((provider, builder) =>
             ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));
     }
