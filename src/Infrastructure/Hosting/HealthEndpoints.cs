@@ -20,7 +20,7 @@ public static class HealthEndpoints
     public static void MapHealth(this WebApplication application, Func<HttpContext, Task<bool>> maySeeDetailsAsync)
     {
         application.Map(LivePath, (HttpContext http) => AnswerAsync(http, HealthStatus.Healthy)).WithMetadata(new ManagementRoute(IsPublicToo: true));
-        application.Map(ReadyPath, async (HttpContext http, HealthCheckService checks, IEnumerable<IHealthCheckPublisher> publishers) =>
+        application.Map(ReadyPath, async (HttpContext http, HealthCheckService checks, ServerStates states) =>
         {
             if (!await maySeeDetailsAsync(http))
             {
@@ -29,7 +29,6 @@ public static class HealthEndpoints
             }
 
             var report = await checks.CheckHealthAsync(IsTold, http.RequestAborted);
-            var states = publishers.OfType<ServerStates>().Single();
             var all = report.Entries.Select(entry => (entry.Key, entry.Value, State: states.Observe(entry.Key, entry.Value))).ToList();
             var status = all.Where(check => check.Value.Tags.Contains(ReadyTag)).Select(check => check.Value.Status).DefaultIfEmpty(HealthStatus.Healthy).Min();
             SetHeaders(http, status);
@@ -46,7 +45,8 @@ public static class HealthEndpoints
     internal static void AddServerStates(this IServiceCollection services)
     {
         services.AddHealthChecks();
-        services.AddSingleton<IHealthCheckPublisher, ServerStates>();
+        services.AddSingleton<ServerStates>();
+        services.AddSingleton<IHealthCheckPublisher>(provider => provider.GetRequiredService<ServerStates>());
         services.Configure<HealthCheckPublisherOptions>(publisher =>
         {
             publisher.Period = ServerStates.Interval;

@@ -9,6 +9,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.IntegrationTests.Security;
 
 /// <summary>A PostgreSQL that asks for TLS and a login: each fault is a sentence with the server, the setting and the reason, and passes by itself.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class PostgresTlsTests
 {
     private const string User = "shop";

@@ -10,6 +10,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.IntegrationTests.Security;
 
 /// <summary>A primary that Sentinels name, with a login of its own; the Sentinels have none.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class SentinelTests
 {
     private const string Service = "products";
