@@ -44,7 +44,7 @@ public static class ServiceHost
         ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = nameof(LogLevel.None),
     };
 
-    public static WebApplicationBuilder CreateBuilder(string[] args, Listeners listeners)
+    public static WebApplicationBuilder CreateBuilder(string[] args, Listeners listeners, string serviceName)
     {
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
@@ -63,7 +63,9 @@ public static class ServiceHost
         builder.Logging.AddConsoleFormatter<SingleLineConsoleFormatter, ConsoleFormatterOptions>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddServerStates();
-        builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics
+        var telemetry = builder.Services.AddOpenTelemetry();
+        telemetry.AddTracing(builder.Configuration, serviceName);
+        telemetry.WithMetrics(metrics => metrics
             .AddMeter("ProductCache.*", "KafkaRider", "MassTransit", "Npgsql", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
             .AddView(instrument => instrument.Meter.Name == "Npgsql" ? new MetricStreamConfiguration { TagKeys = PoolTags } : null)
             .AddRuntimeInstrumentation()

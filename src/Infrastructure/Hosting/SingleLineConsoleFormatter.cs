@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -7,7 +8,8 @@ using Microsoft.Extensions.Logging.Console;
 namespace ProductCache.Infrastructure.Hosting;
 
 /// <summary>
-/// Writes each message on one line: <c>2026-11-24T14:20:31.123Z warn: Category[200] message exception</c>. The formatter of the framework does
+/// Writes each message on one line: <c>2026-11-24T14:20:31.123Z warn: Category[200] message exception trace=…</c>, the last one where
+/// spans are recorded. The formatter of the framework does
 /// not escape control characters, which may come from requests.
 /// </summary>
 internal sealed class SingleLineConsoleFormatter(TimeProvider time) : ConsoleFormatter(FormatterName)
@@ -43,6 +45,11 @@ internal sealed class SingleLineConsoleFormatter(TimeProvider time) : ConsoleFor
             // A warning is about another system, for example a retry every second during an outage. Its stack trace adds nothing.
             textWriter.Write(' ');
             WriteOnOneLine(logEntry.LogLevel >= LogLevel.Error ? exception.ToString() : MessagesOf(exception), textWriter);
+        }
+
+        if (Activity.Current is { } span)
+        {
+            textWriter.Write($" trace={span.TraceId}");
         }
 
         if (leftOut > 0)
