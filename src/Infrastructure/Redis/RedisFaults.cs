@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Authentication;
 using StackExchange.Redis;
 
 namespace ProductCache.Infrastructure.Redis;
@@ -37,11 +36,10 @@ internal sealed class RedisFaults(RedisOptions options)
             return $"{server}: {RedisRefusal.ReasonOf(text) ?? text} ({(RedisRefusal.IsPermission(text) ? UserSetting : HostSetting)}).";
         }
 
-        // The client library calls a failed handshake of TLS a failed authentication too.
         var failure = lastFailure ?? exception;
         return options.CertificateCheck?.Rejection is { } rejection
             ? $"{server} {rejection} ({TlsSetting}, {AuthoritySetting})."
-            : options.CertificateCheck is not null && (Has<AuthenticationException>(failure) || Has<IOException>(failure))
+            : options.CertificateCheck is not null && (RedisRefusal.IsHandshake(failure) || HasBrokenStream(failure))
             ? $"{server} does not speak TLS, or needs a certificate of the client ({TlsSetting}, {CertificateSetting})."
             : (RedisRefusal.LoginReasonOf(failure) ?? RedisRefusal.LoginReasonOf(exception)) is not null
             ? $"{server} rejects the login, or requires one ({UserSetting}, {options.PasswordSetting})."
@@ -49,14 +47,13 @@ internal sealed class RedisFaults(RedisOptions options)
     }
 
     private static bool HasReason(Exception? exception) =>
-        RedisRefusal.LoginReasonOf(exception) is not null || Has<AuthenticationException>(exception);
+        RedisRefusal.LoginReasonOf(exception) is not null || RedisRefusal.IsHandshake(exception);
 
-    private static bool Has<T>(Exception? exception)
-        where T : Exception
+    private static bool HasBrokenStream(Exception? exception)
     {
         for (; exception is not null; exception = exception.InnerException)
         {
-            if (exception is T)
+            if (exception is IOException)
             {
                 return true;
             }

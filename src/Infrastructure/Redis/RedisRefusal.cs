@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using StackExchange.Redis;
 
 namespace ProductCache.Infrastructure.Redis;
@@ -51,6 +52,12 @@ internal static class RedisRefusal
     /// <summary>Returns the reason if a connection failed because of its login. Null: it did not.</summary>
     public static string? LoginReasonOf(Exception? exception)
     {
+        // The client library calls a failed handshake of TLS a failed authentication too.
+        if (IsHandshake(exception))
+        {
+            return null;
+        }
+
         for (; exception is not null; exception = exception.InnerException)
         {
             if (exception is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
@@ -61,6 +68,20 @@ internal static class RedisRefusal
         }
 
         return null;
+    }
+
+    /// <summary>Whether a connection failed because of its TLS handshake.</summary>
+    public static bool IsHandshake(Exception? exception)
+    {
+        for (; exception is not null; exception = exception.InnerException)
+        {
+            if (exception is AuthenticationException)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Whether the user lacks the permission for the command.</summary>

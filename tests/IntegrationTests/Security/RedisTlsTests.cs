@@ -68,6 +68,9 @@ public sealed class RedisTlsTests
         File.Copy(strangers.AuthorityFile, file);
         await using var services = Services(("REDIS_CA_FILE", file));
         await BecomesAsync(services, $"{Server} shows a certificate that is not signed by a CA in REDIS_CA_FILE (REDIS_TLS, REDIS_CA_FILE).");
+        Assert.That(
+            () => services.GetRequiredService<IGuardedCache>().TakeLeaseAsync(TestProducts.NewId(), default),
+            Throws.TypeOf<UnavailableException>().With.Message.Not.Contains("password"));
 
         File.Copy(certificates.AuthorityFile, file, overwrite: true);
 
