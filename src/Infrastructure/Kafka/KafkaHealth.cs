@@ -13,6 +13,9 @@ internal sealed class KafkaHealth(KafkaOptions options, KafkaFaults faults) : IH
     /// <summary>How long the brokers may take to answer. A check has its own timeout above it.</summary>
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long disposing waits for a request that is running.</summary>
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
+
     private readonly Lock gate = new();
 
     // Only under the gate.
@@ -34,26 +37,26 @@ internal sealed class KafkaHealth(KafkaOptions options, KafkaFaults faults) : IH
     }
 
     /// <summary>Certificates or the password have changed: the next check has a new client.</summary>
-    public void Reconnect()
-    {
-        // Disposing waits for a request that is running.
-        if (TakeClient() is { } replaced)
-        {
-            _ = Task.Run(replaced.Dispose);
-        }
-    }
+    public void Reconnect() => _ = CloseAsync();
 
-    public void Dispose() => TakeClient()?.Dispose();
+    public void Dispose() => CloseAsync().Wait(CloseTimeout);
 
-    // It must be disposed outside of the gate: its own thread may wait for the gate.
-    private IAdminClient? TakeClient()
+    // A client must not be destroyed during its request, and outside of the gate, since its own thread may wait for the gate.
+    private Task CloseAsync()
     {
+        IAdminClient? closed;
+        Task<Metadata>? last;
         lock (gate)
         {
-            var taken = client;
-            client = null;
-            return taken;
+            (closed, client) = (client, null);
+            (last, running) = (running, null);
         }
+
+        return Task.Run(async () =>
+        {
+            await ((Task?)last ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            closed?.Dispose();
+        });
     }
 
     // A request blocks its thread until the brokers answer, so there is one at a time.

@@ -16,6 +16,10 @@ internal sealed class NativeProducer(IProducer<byte[]?, byte[]?> producer, TimeP
     private const string Unacknowledged = "The client was closed before the record was acknowledged: it may or may not have been written.";
 
     private readonly CancellationTokenSource closed = new();
+    private readonly Lock metadata = new();
+
+    // Only under the lock of metadata.
+    private bool isDisposed;
 
     public IProducer<byte[]?, byte[]?> Producer => producer;
 
@@ -45,6 +49,26 @@ internal sealed class NativeProducer(IProducer<byte[]?, byte[]?> producer, TimeP
         }
     }
 
+    /// <summary>
+    /// Reads the metadata of a topic, which connects. The native client must not be destroyed meanwhile, so closing waits for it.
+    /// </summary>
+    /// <returns>False: the client was closed.</returns>
+    /// <exception cref="KafkaException">The brokers did not answer in time, or reject the client.</exception>
+    public bool TryReadMetadata(string topic, TimeSpan timeout)
+    {
+        lock (metadata)
+        {
+            if (isDisposed)
+            {
+                return false;
+            }
+
+            using var admin = new DependentAdminClientBuilder(producer.Handle).Build();
+            admin.GetMetadata(topic, timeout);
+            return true;
+        }
+    }
+
     public void Close()
     {
         try
@@ -53,7 +77,12 @@ internal sealed class NativeProducer(IProducer<byte[]?, byte[]?> producer, TimeP
         }
         finally
         {
-            producer.Dispose();
+            lock (metadata)
+            {
+                isDisposed = true;
+                producer.Dispose();
+            }
+
             closed.Cancel();
         }
     }

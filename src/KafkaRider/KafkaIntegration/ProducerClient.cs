@@ -23,6 +23,9 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     /// <summary>How long a warm-up waits for the metadata of one topic.</summary>
     public static readonly TimeSpan WarmUpTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>The part of it after which a warm-up looks whether the client was closed.</summary>
+    private static readonly TimeSpan WarmUpSlice = TimeSpan.FromMilliseconds(500);
+
     /// <summary>The reason of a failure if the acknowledgement has no offset: then it is only the client's own conclusion.</summary>
     private const string Unproven =
         "It is not known whether the record was written: only a later record of its partition was acknowledged. This happens only if MaxInFlight is above 1.";
@@ -68,16 +71,29 @@ internal sealed class ProducerClient(ClientSettings client, ProducerConfig own, 
     /// </summary>
     public void WarmUp(IEnumerable<string> topics)
     {
-        using var admin = new DependentAdminClientBuilder(GetOrBuild().Producer.Handle).Build();
+        var native = GetOrBuild();
         foreach (var topic in topics)
         {
-            try
+            var started = time.GetTimestamp();
+            while (true)
             {
-                admin.GetMetadata(topic, WarmUpTimeout);
-            }
-            catch (KafkaException exception)
-            {
-                RiderLog.ClientError(host.SendLogContext, exception.Error);
+                try
+                {
+                    if (!native.TryReadMetadata(topic, WarmUpSlice))
+                    {
+                        return;
+                    }
+
+                    break;
+                }
+                catch (KafkaException exception)
+                {
+                    if (exception.Error.Code != ErrorCode.Local_TimedOut || time.GetElapsedTime(started) >= WarmUpTimeout)
+                    {
+                        RiderLog.ClientError(host.SendLogContext, exception.Error);
+                        break;
+                    }
+                }
             }
         }
     }

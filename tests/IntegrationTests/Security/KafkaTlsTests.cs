@@ -11,7 +11,6 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.IntegrationTests.Security;
 
 /// <summary>A Kafka that asks for TLS and a login: each fault is a sentence with the server, the setting and the reason, and passes by itself.</summary>
-[Parallelizable(ParallelScope.Self)]
 public sealed class KafkaTlsTests
 {
     private readonly TestCertificates strangers = new();
