@@ -46,13 +46,16 @@ internal sealed class CachedDocuments : IEndpointFilter
     private static async Task<Document?> GenerateAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        var (body, method, conditions) = (http.Response.Body, http.Request.Method, http.Request.Headers.IfNoneMatch);
+        var (body, method, conditions, codings) = (
+            http.Response.Body, http.Request.Method, http.Request.Headers.IfNoneMatch, http.Request.Headers.AcceptEncoding);
         using var bytes = new MemoryStream();
         http.Response.Body = bytes;
 
-        // The complete document is cached, even if the first request is HEAD or conditional.
+        // The complete document is cached, even if the first request is HEAD or conditional, and without a coding: the page's own scripts are
+        // stored compressed, and would be sent like that.
         http.Request.Method = HttpMethods.Get;
         http.Request.Headers.Remove(HeaderNames.IfNoneMatch);
+        http.Request.Headers.Remove(HeaderNames.AcceptEncoding);
         try
         {
             if (await next(context) is IResult result)
@@ -65,9 +68,16 @@ internal sealed class CachedDocuments : IEndpointFilter
             http.Response.Body = body;
             http.Request.Method = method;
             http.Request.Headers.IfNoneMatch = conditions;
+            http.Request.Headers.AcceptEncoding = codings;
         }
 
         var all = bytes.ToArray();
+        if (http.Response.Headers.ContentEncoding == Gzip)
+        {
+            all = Decompress(all);
+            http.Response.Headers.Remove(HeaderNames.ContentEncoding);
+        }
+
         if (http.Response.StatusCode == StatusCodes.Status200OK)
         {
             return new Document(http.Response.ContentType, all, Compress(all), $"\"{Convert.ToHexStringLower(SHA256.HashData(all).AsSpan(0, 16))}\"");
@@ -86,6 +96,14 @@ internal sealed class CachedDocuments : IEndpointFilter
         }
 
         return compressed.ToArray();
+    }
+
+    private static byte[] Decompress(byte[] compressed)
+    {
+        using var gzip = new GZipStream(new MemoryStream(compressed), CompressionMode.Decompress);
+        using var bytes = new MemoryStream();
+        gzip.CopyTo(bytes);
+        return bytes.ToArray();
     }
 
     private sealed record Document(string? ContentType, byte[] Bytes, byte[] Compressed, string Tag);
