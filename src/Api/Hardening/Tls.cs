@@ -14,52 +14,26 @@ namespace ProductCache.Api.Hardening;
 /// </summary>
 internal sealed class ServerCertificate
 {
-    private const string CertificateSetting = "API_TLS_CERT_FILE";
-    private const string KeySetting = "API_TLS_KEY_FILE";
-
     private readonly ReloadedFile<SslServerAuthenticationOptions> handshake;
 
-    private ServerCertificate(string certificate, string key) =>
-        handshake = new ReloadedFile<SslServerAuthenticationOptions>([certificate, key], texts =>
-        {
-            X509Certificate2Collection all = [];
-            all.ImportFromPem(texts[0]);
-            return new SslServerAuthenticationOptions
-            {
-                ServerCertificateContext = SslStreamCertificateContext.Create(X509Certificate2.CreateFromPem(texts[0], texts[1]), all, offline: true),
-                EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-            };
-        });
+    private ServerCertificate(ReloadedFile<SslServerAuthenticationOptions> handshake) => this.handshake = handshake;
 
     /// <summary>The options of the next handshake.</summary>
     public SslServerAuthenticationOptions Handshake => handshake.Current;
 
-    /// <returns>Null if neither setting is set.</returns>
-    public static ServerCertificate? Read(Settings settings)
+    /// <returns>Null if neither setting is set, or only one of them.</returns>
+    public static ServerCertificate? Read(Settings settings) =>
+        TlsFiles.ReadPair(settings, "API_TLS_CERT_FILE", "API_TLS_KEY_FILE", Parse) is { } handshake ? new ServerCertificate(handshake) : null;
+
+    private static SslServerAuthenticationOptions Parse(string certificate, string key)
     {
-        var (certificate, key) = (settings.Text(CertificateSetting, string.Empty), settings.Text(KeySetting, string.Empty));
-        if (certificate.Length == 0 && key.Length == 0)
+        X509Certificate2Collection all = [];
+        all.ImportFromPem(certificate);
+        return new SslServerAuthenticationOptions
         {
-            return null;
-        }
-
-        if (certificate.Length == 0 || key.Length == 0)
-        {
-            settings.Refuse($"{CertificateSetting} and {KeySetting} must be set together: {(key.Length == 0 ? KeySetting : CertificateSetting)} is missing.");
-            return null;
-        }
-
-        var read = new ServerCertificate(certificate, key);
-        try
-        {
-            _ = read.Handshake;
-            return read;
-        }
-        catch (Exception exception) when (ReloadedFile<object>.IsFault(exception))
-        {
-            settings.Refuse($"{CertificateSetting} and {KeySetting} must name a readable certificate and its key, in PEM: {certificate}, {key}.");
-            return null;
-        }
+            ServerCertificateContext = SslStreamCertificateContext.Create(X509Certificate2.CreateFromPem(certificate, key), all, offline: true),
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        };
     }
 }
 

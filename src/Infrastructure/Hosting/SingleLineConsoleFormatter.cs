@@ -60,16 +60,8 @@ internal sealed class SingleLineConsoleFormatter(TimeProvider time) : ConsoleFor
         textWriter.Write(Environment.NewLine);
     }
 
-    private static string MessagesOf(Exception exception)
-    {
-        List<string> messages = [];
-        for (var cause = exception; cause is not null; cause = cause.InnerException)
-        {
-            messages.Add($"{cause.GetType().Name}: {cause.Message}");
-        }
-
-        return string.Join(" <- ", messages);
-    }
+    private static string MessagesOf(Exception exception) =>
+        string.Join(" <- ", exception.AndCauses().Select(cause => $"{cause.GetType().Name}: {cause.Message}"));
 
     private static void WriteOnOneLine(string text, TextWriter writer)
     {

@@ -15,13 +15,13 @@ internal sealed class PostgresFaults(PostgresOptions options)
     {
         MigrationException => exception.Message,
         PostgresException answer => Explain(answer),
-        _ when Find<AuthenticationException>(exception) is { } handshake =>
+        _ when exception.AndCauses().OfType<AuthenticationException>().FirstOrDefault() is { } handshake =>
             $"{server} {options.Tls?.Check?.Rejection ?? $"does not accept the TLS handshake: {TextOf(handshake)}"} ({SslSetting}).",
         NpgsqlException when exception.Message.Contains("SSL connection requested", StringComparison.Ordinal) =>
             $"{server} does not offer TLS, which {SslSetting} requires.",
-        _ when Find<SocketException>(exception) is { } failed =>
+        _ when exception.AndCauses().OfType<SocketException>().FirstOrDefault() is { } failed =>
             $"{server} cannot be reached ({options.Names.Host}): {TextOf(failed)}.",
-        _ when Find<TimeoutException>(exception) is not null => $"{server} does not answer ({options.Names.Host}).",
+        _ when exception.AndCauses().OfType<TimeoutException>().Any() => $"{server} does not answer ({options.Names.Host}).",
         _ => $"{server} cannot be used: {TextOf(exception)}.",
     };
 
@@ -47,20 +47,6 @@ internal sealed class PostgresFaults(PostgresOptions options)
     {
         var connection = new NpgsqlConnectionStringBuilder(options.ConnectionString);
         return connection.Host?.Contains(':', StringComparison.Ordinal) == true ? connection.Host : $"{connection.Host}:{connection.Port}";
-    }
-
-    private static T? Find<T>(Exception? exception)
-        where T : Exception
-    {
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            if (exception is T found)
-            {
-                return found;
-            }
-        }
-
-        return null;
     }
 
     private static string TextOf(Exception exception) => exception.Message.ReplaceLineEndings(" ").TrimEnd('.');

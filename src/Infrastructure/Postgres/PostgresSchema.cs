@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 
 namespace ProductCache.Infrastructure.Postgres;
@@ -18,6 +19,9 @@ internal sealed partial class PostgresSchema
 
     public static readonly PostgresSchema Public = new(Default);
 
+    // As many as this service has statements.
+    private readonly ConcurrentDictionary<string, string> rewritten = new();
+
     private PostgresSchema(string name) => Name = name;
 
     public string Name { get; }
@@ -29,11 +33,12 @@ internal sealed partial class PostgresSchema
 
     public static bool IsValid(string name) => name.Length <= MaxLength && NamePattern().IsMatch(name) && !name.StartsWith("pg_", StringComparison.Ordinal);
 
-
     /// <summary>Returns a statement for this schema.</summary>
-    public string In(string sql) => Name == Default
-        ? sql
-        : QualifierPattern().Replace(sql, $"\"{Name}\".").Replace($"pg_notify('{DefaultChannel}'", $"pg_notify('{Channel}'", StringComparison.Ordinal);
+    public string In(string sql) => Name == Default ? sql : rewritten.GetOrAdd(sql, Rewrite);
+
+    private string Rewrite(string sql) => QualifierPattern()
+        .Replace(sql, $"\"{Name}\".")
+        .Replace($"pg_notify('{DefaultChannel}'", $"pg_notify('{Channel}'", StringComparison.Ordinal);
 
     [GeneratedRegex("^[a-z_][a-z0-9_]*$")]
     private static partial Regex NamePattern();

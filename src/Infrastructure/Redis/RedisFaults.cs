@@ -39,7 +39,7 @@ internal sealed class RedisFaults(RedisOptions options)
         var failure = lastFailure ?? exception;
         return options.CertificateCheck?.Rejection is { } rejection
             ? $"{server} {rejection} ({TlsSetting}, {AuthoritySetting})."
-            : options.CertificateCheck is not null && (RedisRefusal.IsHandshake(failure) || HasBrokenStream(failure))
+            : options.CertificateCheck is not null && (RedisRefusal.IsHandshake(failure) || failure.AndCauses().OfType<IOException>().Any())
             ? $"{server} does not speak TLS, or needs a certificate of the client ({TlsSetting}, {CertificateSetting})."
             : (RedisRefusal.LoginReasonOf(failure) ?? RedisRefusal.LoginReasonOf(exception)) is not null
             ? $"{server} rejects the login, or requires one ({UserSetting}, {options.PasswordSetting})."
@@ -48,19 +48,6 @@ internal sealed class RedisFaults(RedisOptions options)
 
     private static bool HasReason(Exception? exception) =>
         RedisRefusal.LoginReasonOf(exception) is not null || RedisRefusal.IsHandshake(exception);
-
-    private static bool HasBrokenStream(Exception? exception)
-    {
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            if (exception is IOException)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
 
     private static string TextOf(EndPoint endpoint) => endpoint is DnsEndPoint dns ? $"{dns.Host}:{dns.Port}" : $"{endpoint}";
 }

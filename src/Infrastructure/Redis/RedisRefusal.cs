@@ -50,42 +50,19 @@ internal static class RedisRefusal
     }
 
     /// <summary>Returns the reason if a connection failed because of its login. Null: it did not.</summary>
-    public static string? LoginReasonOf(Exception? exception)
-    {
+    public static string? LoginReasonOf(Exception? exception) =>
         // The client library calls a failed handshake of TLS a failed authentication too.
-        if (IsHandshake(exception))
-        {
-            return null;
-        }
-
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            if (exception is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
-                || exception.Message.Contains("NOAUTH", StringComparison.Ordinal) || exception.Message.Contains("WRONGPASS", StringComparison.Ordinal))
-            {
-                return "Redis refuses the login: the password is wrong or missing (AUTH)";
-            }
-        }
-
-        return null;
-    }
+        !IsHandshake(exception) && exception.AndCauses().Any(IsOfLogin) ? "Redis refuses the login: the password is wrong or missing (AUTH)" : null;
 
     /// <summary>Whether a connection failed because of its TLS handshake.</summary>
-    public static bool IsHandshake(Exception? exception)
-    {
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            if (exception is AuthenticationException)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public static bool IsHandshake(Exception? exception) => exception.AndCauses().OfType<AuthenticationException>().Any();
 
     /// <summary>Whether the user lacks the permission for the command.</summary>
     public static bool IsPermission(string message) => CodeOf(message) == "NOPERM";
+
+    private static bool IsOfLogin(Exception cause) =>
+        cause is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
+        || cause.Message.Contains("NOAUTH", StringComparison.Ordinal) || cause.Message.Contains("WRONGPASS", StringComparison.Ordinal);
 
     private static string? CodeOf(string message)
     {

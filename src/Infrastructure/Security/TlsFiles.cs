@@ -12,20 +12,18 @@ public sealed class TlsFiles
     private readonly ReloadedFile<X509Certificate2Collection>? authorities;
     private readonly ReloadedFile<X509Certificate2>? certificate;
 
-    private TlsFiles(string prefix, string authority, string certificateFile, string key)
+    private TlsFiles(Settings settings, string prefix)
     {
+        var (certificateSetting, keySetting) = ($"{prefix}_CERT_FILE", $"{prefix}_KEY_FILE");
         AuthoritySetting = $"{prefix}_CA_FILE";
-        (AuthorityFile, CertificateFile, KeyFile) = (NullIfEmpty(authority), NullIfEmpty(certificateFile), NullIfEmpty(key));
+        (AuthorityFile, CertificateFile, KeyFile) = (PathIn(settings, AuthoritySetting), PathIn(settings, certificateSetting), PathIn(settings, keySetting));
         if (AuthorityFile is not null)
         {
             authorities = new ReloadedFile<X509Certificate2Collection>([AuthorityFile], ParseAuthorities);
+            Try(settings, authorities, $"{AuthoritySetting} must name a readable file with CA certificates in PEM: {AuthorityFile}.");
         }
 
-        if (CertificateFile is not null && KeyFile is not null)
-        {
-            certificate = new ReloadedFile<X509Certificate2>(
-                [CertificateFile, KeyFile], texts => X509Certificate2.CreateFromPem(texts[0], texts[1]));
-        }
+        certificate = ReadPair(settings, certificateSetting, keySetting, (certificateText, keyText) => X509Certificate2.CreateFromPem(certificateText, keyText));
     }
 
     /// <summary>The name of the setting of the CA, for messages.</summary>
@@ -48,19 +46,28 @@ public sealed class TlsFiles
     public X509Certificate2? ClientCertificate => certificate?.Current;
 
     /// <summary>Reads PREFIX_CA_FILE, PREFIX_CERT_FILE and PREFIX_KEY_FILE, and reports files that cannot be used.</summary>
-    public static TlsFiles Read(Settings settings, string prefix)
+    public static TlsFiles Read(Settings settings, string prefix) => new(settings, prefix);
+
+    /// <summary>Reads two settings that name a certificate and its key, and reports files that cannot be used.</summary>
+    /// <param name="parse">Makes the value of the content of both files.</param>
+    /// <returns>Null if neither setting is set, or only one of them.</returns>
+    public static ReloadedFile<T>? ReadPair<T>(Settings settings, string certificateSetting, string keySetting, Func<string, string, T> parse)
+        where T : class
     {
-        var (certificateSetting, keySetting) = ($"{prefix}_CERT_FILE", $"{prefix}_KEY_FILE");
-        var files = new TlsFiles(
-            prefix, settings.Text($"{prefix}_CA_FILE", string.Empty), settings.Text(certificateSetting, string.Empty), settings.Text(keySetting, string.Empty));
-        Try(settings, () => files.Authorities, $"{files.AuthoritySetting} must name a readable file with CA certificates in PEM: {files.AuthorityFile}.");
-        Try(settings, () => files.ClientCertificate, $"{certificateSetting} and {keySetting} must name a readable certificate and its key, in PEM: {files.CertificateFile}, {files.KeyFile}.");
-        if (files.CertificateFile is null != files.KeyFile is null)
+        var (certificate, key) = (PathIn(settings, certificateSetting), PathIn(settings, keySetting));
+        if (certificate is null || key is null)
         {
-            settings.Refuse($"{certificateSetting} and {keySetting} must be set together: {(files.KeyFile is null ? keySetting : certificateSetting)} is missing.");
+            if (certificate is not null || key is not null)
+            {
+                settings.Refuse($"{certificateSetting} and {keySetting} must be set together: {(key is null ? keySetting : certificateSetting)} is missing.");
+            }
+
+            return null;
         }
 
-        return files;
+        var pair = new ReloadedFile<T>([certificate, key], texts => parse(texts[0], texts[1]));
+        Try(settings, pair, $"{certificateSetting} and {keySetting} must name a readable certificate and its key, in PEM: {certificate}, {key}.");
+        return pair;
     }
 
     private static X509Certificate2Collection ParseAuthorities(IReadOnlyList<string> texts)
@@ -70,17 +77,18 @@ public sealed class TlsFiles
         return all.Count > 0 ? all : throw new FormatException("The file has no certificate.");
     }
 
-    private static void Try(Settings settings, Func<object?> read, string fault)
+    private static void Try<T>(Settings settings, ReloadedFile<T> file, string fault)
+        where T : class
     {
         try
         {
-            read();
+            _ = file.Current;
         }
-        catch (Exception exception) when (ReloadedFile<object>.IsFault(exception))
+        catch (Exception exception) when (ReloadedFile<T>.IsFault(exception))
         {
             settings.Refuse(fault);
         }
     }
 
-    private static string? NullIfEmpty(string text) => text.Length > 0 ? text : null;
+    private static string? PathIn(Settings settings, string setting) => settings.Text(setting, string.Empty) is { Length: > 0 } path ? path : null;
 }

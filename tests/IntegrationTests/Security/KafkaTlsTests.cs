@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ProductCache.Application;
 using ProductCache.Domain;
+using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Kafka;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -34,7 +35,7 @@ public sealed class KafkaTlsTests
     {
         var file = Path.Combine(strangers.Folder, "replaced-ca.pem");
         File.Copy(strangers.AuthorityFile, file);
-        await using var host = await Host.StartAsync(Settings(("KAFKA_CA_FILE", file)));
+        await using var host = await Host.StartAsync(SettingsWith(("KAFKA_CA_FILE", file)));
         await host.BecomesAsync($"Kafka at {kafka.Bootstrap} shows a certificate that is not signed by a CA in KAFKA_CA_FILE (KAFKA_SECURITY_PROTOCOL, KAFKA_CA_FILE).");
 
         File.Copy(kafka.CaCertificate, file, overwrite: true);
@@ -50,7 +51,7 @@ public sealed class KafkaTlsTests
         await kafka.AddUserAsync(user, "the-first");
         await kafka.GrantAsync(user, Confluent.Kafka.Admin.AclOperation.All, (Confluent.Kafka.Admin.ResourceType.Topic, "*"), (Confluent.Kafka.Admin.ResourceType.Group, "*"));
         await File.WriteAllTextAsync(file, "the-first\n");
-        await using var host = await Host.StartAsync(Settings(
+        await using var host = await Host.StartAsync(SettingsWith(
             ("KAFKA_SASL_USER", user), ("KAFKA_SASL_PASSWORD", string.Empty), ("KAFKA_SASL_PASSWORD_FILE", file), ("KAFKA_CREATE_TOPICS", "true")));
         await host.BecomesAsync(null);
         await host.ProducesAsync();
@@ -66,7 +67,7 @@ public sealed class KafkaTlsTests
     [Test]
     public async Task AWrongPasswordIsTold()
     {
-        await using var host = await Host.StartAsync(Settings(("KAFKA_SASL_PASSWORD", "wrong")));
+        await using var host = await Host.StartAsync(SettingsWith(("KAFKA_SASL_PASSWORD", "wrong")));
 
         await host.BecomesAsync($"Kafka at {kafka.Bootstrap} rejects the login (KAFKA_SASL_USER, KAFKA_SASL_PASSWORD): ");
     }
@@ -74,7 +75,7 @@ public sealed class KafkaTlsTests
     [Test]
     public async Task AClientWithoutTlsDoesNotGetThrough()
     {
-        await using var host = await Host.StartAsync(("KAFKA_BOOTSTRAP", kafka.Bootstrap));
+        await using var host = await Host.StartAsync(TestSettings.Of(("KAFKA_BOOTSTRAP", kafka.Bootstrap)));
 
         await host.BecomesAsync($"Kafka at {kafka.Bootstrap} ");
     }
@@ -83,14 +84,14 @@ public sealed class KafkaTlsTests
     public async Task ABrokerWithoutTlsIsNotUsedInPlaintext()
     {
         var plain = (await SharedServers.Kafka).Bootstrap.Split(',')[0];
-        await using var host = await Host.StartAsync(("KAFKA_BOOTSTRAP", plain), ("KAFKA_SECURITY_PROTOCOL", "SSL"), ("KAFKA_CA_FILE", kafka.CaCertificate));
+        await using var host = await Host.StartAsync(TestSettings.Of(
+            ("KAFKA_BOOTSTRAP", plain), ("KAFKA_SECURITY_PROTOCOL", "SSL"), ("KAFKA_CA_FILE", kafka.CaCertificate)));
 
         await host.BecomesAsync($"Kafka at {plain} does not speak TLS, or needs a certificate of the client (KAFKA_SECURITY_PROTOCOL, KAFKA_CA_FILE).");
     }
 
-    private (string Key, string Value)[] Settings(params (string Key, string Value)[] others)
-    {
-        Dictionary<string, string> values = new()
+    private Settings SettingsWith(params (string Key, string Value)[] others) => TestSettings.Of(
+        new Dictionary<string, string>
         {
             ["KAFKA_BOOTSTRAP"] = kafka.Bootstrap,
             ["KAFKA_SECURITY_PROTOCOL"] = "SASL_SSL",
@@ -99,14 +100,8 @@ public sealed class KafkaTlsTests
             ["KAFKA_SASL_PASSWORD"] = kafka.Password,
             ["KAFKA_CA_FILE"] = kafka.CaCertificate,
             ["KAFKA_CREATE_TOPICS"] = "false",
-        };
-        foreach (var (key, value) in others)
-        {
-            values[key] = value;
-        }
-
-        return [.. values.Select(value => (value.Key, value.Value))];
-    }
+        },
+        others);
 
     /// <summary>What the Api has of Kafka.</summary>
     private sealed class Host : IAsyncDisposable
@@ -117,9 +112,8 @@ public sealed class KafkaTlsTests
 
         public RecordedLog Log { get; }
 
-        public static async Task<Host> StartAsync(params (string Key, string Value)[] values)
+        public static async Task<Host> StartAsync(Settings settings)
         {
-            var settings = TestSettings.Of(values);
             var options = KafkaOptions.Read(settings);
             settings.ThrowIfWrong();
             var log = new RecordedLog(305);

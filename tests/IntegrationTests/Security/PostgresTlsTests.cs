@@ -225,22 +225,18 @@ public sealed class PostgresTlsTests
 
     private ServiceProvider Services(string mode, params (string Key, string Value)[] others)
     {
-        Dictionary<string, string> values = new()
-        {
-            ["DB_HOST"] = "localhost",
-            ["DB_PORT"] = $"{server.Port}",
-            ["DB_NAME"] = "postgres",
-            ["DB_USER"] = User,
-            ["DB_PASSWORD"] = Password,
-            ["DB_SSL_MODE"] = mode,
-            ["DB_SSL_CA_FILE"] = mode.StartsWith("verify", StringComparison.Ordinal) ? certificates.AuthorityFile : string.Empty,
-        };
-        foreach (var (key, value) in others)
-        {
-            values[key] = value;
-        }
-
-        var settings = TestSettings.Of([.. values.Select(value => (value.Key, value.Value))]);
+        var settings = TestSettings.Of(
+            new Dictionary<string, string>
+            {
+                ["DB_HOST"] = "localhost",
+                ["DB_PORT"] = $"{server.Port}",
+                ["DB_NAME"] = "postgres",
+                ["DB_USER"] = User,
+                ["DB_PASSWORD"] = Password,
+                ["DB_SSL_MODE"] = mode,
+                ["DB_SSL_CA_FILE"] = mode.StartsWith("verify", StringComparison.Ordinal) ? certificates.AuthorityFile : string.Empty,
+            },
+            others);
         var options = PostgresOptions.Read(settings);
         settings.ThrowIfWrong();
         return ServicesOf(options);

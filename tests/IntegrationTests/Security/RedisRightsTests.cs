@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Logging;
 using ProductCache.Application;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Redis;
+using ProductCache.IntegrationTests.Redis;
 using ProductCache.Standalone;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -135,19 +135,10 @@ public sealed class RedisRightsTests(string cacheNamespace)
         }
     }
 
-    private ServiceProvider Services(string user, Action<IServiceCollection, RedisOptions> add)
-    {
-        var settings = TestSettings.Of(
-            ("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", $"{server.Port}"), ("REDIS_USER", user), ("REDIS_PASSWORD_FILE", PasswordFile(user)), ("CACHE_NAMESPACE", cacheNamespace));
-        var options = RedisOptions.Read(settings);
-        settings.ThrowIfWrong();
-        var collection = new ServiceCollection();
-        collection.AddMetrics();
-        collection.AddLogging(logging => logging.ClearProviders());
-        collection.AddSingleton(TimeProvider.System);
-        add(collection, options);
-        return collection.BuildServiceProvider();
-    }
+    private ServiceProvider Services(string user, Action<IServiceCollection, RedisOptions> add) => RedisServices.Of(
+        TestSettings.Of(
+            ("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", $"{server.Port}"), ("REDIS_USER", user), ("REDIS_PASSWORD_FILE", PasswordFile(user)), ("CACHE_NAMESPACE", cacheNamespace)),
+        add);
 
     private string PasswordFile(string user) => Path.Combine(folder, user);
 }

@@ -3,9 +3,8 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Logging;
 using ProductCache.Application;
-using ProductCache.Infrastructure.Redis;
+using ProductCache.IntegrationTests.Redis;
 using ProductCache.Standalone;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -172,9 +171,8 @@ public sealed class RedisTlsTests
             () => $"{reason}; it is: {last}");
     }
 
-    private ServiceProvider Services(params (string Key, string Value)[] others)
-    {
-        Dictionary<string, string> values = new()
+    private ServiceProvider Services(params (string Key, string Value)[] others) => RedisServices.OfReaders(TestSettings.Of(
+        new Dictionary<string, string>
         {
             ["REDIS_HOST"] = "localhost",
             ["REDIS_PORT"] = $"{port}",
@@ -182,22 +180,8 @@ public sealed class RedisTlsTests
             ["REDIS_PASSWORD"] = Password,
             ["REDIS_TLS"] = "true",
             ["REDIS_CA_FILE"] = certificates.AuthorityFile,
-        };
-        foreach (var (key, value) in others)
-        {
-            values[key] = value;
-        }
-
-        var settings = TestSettings.Of([.. values.Select(value => (value.Key, value.Value))]);
-        var options = RedisOptions.Read(settings);
-        settings.ThrowIfWrong();
-        var collection = new ServiceCollection();
-        collection.AddMetrics();
-        collection.AddLogging(logging => logging.ClearProviders());
-        collection.AddSingleton(TimeProvider.System);
-        collection.AddRedisForReaders(options, new NearCacheOptions(0, TimeSpan.FromHours(1)));
-        return collection.BuildServiceProvider();
-    }
+        },
+        others));
 
     private async Task ServeAsync((string Certificate, string Key) pair)
     {

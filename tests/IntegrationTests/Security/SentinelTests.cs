@@ -1,8 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Logging;
 using ProductCache.Application;
-using ProductCache.Infrastructure.Redis;
+using ProductCache.IntegrationTests.Redis;
 using ProductCache.Standalone;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -101,17 +100,6 @@ public sealed class SentinelTests
         return sentinel;
     }
 
-    private ServiceProvider Services()
-    {
-        var settings = TestSettings.Of(
-            ("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", $"{sentinelPort}"), ("REDIS_SENTINEL_SERVICE", Service), ("REDIS_PASSWORD", Password));
-        var options = RedisOptions.Read(settings);
-        settings.ThrowIfWrong();
-        var collection = new ServiceCollection();
-        collection.AddMetrics();
-        collection.AddLogging(logging => logging.ClearProviders());
-        collection.AddSingleton(TimeProvider.System);
-        collection.AddRedisForReaders(options, new NearCacheOptions(0, TimeSpan.FromHours(1)));
-        return collection.BuildServiceProvider();
-    }
+    private ServiceProvider Services() => RedisServices.OfReaders(TestSettings.Of(
+        ("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", $"{sentinelPort}"), ("REDIS_SENTINEL_SERVICE", Service), ("REDIS_PASSWORD", Password)));
 }
