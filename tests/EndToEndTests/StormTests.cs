@@ -31,6 +31,7 @@ public sealed class StormTests
         const int readers = 10_000;
         var id = await deployment.InsertAsync();
         string[] answers = [];
+        var workerOutput = string.Empty;
 
         var reads = await deployment.CountTableReadsAsync(async () =>
         {
@@ -49,12 +50,16 @@ public sealed class StormTests
                 var status = $"{(int)answer.StatusCode}";
                 return status is "200" or "202" ? status : await answer.Content.ReadAsStringAsync();
             }));
+            workerOutput = deployment.Worker.Output;
         });
 
         Assert.That(answers.Distinct(), Is.SubsetOf(new[] { "200", "202" }), () => string.Join(", ", answers.CountBy(status => status)));
         Assert.That(answers.Where((_, n) => n % 2 == 0), Is.All.EqualTo("200"));
         Assert.That(deployment.ReadTopic(Topics.ProductRequests).Count(record => record.Message.Key == id.ToString()), Is.EqualTo(1));
-        Assert.That(reads, Is.EqualTo(1));
+
+        // A step of Redis that exceeds its timeout is an outage, after which the Worker claims and reads again; it says so.
+        var retries = workerOutput.Split("R-RETRY").Length - 1;
+        Assert.That(reads, Is.InRange(1, 1 + retries), () => workerOutput);
     }
 
     [Test]
