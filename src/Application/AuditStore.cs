@@ -90,7 +90,7 @@ public sealed class AuditStoreHandler(
             if (different.Count > 0)
             {
                 await cache.RemoveAsync(different, cancellationToken);
-                await notifications.ChangedAsync(different, cancellationToken);
+                await notifications.ChangedAsync(different, changedAt: null, cancellationToken);
             }
 
             compared += entries.Count;

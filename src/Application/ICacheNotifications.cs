@@ -13,5 +13,6 @@ public interface ICacheNotifications
     Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken);
 
     /// <summary>Products have changed, and the cache is up to date already. Voids near copies.</summary>
-    Task ChangedAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken);
+    /// <param name="changedAt">When the oldest change was made, to measure the delay. Null: it is not known.</param>
+    Task ChangedAsync(IReadOnlyCollection<ProductId> ids, DateTimeOffset? changedAt, CancellationToken cancellationToken);
 }

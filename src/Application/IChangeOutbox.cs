@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace ProductCache.Application;
 
 /// <summary>The lanes of the outbox: the changes of large statements have their own, so that a single change never waits for a million.</summary>
@@ -8,7 +10,8 @@ public enum ChangeLane
 }
 
 /// <summary>A change as the database recorded it; its values are not validated yet.</summary>
-public sealed record RecordedChange(long ProductId, long Version, bool Deleted, DateTimeOffset ChangedAt);
+/// <param name="Trace">The span of the writer, or default.</param>
+public sealed record RecordedChange(long ProductId, long Version, bool Deleted, DateTimeOffset ChangedAt, ActivityContext Trace = default);
 
 /// <summary>A change that will never be published, and the reason.</summary>
 public sealed record RefusedChange(RecordedChange Change, string Reason);

@@ -21,7 +21,7 @@ public sealed class PurgeCacheHandler(IGuardedCache cache, ICacheNotifications n
         try
         {
             await cache.RemoveAsync([request.Id], cancellationToken);
-            await notifications.ChangedAsync([request.Id], cancellationToken);
+            await notifications.ChangedAsync([request.Id], changedAt: null, cancellationToken);
             return PurgeCacheResult.Purged;
         }
         catch (UnavailableException)

@@ -4,7 +4,8 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>Applies committed changes to the cache: reads the rows of stale entries again, and notifies all near caches of every change.</summary>
-public sealed record RefreshCache(IReadOnlyCollection<Change> Changes) : IRequest<RefreshCacheResult>;
+/// <param name="OldestAt">When the oldest change was made. Null: it is not known.</param>
+public sealed record RefreshCache(IReadOnlyCollection<Change> Changes, DateTimeOffset? OldestAt = null) : IRequest<RefreshCacheResult>;
 
 /// <param name="Products">The number of changed products.</param>
 /// <param name="Replaced">Entries that were replaced by the new row.</param>
@@ -54,7 +55,7 @@ public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store
         // For every change, whether the cache had an entry or not: a near cache may still have a copy of an entry that the cache lost
         // long ago. After the last refresh: a near cache that reads again must not find the old entry.
         ProductId[] ids = [.. changes.Select(change => change.Id).Distinct()];
-        await notifications.ChangedAsync(ids, cancellationToken);
+        await notifications.ChangedAsync(ids, request.OldestAt, cancellationToken);
         return new RefreshCacheResult(ids.Length, replaced, removed);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MediatR;
 using ProductCache.Domain;
 
@@ -20,6 +21,8 @@ public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher p
         {
             return new RelayChangesResult(0, 0, 0);
         }
+
+        using var span = ProductCacheSpans.Begin("outbox relay", ActivityKind.Internal, parent: default, batch.Changes.Count);
 
         // The newest of each kind: an upsert does not supersede a deletion, nor the reverse, since a row can be committed after a later
         // row of the same id was deleted.

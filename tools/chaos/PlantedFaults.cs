@@ -159,7 +159,7 @@ internal static class PlantedFaults
                 await cache.ReplaceStaleAsync([.. products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
             }
 
-            await notifications.ChangedAsync([.. found.Select(change => change.First.Id).Distinct()], cancellationToken);
+            await notifications.ChangedAsync([.. found.Select(change => change.First.Id).Distinct()], changedAt: null, cancellationToken);
             return new RefreshCacheResult(changes.Count, stale.Count, 0);
         }
     }

@@ -4,6 +4,7 @@ using Npgsql;
 using OpenTelemetry;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
+using ProductCache.Application;
 
 namespace ProductCache.Infrastructure.Hosting;
 
@@ -28,10 +29,10 @@ internal static class Tracing
 
         telemetry.ConfigureResource(resource => resource.AddService(configuration["OTEL_SERVICE_NAME"] is { Length: > 0 } named ? named : serviceName));
         telemetry.WithTracing(tracing => tracing
-            .AddSource(Messages)
+            .AddSource(Messages, ProductCacheSpans.SourceName)
             .AddAspNetCoreInstrumentation(http => http.Filter = request => !IsOfOperators(request.Request.Path))
             .AddNpgsql()
-            .AddRedisInstrumentation()
+            .AddRedisInstrumentation(redis => redis.Filter = command => command.ParentActivity is not null)
             .AddOtlpExporter());
     }
 

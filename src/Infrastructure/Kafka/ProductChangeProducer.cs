@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Confluent.Kafka;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
@@ -42,6 +43,10 @@ internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimePro
     private static async Task<RefusedChange?> ProduceAsync(
         ITopicProducer<string, ProductChanged> producer, RecordedChange change, CancellationToken cancellationToken)
     {
+        // A change whose writer is traced continues that trace; the others belong to the span of their batch.
+        using var span = change.Trace.TraceFlags.HasFlag(ActivityTraceFlags.Recorded)
+            ? ProductCacheSpans.Begin("outbox relay", ActivityKind.Internal, change.Trace)
+            : null;
         try
         {
             await producer.Produce(new ProductId(change.ProductId).ToString(), MessageOf(change), cancellationToken);

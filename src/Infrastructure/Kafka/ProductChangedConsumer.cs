@@ -21,7 +21,8 @@ internal sealed class ProductChangedConsumer(IMediator mediator, ILogger<Product
     public async Task Consume(ConsumeContext<Batch<ProductChanged>> context)
     {
         Change[] changes = [.. context.Message.Select(change => ChangeOf(change.Message))];
-        var result = await mediator.Send(new RefreshCache(changes), context.CancellationToken);
+        var result = await mediator.Send(
+            new RefreshCache(changes, context.Message.Min(change => change.Message.ChangedAt)), context.CancellationToken);
         MessagingLog.Refreshed(logger, changes.Length, result.Products, result.Replaced, result.Removed);
     }
 

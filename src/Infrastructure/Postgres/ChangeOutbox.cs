@@ -25,7 +25,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8 FROM public.product_changes";
 
     private const string Take =
-        "SELECT seq, product_ids, versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30') FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED";
+        "SELECT seq, product_ids, versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30'), traceparent FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED";
 
     private const string Park =
         "INSERT INTO public.product_changes_parked (product_id, version, deleted, changed_at, reason) VALUES ($1, $2, $3, $4, $5)";
@@ -75,7 +75,8 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                     // A row that was written by hand may contain null. Such a change is parked and never stops its lane.
                     var (ids, versions) = (reader.GetFieldValue<long?[]>(1), reader.GetFieldValue<long?[]>(2));
                     var (deleted, changedAt) = (reader.GetBoolean(3), reader.GetFieldValue<DateTimeOffset>(4));
-                    changes.AddRange(ids.Select((id, i) => new RecordedChange(id ?? 0, i < versions.Length ? versions[i] ?? 0 : 0, deleted, changedAt)));
+                    var trace = ProductCacheSpans.ReadTraceParent(reader.IsDBNull(5) ? null : reader.GetString(5));
+                    changes.AddRange(ids.Select((id, i) => new RecordedChange(id ?? 0, i < versions.Length ? versions[i] ?? 0 : 0, deleted, changedAt, trace)));
                 }
             }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
 using ProductCache.Infrastructure.Hosting;
@@ -111,6 +112,9 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
         configure?.Invoke(connection);
         var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = name };
         Tls?.Apply(builder);
+
+        // What no request or change asked for, such as the polls of the relay, would be most of all traces.
+        builder.ConfigureTracing(tracing => tracing.ConfigureCommandFilter(_ => Activity.Current is not null).ConfigureBatchFilter(_ => Activity.Current is not null));
         if (Password is { } password)
         {
             builder.UsePasswordProvider(_ => password(), (_, _) => ValueTask.FromResult(password()));

@@ -61,6 +61,8 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
 
     private const string Delete = "DELETE FROM public.products WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY($2)) AND ($3::bigint[] IS NULL OR version <> ALL($3))";
 
+    private const string PassTrace = $"SELECT set_config('{ProductChangesRow.TraceSetting}', $1, true)";
+
     private const string FindVersion = "SELECT version FROM public.products WHERE id = $1";
 
     private readonly PostgresSchema schema = schema ?? PostgresSchema.Public;
@@ -98,23 +100,25 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         ProductId id, ProductDraft changes, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
-            await using var update = dataSource.CreateCommand(schema.In(Update));
-            update.Parameters.AddWithValue(id.Value);
-            AddDraft(update.Parameters, changes);
-            AddVersions(update.Parameters, condition?.OneOf);
-            AddVersions(update.Parameters, condition?.NoneOf);
-            return await ReadProductAsync(update, token) is { } product ? new WriteResult.Written(product) : await WhyNotAsync(id, condition, token);
+            await using var batch = dataSource.CreateBatch();
+            var update = AddStatement(batch, Update);
+            update.AddWithValue(id.Value);
+            AddDraft(update, changes);
+            AddVersions(update, condition?.OneOf);
+            AddVersions(update, condition?.NoneOf);
+            return await ReadProductAsync(batch, token) is { } product ? new WriteResult.Written(product) : await WhyNotAsync(id, condition, token);
         },
         cancellationToken);
 
     public Task<WriteResult> DeleteAsync(ProductId id, VersionCondition? condition, CancellationToken cancellationToken) => WithinTimeoutAsync(
         async token =>
         {
-            await using var delete = dataSource.CreateCommand(schema.In(Delete));
-            delete.Parameters.AddWithValue(id.Value);
-            AddVersions(delete.Parameters, condition?.OneOf);
-            AddVersions(delete.Parameters, condition?.NoneOf);
-            return await delete.ExecuteNonQueryAsync(token) > 0 ? WriteResult.Deleted.Instance : await WhyNotAsync(id, condition, token);
+            await using var batch = dataSource.CreateBatch();
+            var delete = AddStatement(batch, Delete);
+            delete.AddWithValue(id.Value);
+            AddVersions(delete, condition?.OneOf);
+            AddVersions(delete, condition?.NoneOf);
+            return await batch.ExecuteNonQueryAsync(token) > 0 ? WriteResult.Deleted.Instance : await WhyNotAsync(id, condition, token);
         },
         cancellationToken);
 
@@ -147,27 +151,36 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
 
     private async Task<Product?> CreateOnceAsync(ProductDraft draft, CancellationToken cancellationToken)
     {
-        await using var insert = dataSource.CreateCommand(schema.In(Insert));
-        AddDraft(insert.Parameters, draft);
-        return await ReadProductAsync(insert, cancellationToken);
+        await using var batch = dataSource.CreateBatch();
+        AddDraft(AddStatement(batch, Insert), draft);
+        return await ReadProductAsync(batch, cancellationToken);
     }
 
     private async Task<Product?> CreateOnceAsync(ProductDraft draft, IdempotencyKey key, CancellationToken cancellationToken)
     {
         await using var batch = dataSource.CreateBatch();
         batch.BatchCommands.Add(new NpgsqlBatchCommand(schema.In(DeleteExpiredKeys)));
-        var insert = new NpgsqlBatchCommand(schema.In(InsertWithKey));
-        AddDraft(insert.Parameters, draft);
-        insert.Parameters.AddWithValue(key.Client);
-        insert.Parameters.AddWithValue(key.Key);
-        insert.Parameters.AddWithValue(draft.Fingerprint());
-        batch.BatchCommands.Add(insert);
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        var product = await reader.ReadAsync(cancellationToken) ? ProductColumns.Read(reader) : null;
+        var insert = AddStatement(batch, InsertWithKey);
+        AddDraft(insert, draft);
+        insert.AddWithValue(key.Client);
+        insert.AddWithValue(key.Key);
+        insert.AddWithValue(draft.Fingerprint());
+        return await ReadProductAsync(batch, cancellationToken);
+    }
 
-        // The batch commits at its end: an error of the commit is thrown here.
-        await reader.NextResultAsync(cancellationToken);
-        return product;
+    /// <summary>Adds the statement that writes, as the last of the batch.</summary>
+    /// <returns>Its parameters.</returns>
+    private NpgsqlParameterCollection AddStatement(NpgsqlBatch batch, string sql)
+    {
+        // The outbox stores it with the change, so that the trace of this request continues in the Worker. A batch is one transaction.
+        if (ProductCacheSpans.CurrentTraceParent is { } traceParent)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(PassTrace) { Parameters = { new NpgsqlParameter<string> { TypedValue = traceParent } } });
+        }
+
+        var command = new NpgsqlBatchCommand(schema.In(sql));
+        batch.BatchCommands.Add(command);
+        return command.Parameters;
     }
 
     /// <returns>The result of the first request. Null: the key is free again.</returns>
@@ -201,10 +214,19 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         };
     }
 
-    private static async Task<Product?> ReadProductAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    /// <summary>Reads the result of the last statement.</summary>
+    private static async Task<Product?> ReadProductAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
     {
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        IList<NpgsqlBatchCommand> commands = batch.BatchCommands;
+        if (commands.Any(command => command.CommandText == PassTrace))
+        {
+            await reader.NextResultAsync(cancellationToken);
+        }
+
         var product = await reader.ReadAsync(cancellationToken) ? ProductColumns.Read(reader) : null;
+
+        // The batch commits at its end: an error of the commit is thrown here.
         await reader.NextResultAsync(cancellationToken);
         return product;
     }

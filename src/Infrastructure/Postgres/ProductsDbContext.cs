@@ -41,6 +41,15 @@ public sealed class ProductChangesRow
     public bool Deleted { get; set; }
 
     public DateTimeOffset ChangedAt { get; set; }
+
+    /// <summary>The span of the writer, in the format of the W3C: what the setting <see cref="TraceSetting"/> of its transaction says.</summary>
+    public string? Traceparent { get; set; }
+
+    /// <summary>A setting of the session, which any writer may set. The relay ignores a value that it cannot read.</summary>
+    public const string TraceSetting = "product_cache.traceparent";
+
+    /// <summary>In characters.</summary>
+    public const int MaxTraceparent = 55;
 }
 
 /// <summary>A row of product_changes_parked: a change that cannot be published, for inspection by an operator.</summary>
@@ -130,6 +139,8 @@ public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> option
         changes.HasKey(change => new { change.Bulk, change.Seq });
         changes.Property(change => change.Seq).UseIdentityAlwaysColumn();
         changes.Property(change => change.ChangedAt).HasDefaultValueSql("now()");
+        changes.Property(change => change.Traceparent)
+            .HasDefaultValueSql($"left(nullif(current_setting('{ProductChangesRow.TraceSetting}', true), ''), {ProductChangesRow.MaxTraceparent})");
 
         var parked = modelBuilder.Entity<ParkedChangeRow>().ToTable("product_changes_parked");
         parked.Property(change => change.Id).UseIdentityAlwaysColumn();

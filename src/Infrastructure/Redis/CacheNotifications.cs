@@ -17,11 +17,20 @@ internal enum NotificationKind
 }
 
 /// <summary>
-/// A message on the channel of <see cref="RedisNames"/>: "epoch number kind id,id,…". Numbers count the messages of an epoch without
-/// gaps. An epoch ends when Redis loses the counter or another server takes over.
+/// A message on the channel of <see cref="RedisNames"/>: "epoch number kind id,id,…", then "changed-at traceparent", each of which may be
+/// "-". Numbers count the messages of an epoch without gaps. An epoch ends when Redis loses the counter or another server takes over.
+/// Further parts are ignored, so that a later version may add some.
 /// </summary>
-internal readonly record struct CacheNotification(string Epoch, long Number, NotificationKind Kind, IReadOnlyList<ProductId> Ids)
+/// <param name="ChangedAt">When the oldest of the changes was made. Null: it is not known.</param>
+/// <param name="TraceParent">The span of the sender. Null: it is not traced.</param>
+internal readonly record struct CacheNotification(
+    string Epoch, long Number, NotificationKind Kind, IReadOnlyList<ProductId> Ids, DateTimeOffset? ChangedAt = null, string? TraceParent = null)
 {
+    private const string Nothing = "-";
+
+    // The year 9999, the upper limit of DateTimeOffset.
+    private const long MaxMilliseconds = 253_402_300_799_999;
+
     /// <summary>The counter, a hash: epoch, number.</summary>
     public static readonly RedisKey Counter = "product-cache:notifications";
 
@@ -36,7 +45,7 @@ internal readonly record struct CacheNotification(string Epoch, long Number, Not
     public static bool TryParse(string? text, out CacheNotification notification)
     {
         notification = default;
-        if (text?.Split(' ') is not [{ Length: > 0 } epoch, var number, var name, var list]
+        if (text?.Split(' ') is not [{ Length: > 0 } epoch, var number, var name, var list, .. var details]
             || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed)
             || !TryReadKind(name, out var kind)
             || !TryReadIds(list, out var ids))
@@ -44,9 +53,18 @@ internal readonly record struct CacheNotification(string Epoch, long Number, Not
             return false;
         }
 
-        notification = new CacheNotification(epoch, parsed, kind, ids);
+        notification = new CacheNotification(epoch, parsed, kind, ids, ReadTime(details.ElementAtOrDefault(0)), details.ElementAtOrDefault(1));
         return true;
     }
+
+    /// <summary>The parts after the ids. They only serve measurements, so one that is not readable is ignored.</summary>
+    public static string DetailsOf(DateTimeOffset? changedAt, string? traceParent) => string.Create(
+        CultureInfo.InvariantCulture, $"{(changedAt is { } at ? at.ToUnixTimeMilliseconds() : Nothing)} {traceParent ?? Nothing}");
+
+    private static DateTimeOffset? ReadTime(string? text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds) && milliseconds <= MaxMilliseconds
+            ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds)
+            : null;
 
     private static bool TryReadKind(string name, out NotificationKind kind)
     {
@@ -92,17 +110,20 @@ internal sealed class CacheNotifications(IConnectionMultiplexer redis, RedisScri
     public RedisChannel Channel { get; } = (names ?? RedisNames.Default).Channel;
 
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
-        PublishAsync(NotificationKind.Filled, ids, cancellationToken);
+        PublishAsync(NotificationKind.Filled, ids, changedAt: null, cancellationToken);
 
-    public Task ChangedAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
-        PublishAsync(NotificationKind.Changed, ids, cancellationToken);
+    public Task ChangedAsync(IReadOnlyCollection<ProductId> ids, DateTimeOffset? changedAt, CancellationToken cancellationToken) =>
+        PublishAsync(NotificationKind.Changed, ids, changedAt, cancellationToken);
 
-    public Task HeartbeatAsync(CancellationToken cancellationToken) => PublishAsync(NotificationKind.Heartbeat, [], cancellationToken);
+    public Task HeartbeatAsync(CancellationToken cancellationToken) => PublishAsync(NotificationKind.Heartbeat, [], changedAt: null, cancellationToken);
 
-    private async Task PublishAsync(NotificationKind kind, IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken)
+    private async Task PublishAsync(
+        NotificationKind kind, IReadOnlyCollection<ProductId> ids, DateTimeOffset? changedAt, CancellationToken cancellationToken)
     {
+        using var span = ProductCacheSpans.Step("cache notify", ids.Count);
         var epoch = Guid.NewGuid().ToString("N");
-        var (name, list) = (CacheNotification.NameOf(kind), string.Join(',', ids));
+        var name = CacheNotification.NameOf(kind);
+        var list = $"{string.Join(',', ids)} {CacheNotification.DetailsOf(changedAt, ProductCacheSpans.CurrentTraceParent)}";
         try
         {
             var uncounted = (string?)await timeout.WithinAsync(

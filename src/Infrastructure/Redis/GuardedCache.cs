@@ -27,18 +27,18 @@ internal sealed class GuardedCache(
 
     public async Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken)
     {
-        return LeaseOf(id, await RunForReaderAsync(id, scripts.Lease, NewLease(), cancellationToken));
+        return LeaseOf(id, await RunForReaderAsync(id, "cache lease", scripts.Lease, NewLease(), cancellationToken));
     }
 
     public async Task<Lease?> TakeEagerLeaseAsync(ProductId id, CachedProduct seen, CancellationToken cancellationToken)
     {
-        return LeaseOf(id, await RunForReaderAsync(id, scripts.Early, [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken));
+        return LeaseOf(id, await RunForReaderAsync(id, "cache early lease", scripts.Early, [Nonce(), LeaseMilliseconds, seen.Header], cancellationToken));
     }
 
     public async Task<Revalidation> RevalidateAsync(ProductId id, RevalidationMarker? marker, CancellationToken cancellationToken)
     {
         RedisValue times = marker switch { null => string.Empty, { Entry: null } => "-", { Entry: { } entry } => entry.Times };
-        var parts = (RedisResult[])(await RunForReaderAsync(id, scripts.Renew, [.. NewLease(), times, marker?.History ?? string.Empty], cancellationToken))!;
+        var parts = (RedisResult[])(await RunForReaderAsync(id, "cache renew", scripts.Renew, [.. NewLease(), times, marker?.History ?? string.Empty], cancellationToken))!;
         CachedProduct.TryRead((byte[]?)parts[1], out var found);
         return new Revalidation(
             (string?)parts[0] switch
@@ -55,7 +55,7 @@ internal sealed class GuardedCache(
     public async Task<IReadOnlyList<Lease?>> ClaimAsync(IReadOnlyList<ClaimRequest> requests, CancellationToken cancellationToken)
     {
         var tokens = await RunAsync(
-            requests, scripts.Claim, request => request.Id, request => [.. NewLease(ClaimPrefix), BytesOf(request.Renews)], cancellationToken);
+            requests, "cache claim", scripts.Claim, request => request.Id, request => [.. NewLease(ClaimPrefix), BytesOf(request.Renews)], cancellationToken);
         return [.. requests.Zip(tokens, (request, token) => LeaseOf(request.Id, token))];
     }
 
@@ -63,6 +63,7 @@ internal sealed class GuardedCache(
     {
         var outcomes = await RunAsync(
             fills,
+            "cache fill",
             scripts.Fill,
             fill => fill.Claim.Id,
             fill =>
@@ -83,12 +84,12 @@ internal sealed class GuardedCache(
     }
 
     public Task ReleaseAsync(IReadOnlyList<Lease> leases, CancellationToken cancellationToken) =>
-        RunAsync(leases, scripts.Release, lease => lease.Id, lease => [lease.Token], cancellationToken);
+        RunAsync(leases, "cache release", scripts.Release, lease => lease.Id, lease => [lease.Token], cancellationToken);
 
     public async Task<IReadOnlyList<ChangeResult>> InvalidateAsync(IReadOnlyList<Change> changes, CancellationToken cancellationToken)
     {
         var results = await RunAsync(
-            changes, scripts.Change, change => change.Id, change => [change.Rank], cancellationToken, whereRefused: RemovedByChange);
+            changes, "cache change", scripts.Change, change => change.Id, change => [change.Rank], cancellationToken, whereRefused: RemovedByChange);
         return [.. results.Select(result => (long)result switch
         {
             -1 => new ChangeResult(ChangeOutcome.Removed, 0),
@@ -101,6 +102,7 @@ internal sealed class GuardedCache(
     {
         var outcomes = await RunAsync(
             refreshes,
+            "cache refresh",
             scripts.Refresh,
             refresh => refresh.Id,
             refresh =>
@@ -118,11 +120,13 @@ internal sealed class GuardedCache(
         })];
     }
 
-    public Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
+    public async Task RemoveAsync(IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
+        using var span = ProductCacheSpans.Step("cache remove", ids.Count);
+
         // Both keys in one command: between two commands, a fill could store an old row under a lease that is about to be removed.
         var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(BothKeys(id))));
-        return timeout.WithinAsync(round, cancellationToken);
+        await timeout.WithinAsync(round, cancellationToken);
     }
 
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), CacheKeys.Lease(id)];
@@ -154,11 +158,11 @@ internal sealed class GuardedCache(
     }
 
     // A reader has one product and no batch to search for the faulty item: any error of Redis means that it cannot be served.
-    private async Task<RedisResult> RunForReaderAsync(ProductId id, string script, RedisValue[] arguments, CancellationToken cancellationToken)
+    private async Task<RedisResult> RunForReaderAsync(ProductId id, string step, string script, RedisValue[] arguments, CancellationToken cancellationToken)
     {
         try
         {
-            return (await RunAsync([id], script, one => one, _ => arguments, cancellationToken))[0];
+            return (await RunAsync([id], step, script, one => one, _ => arguments, cancellationToken))[0];
         }
         catch (RedisServerException error)
         {
@@ -166,15 +170,18 @@ internal sealed class GuardedCache(
         }
     }
 
+    /// <param name="step">The name of the span.</param>
     /// <param name="whereRefused">The result of an item whose script Redis refuses but whose keys it permits to remove. Null: a refusal is an outage.</param>
     private async Task<RedisResult[]> RunAsync<T>(
         IReadOnlyList<T> items,
+        string step,
         string script,
         Func<T, ProductId> idOf,
         Func<T, RedisValue[]> arguments,
         CancellationToken cancellationToken,
         RedisResult? whereRefused = null)
     {
+        using var span = ProductCacheSpans.Step(step, items.Count);
         var replies = await SendAsync(items);
         var failed = Enumerable.Range(0, items.Count).Where(i => replies[i].Error is not null).ToList();
         if (failed.Count > 0)

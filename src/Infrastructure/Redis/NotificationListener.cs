@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ProductCache.Application;
@@ -78,6 +79,9 @@ internal sealed class NotificationListener(
             return;
         }
 
+        using var span = notification.TraceParent is { } sender && ProductCacheSpans.ReadTraceParent(sender) is var parent && parent != default
+            ? ProductCacheSpans.Begin(notification.Kind == NotificationKind.Changed ? "near cache drop" : "readers wake", ActivityKind.Consumer, parent, notification.Ids.Count)
+            : null;
         nearCache.OnNotification(notification);
         if (notification.Kind == NotificationKind.Filled)
         {

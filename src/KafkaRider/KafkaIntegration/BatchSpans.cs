@@ -5,7 +5,8 @@ namespace MassTransit.KafkaIntegration;
 
 /// <summary>
 /// The spans of a batch: one for the batch, which is the parent of the consumer's spans, and one for each record, in the trace of its producer and
-/// linked with the batch. For a record that is consumed singly MassTransit's core creates the spans.
+/// linked with the batch. The batch belongs to the trace of the first producer that is recorded, so that a sampler keeps it with that trace, and
+/// has links to all. For a record that is consumed singly MassTransit's core creates the spans.
 /// </summary>
 internal sealed class BatchSpans : IDisposable
 {
@@ -19,7 +20,8 @@ internal sealed class BatchSpans : IDisposable
     {
         List<ActivityContext> producers = [.. contexts.Select(ProducerOf)];
         var named = producers.Where(producer => producer != default).Select(producer => new ActivityLink(producer)).ToList();
-        batch = Start($"{settings.GroupId} receive", settings, parent: default, named);
+        var first = producers.FirstOrDefault(producer => producer.TraceFlags.HasFlag(ActivityTraceFlags.Recorded));
+        batch = Start($"{settings.GroupId} receive", settings, first, named);
         batch?.SetTag("messaging.batch.message_count", producers.Count);
         ActivityLink[] whole = batch is null ? [] : [new ActivityLink(batch.Context)];
         foreach (var producer in producers)

@@ -79,7 +79,7 @@ public sealed class NotificationsTests
         await FillAsync(id);
         await reader.CopyAsync(id);
 
-        await notifications.ChangedAsync([NewId(), id], default);
+        await notifications.ChangedAsync([NewId(), id], null, default);
 
         await Eventually.TrueAsync(() => !reader.HasCopy(id));
     }
@@ -94,7 +94,7 @@ public sealed class NotificationsTests
 
         await Task.WhenAll(Enumerable.Range(0, 100).Select(n => n % 4 < 2
             ? publishers[n % 2].FilledAsync([NewId()], default)
-            : publishers[n % 2].ChangedAsync([NewId()], default)));
+            : publishers[n % 2].ChangedAsync([NewId()], null, default)));
 
         await Eventually.TrueAsync(() => heard.Count >= 100);
         var messages = heard.ToArray();
@@ -112,7 +112,7 @@ public sealed class NotificationsTests
         ProductId[] ids = [NewId(), new ProductId(long.MaxValue), new ProductId(1)];
 
         await notifications.FilledAsync(ids, default);
-        await notifications.ChangedAsync(ids, default);
+        await notifications.ChangedAsync(ids, null, default);
         await notifications.HeartbeatAsync(default);
 
         await Eventually.TrueAsync(() => heard.Count >= 3);

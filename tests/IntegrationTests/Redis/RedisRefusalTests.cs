@@ -159,13 +159,13 @@ public sealed class RedisRefusalTests
     {
         var heard = await ListenAsync();
         var notifications = services.GetRequiredService<CacheNotifications>();
-        await notifications.ChangedAsync([NewId()], default);
+        await notifications.ChangedAsync([NewId()], null, default);
 
         await BeginAsync(state);
         try
         {
-            await notifications.ChangedAsync([NewId()], default);
-            await notifications.ChangedAsync([NewId()], default);
+            await notifications.ChangedAsync([NewId()], null, default);
+            await notifications.ChangedAsync([NewId()], null, default);
         }
         finally
         {
@@ -244,8 +244,8 @@ public sealed class RedisRefusalTests
             await FillClaimedAsync(id);
             Assert.That((await Cache.RevalidateAsync(id, new RevalidationMarker(null, string.Empty), default)).Outcome, Is.EqualTo(RevalidationOutcome.Renewed));
             var notifications = services.GetRequiredService<CacheNotifications>();
-            await notifications.ChangedAsync([id], default);
-            await notifications.ChangedAsync([id], default);
+            await notifications.ChangedAsync([id], null, default);
+            await notifications.ChangedAsync([id], null, default);
         }
         finally
         {

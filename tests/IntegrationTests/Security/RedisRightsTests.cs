@@ -114,7 +114,7 @@ public sealed class RedisRightsTests(string cacheNamespace)
         Assert.That(await writes.FillAsync([new Fill(claim, entry, TimeSpan.Zero)], default), Is.EqualTo(new[] { FillOutcome.Stored }));
         Assert.That(await api.GetRequiredService<IDistributedCache>().GetAsync(CacheKeys.Entry(id)), Is.EqualTo(entry.Payload));
         await reads.RevalidateAsync(id, null, default);
-        await worker.GetRequiredService<ICacheNotifications>().ChangedAsync([id], default);
+        await worker.GetRequiredService<ICacheNotifications>().ChangedAsync([id], null, default);
         Assert.That((await writes.InvalidateAsync([TestProducts.Upsert(id, 100)], default))[0].Outcome, Is.EqualTo(ChangeOutcome.Stale));
         await audit.WriteMarkerAsync(1, "identity", null, default);
         await audit.ReadMarkerAsync(default);

@@ -111,7 +111,7 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : ReadOnly
 
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => NotifyAsync("filled");
 
-    public Task ChangedAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => NotifyAsync("changed");
+    public Task ChangedAsync(IReadOnlyCollection<ProductId> ids, DateTimeOffset? changedAt, CancellationToken cancellationToken) => NotifyAsync("changed");
 
     public Task PublishAsync(ProductId id, EntryTimes? renews, CancellationToken cancellationToken)
     {

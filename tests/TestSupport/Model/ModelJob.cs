@@ -131,7 +131,7 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
 
     public Task FilledAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => PublishAsync("filled", false, ids);
 
-    public Task ChangedAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) => PublishAsync("changed", true, ids);
+    public Task ChangedAsync(IReadOnlyCollection<ProductId> ids, DateTimeOffset? changedAt, CancellationToken cancellationToken) => PublishAsync("changed", true, ids);
 
     private Task PublishAsync(string kind, bool changed, IReadOnlyCollection<ProductId> ids) => StopAsync(
         $"publishes '{kind}' of {run.NamesOf(ids)}",

@@ -39,7 +39,7 @@ internal sealed record PlantedBug(string Name)
             .ToDictionary(one => one.First.Id, one => one.Second.StaleRank);
         if (!forEntriesOnly)
         {
-            await notifications.ChangedAsync([.. changes.Select(change => change.Id).Distinct()], default);
+            await notifications.ChangedAsync([.. changes.Select(change => change.Id).Distinct()], null, default);
         }
 
         if (stale.Count > 0)
@@ -51,7 +51,7 @@ internal sealed record PlantedBug(string Name)
         ProductId[] had = [.. found.Where(one => one.Second.Outcome != ChangeOutcome.Current).Select(one => one.First.Id).Distinct()];
         if (forEntriesOnly && had.Length > 0)
         {
-            await notifications.ChangedAsync(had, default);
+            await notifications.ChangedAsync(had, null, default);
         }
     }
 }

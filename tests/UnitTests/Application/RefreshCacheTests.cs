@@ -65,7 +65,7 @@ public sealed class RefreshCacheTests
             refreshes.AddRange(call.Arg<IReadOnlyList<Refresh>>());
             return [.. call.Arg<IReadOnlyList<Refresh>>().Select(refresh => outcomeOf(refresh.Id))];
         }));
-        notifications.ChangedAsync(default!, default).ReturnsForAnyArgs(call => Do(Step.Announce, () =>
+        notifications.ChangedAsync(default!, default, default).ReturnsForAnyArgs(call => Do(Step.Announce, () =>
         {
             announced.AddRange(call.Arg<IReadOnlyCollection<ProductId>>());
             return true;
@@ -114,7 +114,7 @@ public sealed class RefreshCacheTests
         Assert.That(read, Is.EquivalentTo(Ids(2, 3)));
         Assert.That(announced, Is.EquivalentTo(Ids(1, 2, 3, 4)));
         await store.ReceivedWithAnyArgs(1).ReadAsync(default!, default);
-        await notifications.ReceivedWithAnyArgs(1).ChangedAsync(default!, default);
+        await notifications.ReceivedWithAnyArgs(1).ChangedAsync(default!, default, default);
     }
 
     [Test]
@@ -157,7 +157,7 @@ public sealed class RefreshCacheTests
             cache.InvalidateAsync(Arg.Any<IReadOnlyList<Change>>(), Arg.Any<CancellationToken>());
             store.ReadAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
             cache.ReplaceStaleAsync(Arg.Any<IReadOnlyList<Refresh>>(), Arg.Any<CancellationToken>());
-            notifications.ChangedAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
+            notifications.ChangedAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<DateTimeOffset?>(), Arg.Any<CancellationToken>());
         });
     }
 
@@ -175,7 +175,7 @@ public sealed class RefreshCacheTests
         Received.InOrder(() =>
         {
             cache.RemoveAsync(Arg.Is<IReadOnlyList<ProductId>>(ids => ids.SequenceEqual(Ids(1))), Arg.Any<CancellationToken>());
-            notifications.ChangedAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<CancellationToken>());
+            notifications.ChangedAsync(Arg.Any<IReadOnlyCollection<ProductId>>(), Arg.Any<DateTimeOffset?>(), Arg.Any<CancellationToken>());
         });
     }
 

@@ -32,6 +32,25 @@ public sealed class CacheNotificationTests
         }
     }
 
+    [Test]
+    public void WhatOnlyServesMeasurementsIsReadToo()
+    {
+        var at = DateTimeOffset.FromUnixTimeMilliseconds(1_700_000_000_123);
+        Assert.That(CacheNotification.TryParse($"e 1 changed 42 {CacheNotification.DetailsOf(at, "00-x-y-01")}", out var notification), Is.True);
+
+        Assert.That((notification.ChangedAt, notification.TraceParent), Is.EqualTo(((DateTimeOffset?)at, "00-x-y-01")));
+    }
+
+    [TestCase("e 1 changed 42 - -")]
+    [TestCase("e 1 changed 42 x")]
+    [TestCase("e 1 changed 42 -1 - part of a later version")]
+    [TestCase("e 1 changed 42 9223372036854775807 -")]
+    public void AnUnreadableTimeIsIgnored(string text)
+    {
+        Assert.That(CacheNotification.TryParse(text, out var notification), Is.True);
+        Assert.That(notification.ChangedAt, Is.Null);
+    }
+
     [TestCase(null)]
     [TestCase("")]
     [TestCase("e")]
@@ -53,6 +72,6 @@ public sealed class CacheNotificationTests
     [TestCase("e 1 changed -1")]
     [TestCase("e 1 changed a")]
     [TestCase("e 1 changed 9223372036854775808")]
-    [TestCase("e 1 changed 42 43")]
+    [TestCase("e 1 changed 42,x 43 -")]
     public void AnythingElseIsNotRead(string? text) => Assert.That(CacheNotification.TryParse(text, out _), Is.False);
 }
