@@ -59,6 +59,7 @@ public static class ApiHost
         builder.Services.AddProblems();
         builder.Services.AddDescription();
         builder.Services.AddSingleton<OutcomeMetrics>();
+        builder.Services.AddSingleton<ReadMetrics>();
         builder.Services.AddSingleton<ExactIds>();
         builder.Services.AddSingleton<ProductReadEndpoints>();
         builder.Services.AddSingleton<ProductWriteEndpoints>();

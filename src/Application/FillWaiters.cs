@@ -24,6 +24,9 @@ public sealed class FillWaiters(TimeProvider time, TimeSpan? lookAgainInterval =
     private readonly Dictionary<ProductId, Signal> signals = [];
     private int readers;
 
+    /// <summary>The number of readers that wait.</summary>
+    public int Readers => Volatile.Read(ref readers);
+
     /// <summary>The number of products with a registration.</summary>
     public int Products
     {

@@ -23,6 +23,9 @@ public sealed class MissCoalescer(
     // Only under the gate.
     private readonly Dictionary<ProductId, PendingFill> pendingFills = [];
 
+    /// <summary>The number of readers that wait now.</summary>
+    public int WaitingReaders => waiters.Readers;
+
     /// <summary>Returns when the product has been requested. True: by this reader; false: by another one.</summary>
     /// <exception cref="UnavailableException">It could not be requested.</exception>
     public async Task<bool> AskAsync(ProductId id, CancellationToken cancellationToken)

@@ -16,6 +16,9 @@ public sealed class Revalidator(IGuardedCache cache, INearCache nearCache, IFill
 
     private readonly FillWaiters waiters = new(time);
 
+    /// <summary>The number of readers that wait now.</summary>
+    public int WaitingReaders => waiters.Readers;
+
     /// <param name="suffices">Whether an entry that is cached already is fresh enough, however old it is.</param>
     /// <returns>The entry, read from the store after the call, or sufficient. Null: there was none in time.</returns>
     /// <exception cref="UnavailableException">The product could not be requested.</exception>

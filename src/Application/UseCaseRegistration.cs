@@ -17,6 +17,7 @@ public static class UseCaseRegistration
         services.AddSingleton<MissCoalescer>();
         services.AddSingleton<Revalidator>();
         services.AddSingleton<EagerRefresh>();
+        services.AddSingleton<HotProducts>();
         services.AddSingleton<IRequestHandler<GetProduct, GetProductResult>, GetProductHandler>();
         services.AddSingleton<IRequestHandler<GetProducts, IReadOnlyList<GetProductResult>>, GetProductsHandler>();
         services.AddSingleton<IRequestHandler<PurgeCache, PurgeCacheResult>, PurgeCacheHandler>();

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using ProductCache.Application;
+using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Postgres;
 
 namespace ProductCache.Infrastructure;
@@ -35,8 +36,9 @@ internal sealed class OutboxRelay : BackgroundService
     private readonly ILogger<OutboxRelay> logger;
     private readonly Counter<long> published;
     private readonly Counter<long> parked;
+    private readonly Histogram<double> publishDuration;
     private readonly Dictionary<ChangeLane, WakeUp> wakeUps;
-    private (long Depth, TimeSpan Age) measured;
+    private OutboxState measured;
 
     public OutboxRelay(
         IMediator mediator,
@@ -59,6 +61,9 @@ internal sealed class OutboxRelay : BackgroundService
         var meter = meters.Create("ProductCache.Relay");
         published = meter.CreateCounter<long>("productcache.outbox.published", "{change}", "Changes that Kafka has acknowledged.");
         parked = meter.CreateCounter<long>("productcache.outbox.parked", "{change}", "Changes that could not be published and were parked.");
+        publishDuration = meter.CreateDuration(
+            "productcache.outbox.publish.duration", "The time of a batch of changes, from the outbox to the acknowledgement by Kafka and the removal.");
+        meter.CreateObservableGauge("productcache.outbox.parked.waiting", () => measured.Parked, "{change}", "Parked changes, which wait for an operator.");
         meter.CreateObservableGauge("productcache.outbox.depth", () => measured.Depth, "{change}", "Changes that wait in the outbox.");
         meter.CreateObservableGauge("productcache.outbox.age", () => measured.Age.TotalSeconds, "s", "The time that the oldest change has waited.");
     }
@@ -76,8 +81,9 @@ internal sealed class OutboxRelay : BackgroundService
         {
             try
             {
+                var began = time.GetTimestamp();
                 var result = await mediator.Send(new RelayChanges(lane), stoppingToken);
-                Count(result);
+                Count(result, began);
                 if (failing)
                 {
                     PostgresLog.RelayResumed(logger, lane);
@@ -103,9 +109,14 @@ internal sealed class OutboxRelay : BackgroundService
         }
     }
 
-    private void Count(RelayChangesResult result)
+    private void Count(RelayChangesResult result, long began)
     {
         published.Add(result.Published);
+        if (result.Taken > 0)
+        {
+            publishDuration.Record(time.GetElapsedTime(began).TotalSeconds);
+        }
+
         if (result.Parked > 0)
         {
             parked.Add(result.Parked);

@@ -1,17 +1,10 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
 using System.Net.Http.Json;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Npgsql;
 using OpenTelemetry;
 using OpenTelemetry.Trace;
-using ProductCache.Api;
-using ProductCache.Api.Auth;
 using ProductCache.TestSupport;
-using ProductCache.TestSupport.Servers;
-using ProductCache.Worker;
 
 namespace ProductCache.IntegrationTests;
 
@@ -24,71 +17,26 @@ public sealed class TracingTests
     private const string ReadPath = "/productapp/7/";
 
     private readonly ConcurrentDictionary<ActivitySpanId, Activity> spans = new();
-    private readonly NewApiKey key = NewApiKey.Create("tests", Scopes.All);
-    private readonly int apiPort = TestServer.FreePort();
-    private readonly int workerPort = TestServer.FreePort();
-    private string schema = null!;
-    private NpgsqlDataSource dataSource = null!;
-    private WebApplication api = null!;
-    private WebApplication worker = null!;
+    private RunningService service = null!;
 
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        var (postgres, redis, kafka) = (await SharedServers.Postgres, await SharedServers.Redis, await SharedServers.Kafka);
-        schema = $"traces_{Guid.NewGuid():N}"[..20];
-        var database = new NpgsqlConnectionStringBuilder(postgres.ConnectionString);
-        Dictionary<string, string> settings = new(kafka.ClientSettings)
-        {
-            ["DB_HOST"] = database.Host!,
-            ["DB_PORT"] = database.Port.ToString(CultureInfo.InvariantCulture),
-            ["DB_NAME"] = database.Database!,
-            ["DB_USER"] = database.Username!,
-            ["DB_PASSWORD"] = database.Password!,
-            ["DB_SCHEMA"] = schema,
-            ["CACHE_NAMESPACE"] = schema,
-            ["REDIS_HOST"] = redis.Host,
-            ["REDIS_PORT"] = $"{redis.Port}",
-            ["KAFKA_BOOTSTRAP"] = kafka.Bootstrap,
-            ["API_KEYS"] = key.Line,
-            ["API_PORT"] = $"{apiPort}",
-            ["WORKER_PORT"] = $"{workerPort}",
-
-            // Nothing listens there: the spans are read from memory.
-            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9",
-        };
-        string[] arguments = [.. settings.Select(setting => $"--{setting.Key}={setting.Value}")];
-        worker = WorkerHost.Build(arguments, Record);
-        api = ApiHost.Build(arguments, Record);
-        await worker.StartAsync();
-        await api.StartAsync();
-        using var http = new HttpClient();
-        await Eventually.TrueAsync(async () =>
-        {
-            using var ready = await http.GetAsync(new Uri($"http://127.0.0.1:{workerPort}/health/ready"));
-            return ready.IsSuccessStatusCode;
-        });
-        dataSource = NpgsqlDataSource.Create(postgres.ConnectionString);
-        await using var insert = dataSource.CreateCommand($"INSERT INTO {schema}.products (id, name, price) VALUES (7, 'Tea', 1)");
-        await insert.ExecuteNonQueryAsync();
+        // Nothing listens there: the spans are read from memory.
+        service = await RunningService.StartAsync(Record, ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"));
+        await service.ExecuteAsync("INSERT INTO products (id, name, price) VALUES (7, 'Tea', 1)");
     }
 
     [OneTimeTearDown]
-    public async Task StopAsync()
-    {
-        await api.DisposeAsync();
-        await worker.DisposeAsync();
-        await dataSource.DisposeAsync();
-    }
+    public async Task StopAsync() => await service.DisposeAsync();
 
     [Test]
     public async Task AWaitedMissIsOneTraceOverKafkaAndSql()
     {
-        using var http = new HttpClient();
         await Eventually.TrueAsync(async () =>
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{apiPort}{ReadPath}") { Headers = { { "Prefer", "wait=10" } } };
-            using var answer = await http.SendAsync(request);
+            using var request = new HttpRequestMessage(HttpMethod.Get, ReadPath) { Headers = { { "Prefer", "wait=10" } } };
+            using var answer = await service.Api.SendAsync(request);
             return answer.IsSuccessStatusCode;
         });
 
@@ -112,9 +60,8 @@ public sealed class TracingTests
     [Test]
     public async Task AWriteOverHttpIsOneTraceToTheNearCaches()
     {
-        using var http = new HttpClient { DefaultRequestHeaders = { { "Authorization", $"Bearer {key.Text}" } } };
-        using var answer = await http.PostAsJsonAsync(
-            new Uri($"http://127.0.0.1:{apiPort}/api/v1/products"), new { name = "Coffee", price = 4.5, description = string.Empty });
+        using var answer = await service.Api.PostAsJsonAsync(
+            new Uri("/api/v1/products", UriKind.Relative), new { name = "Coffee", price = 4.5, description = string.Empty });
         Assert.That(answer.IsSuccessStatusCode, Is.True);
 
         await Eventually.TrueAsync(() => Roots().Any(root => root.Kind == ActivityKind.Server && StepsOf(root).Contains("near cache drop")));
@@ -128,8 +75,7 @@ public sealed class TracingTests
     [Test]
     public async Task AChangeBySqlBeginsATraceOfItsOwn()
     {
-        await using var update = dataSource.CreateCommand($"UPDATE {schema}.products SET price = price + 1 WHERE id = 7");
-        await update.ExecuteNonQueryAsync();
+        await service.ExecuteAsync("UPDATE products SET price = price + 1 WHERE id = 7");
 
         await Eventually.TrueAsync(() => Roots().Any(root => root.DisplayName == "outbox relay" && StepsOf(root).Contains("near cache drop")));
     }
@@ -137,24 +83,16 @@ public sealed class TracingTests
     [Test]
     public async Task AnUnreadableTraceOfAWriterIsIgnored()
     {
-        await using var batch = dataSource.CreateBatch();
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT set_config('product_cache.traceparent', repeat('x', 1000), true)"));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand($"UPDATE {schema}.products SET price = price + 1 WHERE id = 7"));
-        await batch.ExecuteNonQueryAsync();
+        await service.ExecuteAsync("SELECT set_config('product_cache.traceparent', repeat('x', 1000), true); UPDATE products SET price = price + 1 WHERE id = 7");
 
-        await Eventually.TrueAsync(async () =>
-        {
-            await using var waiting = dataSource.CreateCommand($"SELECT count(*) FROM {schema}.product_changes");
-            return await waiting.ExecuteScalarAsync() is 0L;
-        });
+        await Eventually.TrueAsync(async () => await service.ScalarAsync("SELECT count(*) FROM product_changes") is 0L);
     }
 
     [Test]
     public async Task ProbesAndScrapesAreNotTraced()
     {
-        using var http = new HttpClient();
-        await http.GetStringAsync(new Uri($"http://127.0.0.1:{apiPort}/health/live"));
-        await http.GetStringAsync(new Uri($"http://127.0.0.1:{apiPort}/metrics"));
+        await service.Api.GetStringAsync(new Uri("/health/live", UriKind.Relative));
+        await service.Api.GetStringAsync(new Uri("/metrics", UriKind.Relative));
 
         Assert.That(spans.Values.Where(span => span.Kind == ActivityKind.Server && span.GetTagItem("url.path") is "/health/live" or "/metrics"), Is.Empty);
     }

@@ -6,7 +6,12 @@ namespace ProductCache.Api.Products;
 /// <summary>A cached product: 200, 304 or 412. The body is the cached bytes; they are neither parsed nor serialized.</summary>
 internal sealed class CachedProductResult(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now) : ICountedResult
 {
-    public static string OutcomeOf(EntrySource source) => source == EntrySource.Fill ? "filled" : "hit";
+    public static string OutcomeOf(EntrySource source) => source switch
+    {
+        EntrySource.NearCache => "near_hit",
+        EntrySource.Cache => "hit",
+        _ => "filled",
+    };
 
     public void Count(OutcomeCounter counter) => counter.Count(OutcomeOf(source));
 

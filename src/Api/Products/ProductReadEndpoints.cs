@@ -17,7 +17,7 @@ namespace ProductCache.Api.Products;
 /// </summary>
 /// <param name="list">Null: the process has no database.</param>
 internal sealed class ProductReadEndpoints(
-    IMediator mediator, ClientLimits limits, LargeAnswers answers, TimeProvider time, ProductListEndpoint? list = null)
+    IMediator mediator, ClientLimits limits, LargeAnswers answers, ReadMetrics metrics, TimeProvider time, ProductListEndpoint? list = null)
 {
     private const string RequestedOutcome = "requested";
 
@@ -42,6 +42,7 @@ internal sealed class ProductReadEndpoints(
         var result = wait is null && freshness is null
             ? await mediator.Send(new GetProduct(productId, MayAsk: () => limits.MayMiss(http)), cancellationToken)
             : await SendWaitingAsync(http, productId, wait, freshness, cancellationToken);
+        metrics.Count(productId, result);
         PreferHeader.Applied(http.Response.Headers, HasWaited(result) ? wait : null);
         switch (result)
         {
@@ -138,6 +139,11 @@ internal sealed class ProductReadEndpoints(
                     places.TryTake,
                     entry => held.TryAdd(entry.Body.Length)),
                 cancellationToken)];
+        }
+
+        for (var i = 0; i < results.Length; i++)
+        {
+            metrics.Count(ids[i], results[i]);
         }
 
         return new CountedResult(AnswerOf(http, ids, results, wait, held), [.. results.Select(OutcomeOf)]);

@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 
 namespace ProductCache.Infrastructure.Hosting;
 
 /// <summary>Remembers since when each check has its state, and logs when a server becomes unavailable and available.</summary>
-internal sealed partial class ServerStates(TimeProvider time, ILogger<ServerStates> logger) : IHealthCheckPublisher
+internal sealed partial class ServerStates : IHealthCheckPublisher
 {
     /// <summary>The tag of the checks of PostgreSQL, Redis and Kafka. It is not "ready": a process can be ready without a server.</summary>
     public const string Tag = "server";
@@ -19,7 +20,23 @@ internal sealed partial class ServerStates(TimeProvider time, ILogger<ServerStat
     /// <summary>The limit of one check.</summary>
     public static readonly TimeSpan CheckTimeout = TimeSpan.FromSeconds(4);
 
+    private readonly TimeProvider time;
+    private readonly ILogger<ServerStates> logger;
     private readonly ConcurrentDictionary<string, ServerState> states = [];
+
+    public ServerStates(TimeProvider time, IMeterFactory meters, ILogger<ServerStates> logger)
+    {
+        this.time = time;
+        this.logger = logger;
+        meters.Create("ProductCache.Hosting").CreateObservableGauge(
+            "productcache.server.available",
+            () => states.Select(check => new Measurement<int>(check.Value.Reason is null ? 1 : 0, new KeyValuePair<string, object?>("server", check.Key))),
+            "{server}",
+            "1: the check of this server succeeds; 0: it does not.");
+    }
+
+    /// <summary>The states of all checks that have run, by name.</summary>
+    public IReadOnlyDictionary<string, ServerState> All => states;
 
     public Task PublishAsync(HealthReport report, CancellationToken cancellationToken)
     {

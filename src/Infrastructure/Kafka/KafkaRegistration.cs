@@ -60,6 +60,7 @@ public static class KafkaRegistration
                 });
             });
         });
+        services.AddSingleton<WorkerMetrics>();
         services.AddSingleton<IChangePublisher, ProductChangeProducer>();
         return services;
     }

@@ -8,7 +8,7 @@ using IMediator = MediatR.IMediator;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Sends one <see cref="RefreshCache"/> for each batch of changes.</summary>
-internal sealed class ProductChangedConsumer(IMediator mediator, ILogger<ProductChangedConsumer> logger) : IConsumer<Batch<ProductChanged>>
+internal sealed class ProductChangedConsumer(IMediator mediator, WorkerMetrics metrics, ILogger<ProductChangedConsumer> logger) : IConsumer<Batch<ProductChanged>>
 {
     public const int MaxBatch = 500;
 
@@ -23,6 +23,11 @@ internal sealed class ProductChangedConsumer(IMediator mediator, ILogger<Product
         Change[] changes = [.. context.Message.Select(change => ChangeOf(change.Message))];
         var result = await mediator.Send(
             new RefreshCache(changes, context.Message.Min(change => change.Message.ChangedAt)), context.CancellationToken);
+        foreach (var change in context.Message)
+        {
+            metrics.Applied(change.Message.ChangedAt);
+        }
+
         MessagingLog.Refreshed(logger, changes.Length, result.Products, result.Replaced, result.Removed);
     }
 

@@ -8,7 +8,7 @@ using IMediator = MediatR.IMediator;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Sends one <see cref="FillCache"/> for each batch of requests.</summary>
-internal sealed class ProductRequestedConsumer(IMediator mediator, ILogger<ProductRequestedConsumer> logger) : IConsumer<Batch<ProductRequested>>
+internal sealed class ProductRequestedConsumer(IMediator mediator, WorkerMetrics metrics, TimeProvider time, ILogger<ProductRequestedConsumer> logger) : IConsumer<Batch<ProductRequested>>
 {
     public const int MaxBatch = 100;
 
@@ -21,7 +21,9 @@ internal sealed class ProductRequestedConsumer(IMediator mediator, ILogger<Produ
     public async Task Consume(ConsumeContext<Batch<ProductRequested>> context)
     {
         FillRequest[] requests = [.. context.Message.Select(request => RequestOf(request.Message))];
+        var began = time.GetTimestamp();
         var result = await mediator.Send(new FillCache(requests), context.CancellationToken);
+        metrics.Filled(result, began);
         MessagingLog.Filled(logger, requests.Length, result.Stored, result.AlreadyThere, result.Refused, result.GivenUp);
     }
 

@@ -36,6 +36,8 @@ internal sealed class AuditLoop : BackgroundService, IHealthCheck
         this.logger = logger;
         var meter = meters.Create("ProductCache.Audit");
         repairs = meter.CreateCounter<long>("productcache.audit.repairs", "{repair}", "Faults of the database that were found and repaired.");
+        meter.CreateObservableGauge(
+            "productcache.store.faults", () => Volatile.Read(ref fault) is null or NotYet ? 0 : 1, "{fault}", "1: the triggers or versions of the database need a repair that the Worker may not make.");
         corrections = meter.CreateCounter<long>("productcache.audit.corrections", "{entry}", "Entries that differed from their rows and were removed.");
     }
 

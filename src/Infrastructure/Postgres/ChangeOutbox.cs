@@ -4,6 +4,11 @@ using ProductCache.Application;
 
 namespace ProductCache.Infrastructure.Postgres;
 
+/// <param name="Depth">The number of changes that wait.</param>
+/// <param name="Age">The time that the oldest one has waited.</param>
+/// <param name="Parked">The number of parked changes.</param>
+internal readonly record struct OutboxState(long Depth, TimeSpan Age, long Parked);
+
 /// <summary>
 /// The table product_changes, which triggers fill. A batch is a transaction that locks its rows: other relays skip them, and the end of
 /// the connection frees them.
@@ -22,7 +27,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
     public static readonly TimeSpan MaxIdle = TimeSpan.FromSeconds(15);
 
     private const string Measure =
-        "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8 FROM public.product_changes";
+        "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8, (SELECT count(*) FROM public.product_changes_parked) FROM public.product_changes";
 
     private const string Take =
         "SELECT seq, product_ids, versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30'), traceparent FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED";
@@ -39,15 +44,14 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
     public Task<ChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken) =>
         PostgresErrors.TranslateAsync<ChangeBatch>(() => TakeBatchAsync(lane, cancellationToken), cancellationToken);
 
-    /// <summary>The number of changes that wait, and the time that the oldest one has waited.</summary>
-    public Task<(long Depth, TimeSpan Age)> MeasureAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
+    public Task<OutboxState> MeasureAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
         async () =>
         {
             await using var command = dataSource.CreateCommand(
                 schema.In(Measure));
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             await reader.ReadAsync(cancellationToken);
-            return (reader.GetInt64(0), TimeSpan.FromSeconds(reader.GetDouble(1)));
+            return new OutboxState(reader.GetInt64(0), TimeSpan.FromSeconds(reader.GetDouble(1)), reader.GetInt64(2));
         },
         cancellationToken);
 

@@ -36,6 +36,7 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
     private readonly long maxBytes;
     private readonly ConcurrentLru<long, Copy>? copies;
     private readonly Counter<long> clearings;
+    private readonly Histogram<double> visible;
     private readonly NotificationSequence sequence;
 
     // Guards everything below and every change of the copies. A lookup needs no lock.
@@ -52,6 +53,8 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
         sequence = new NotificationSequence(time);
         var meter = meters.Create("ProductCache.NearCache");
         clearings = meter.CreateCounter<long>("productcache.near.clearings", "{clearing}", "Times that all copies were dropped because a notification may have been missed.");
+        visible = meter.CreateDuration(
+            "productcache.near.visible", "The time from the begin of the transaction that made a change to the near cache of this process.");
         if (maxBytes > 0)
         {
             copies = new ConcurrentLru<long, Copy>((int)Math.Clamp(maxBytes / Overhead, MinCopies, int.MaxValue / 2));
@@ -112,6 +115,15 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
     }
 
     public void OnNotification(CacheNotification notification)
+    {
+        Apply(notification);
+        if (notification.ChangedAt is { } changedAt)
+        {
+            visible.RecordSince(changedAt, time.GetUtcNow());
+        }
+    }
+
+    private void Apply(CacheNotification notification)
     {
         lock (gate)
         {

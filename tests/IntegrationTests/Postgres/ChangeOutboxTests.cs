@@ -188,16 +188,17 @@ public sealed class ChangeOutboxTests
     [Test]
     public async Task WhatWaitsIsCountedByChangesAndTheAgeIsThatOfTheOldest()
     {
-        Assert.That(await outbox.MeasureAsync(default), Is.EqualTo((0L, TimeSpan.Zero)));
+        Assert.That(await outbox.MeasureAsync(default), Is.EqualTo(default(OutboxState)));
 
         await database.ExecuteAsync(
             """
             INSERT INTO product_changes (bulk, product_ids, versions, deleted, changed_at) VALUES
             (false, '{1,2}', '{10,20}', false, now()), (true, '{3,4,5}', '{30,40,50}', true, now() - interval '1 hour')
             """);
+        await database.ExecuteAsync("INSERT INTO product_changes_parked (product_id, version, deleted, changed_at, reason) VALUES (0, 1, false, now(), 'Test')");
 
-        var (depth, age) = await outbox.MeasureAsync(default);
-        Assert.That(depth, Is.EqualTo(5));
+        var (depth, age, parked) = await outbox.MeasureAsync(default);
+        Assert.That((depth, parked), Is.EqualTo((5L, 1L)));
         Assert.That(age, Is.GreaterThanOrEqualTo(TimeSpan.FromHours(1)).And.LessThan(TimeSpan.FromHours(2)));
     }
 

@@ -1,0 +1,50 @@
+using System.Diagnostics.Metrics;
+using ProductCache.Application;
+
+namespace ProductCache.Api.Products;
+
+/// <summary>Measurements of reads beside their outcomes: misses, waiting readers, and which products are read most.</summary>
+internal sealed class ReadMetrics
+{
+    private readonly HotProducts hot;
+    private readonly Counter<long> misses;
+
+    public ReadMetrics(IMeterFactory meters, MissCoalescer coalescer, Revalidator revalidator, HotProducts hot)
+    {
+        this.hot = hot;
+        var meter = meters.Create("ProductCache.Api");
+        misses = meter.CreateCounter<long>(
+            "productcache.misses", "{read}", "Reads that the cache could not answer, by reason. Collapsed: another reader had requested the fill.");
+        meter.CreateObservableGauge(
+            "productcache.readers.waiting", () => coalescer.WaitingReaders + revalidator.WaitingReaders, "{reader}", "Readers that wait for a fill.");
+    }
+
+    public void Count(Domain.ProductId id, GetProductResult result)
+    {
+        hot.Read(id);
+        if (ForwardOf(result) is { } forward)
+        {
+            misses.Add(
+                1,
+                new KeyValuePair<string, object?>("reason", NameOf(forward.Reason)),
+                new KeyValuePair<string, object?>("collapsed", forward.Collapsed ? "true" : "false"));
+        }
+    }
+
+    private static Forward? ForwardOf(GetProductResult result) => result switch
+    {
+        GetProductResult.Found { Source: EntrySource.Fill } found => found.Forward,
+        GetProductResult.Absent { Source: EntrySource.Fill } absent => absent.Forward,
+        GetProductResult.Unreadable { Source: EntrySource.Fill } unreadable => unreadable.Forward,
+        GetProductResult.Requested requested => requested.Forward,
+        GetProductResult.OlderThanDemanded older => older.Forward,
+        _ => null,
+    };
+
+    private static string NameOf(ForwardReason reason) => reason switch
+    {
+        ForwardReason.Miss => "miss",
+        ForwardReason.Stale => "stale",
+        _ => "request",
+    };
+}
