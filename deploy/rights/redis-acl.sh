@@ -29,7 +29,7 @@ channel="&${prefix}product-cache:notifications*"
 # What the client library sends when it connects, the scripts, and what the scripts call. EVALSHA runs a script that SCRIPT LOAD has loaded.
 connection="+auth +hello +ping +echo +select +info +client|setname +client|id +client|getname +cluster|nodes +cluster|slots +readonly +role"
 scripts="+evalsha +eval +script|load +script|exists"
-steps="+del +unlink +hget +hmget +hset +hdel +hincrby +pexpire +pttl +time +type +publish"
+steps="+del +unlink +hget +hmget +hgetall +hset +hdel +hincrby +pexpire +pttl +time +type +publish"
 
 echo "user product-cache-api on #$api resetkeys resetchannels -@all $keys $channel $connection $scripts $steps +subscribe +unsubscribe"
 echo "user product-cache-worker on #$worker resetkeys resetchannels -@all $keys $channel $connection $scripts $steps +scan"

@@ -1,12 +1,14 @@
 using FluentValidation;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Cache;
+using ProductCache.Api.Console;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
 using ProductCache.Api.Products;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Instances;
 using ProductCache.Infrastructure.Kafka;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.Infrastructure.Redis;
@@ -35,6 +37,7 @@ public static class ApiHost
         var connections = KestrelLimits.ReadConnections(settings, limits.TrustedProxies);
         var certificate = ServerCertificate.Read(settings);
         var origins = Cors.ReadOrigins(settings);
+        var console = ConsoleOptions.Read(settings);
         var largeAnswers = LargeAnswerOptions.Read(settings);
         settings.ThrowIfWrong();
 
@@ -49,6 +52,7 @@ public static class ApiHost
 
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
+        builder.Services.AddInstanceReports(InstanceReport.Api);
         builder.Services.AddApiAuthorization(access);
         builder.Services.AddRateLimits(limits);
         builder.Services.AddSingleton(largeAnswers);
@@ -64,6 +68,9 @@ public static class ApiHost
         builder.Services.AddSingleton<ProductReadEndpoints>();
         builder.Services.AddSingleton<ProductWriteEndpoints>();
         builder.Services.AddSingleton<CacheAdministration>();
+        builder.Services.AddSingleton(console);
+        builder.Services.AddSingleton<SharedInstances>();
+        builder.Services.AddSingleton<ConsoleEndpoints>();
         builder.WebHost.ConfigureKestrel(RequestSmugglingGuard.Refuse);
 
         configure(builder.Services);
@@ -76,6 +83,7 @@ public static class ApiHost
         application.UseStatusCodePages();
         application.Use(RequestSmugglingGuard.Refuse);
         application.UseRequestLimit();
+        application.UseWatchedRequests();
         application.UseManagementPort(listeners);
         application.UseApiAuthorization();
         application.UseRateLimiter();

@@ -2,12 +2,13 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Primitives;
+using ProductCache.Api.Console;
 using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
 
 namespace ProductCache.Api;
 
-/// <summary>GET /: the entry point. Links in JSON; a browser is redirected to the documentation page.</summary>
+/// <summary>GET /: the entry point. Links in JSON; a browser gets the console page, or is redirected to the documentation page.</summary>
 internal static class Root
 {
     public const string Path = "/";
@@ -29,13 +30,14 @@ internal static class Root
         },
     };
 
-    public static Results<ContentHttpResult, RedirectHttpResult> Get(HttpContext http)
+    public static Results<ContentHttpResult, FileContentHttpResult, RedirectHttpResult> Get(HttpContext http, ConsoleOptions console)
     {
         var prefix = http.Request.PathBase.ToUriComponent();
         http.Response.Headers.Vary = StringValues.Concat(http.Response.Headers.Vary, "Accept");
-        return PrefersHtml(http.Request.Headers.Accept)
-            ? TypedResults.Redirect($"{prefix}{ApiDescription.PageRoute}/")
-            : TypedResults.Content(Document(prefix).ToJsonString(), $"{Json}; charset=utf-8");
+        return !PrefersHtml(http.Request.Headers.Accept)
+            ? TypedResults.Content(Document(prefix).ToJsonString(), $"{Json}; charset=utf-8")
+            : console.IsOn ? ConsolePage.Get(http)
+            : TypedResults.Redirect($"{prefix}{ApiDescription.PageRoute}/");
     }
 
     // RFC 9110, 12.5.1. curl and HTTP libraries accept any type or send no Accept: they get JSON.

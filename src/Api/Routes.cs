@@ -1,5 +1,6 @@
 using ProductCache.Api.Auth;
 using ProductCache.Api.Cache;
+using ProductCache.Api.Console;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
@@ -59,6 +60,18 @@ internal static class Routes
         var pages = application.MapGroup(string.Empty);
         pages.MapRead($"{Problems.Path}/{{name}}", Problems.GetPage).Describe(Operations.GetProblem);
         pages.MapRead(Root.Path, Root.Get).Describe(Operations.GetRoot);
+
+        // The console: the page at /, its files and its data.
+        var console = services.GetRequiredService<ConsoleOptions>();
+        if (console.IsOn)
+        {
+            var data = services.GetRequiredService<ConsoleEndpoints>();
+            application.MapRead($"{ConsolePage.Path}/{{file}}", ConsolePage.GetFile);
+            var viewers = application.MapGroup($"{ConsolePage.Path}/data").RequireMetricsUnless(console.IsOpen);
+            viewers.MapRead("/instances", data.GetInstancesAsync);
+            viewers.MapRead("/products/{id}", data.GetProductAsync);
+            viewers.MapRead("/traces/{id}", data.GetTraceAsync);
+        }
 
         // OPTIONS for all routes above, then /openapi/v1.json and /docs.
         application.MapOptionsMethod();

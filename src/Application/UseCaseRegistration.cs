@@ -21,6 +21,7 @@ public static class UseCaseRegistration
         services.AddSingleton<IRequestHandler<GetProduct, GetProductResult>, GetProductHandler>();
         services.AddSingleton<IRequestHandler<GetProducts, IReadOnlyList<GetProductResult>>, GetProductsHandler>();
         services.AddSingleton<IRequestHandler<PurgeCache, PurgeCacheResult>, PurgeCacheHandler>();
+        services.AddSingleton<IRequestHandler<InspectProduct, ProductInspection>, InspectProductHandler>();
         return services;
     }
 

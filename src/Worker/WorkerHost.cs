@@ -1,6 +1,7 @@
 using ProductCache.Application;
 using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Instances;
 using ProductCache.Infrastructure.Kafka;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.Infrastructure.Redis;
@@ -35,6 +36,7 @@ public static class WorkerHost
         builder.Services.AddPostgresForWorkers(postgres);
         builder.Services.AddRedisForWorkers(redis);
         builder.Services.AddKafkaForWorkers(kafka);
+        builder.Services.AddInstanceReports(InstanceReport.Worker);
         builder.LimitConnections(new ConnectionLimitOptions(MaxConnections, MaxConnectionsOfAddress, Exempt: []));
 
         configure(builder.Services);

@@ -59,6 +59,10 @@ internal static class ApiAuthorization
     public static TBuilder RequireMetrics<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Metrics);
 
+    /// <summary>As <see cref="RequireMetrics"/>, or open to everybody.</summary>
+    public static TBuilder RequireMetricsUnless<TBuilder>(this TBuilder route, bool isOpen)
+        where TBuilder : IEndpointConventionBuilder => isOpen ? route : route.RequireMetrics();
+
     /// <summary>The name of the authenticated client. Null on an open route. The names of tokens and of keys are disjoint.</summary>
     public static string? ClientOf(HttpContext http) => http.User.Identity is { IsAuthenticated: true } identity ? identity.Name : null;
 

@@ -173,12 +173,12 @@ internal static class Operations
         Problems = [NotAProductId, NoCredential, WrongCredential, MissingScope, CacheUnavailable, AuthorityUnavailable],
     };
 
-    public static readonly Operation GetRoot = new("GetRoot", "Read the entry point", "Links to the routes of the service. A request that prefers text/html is redirected to the documentation page.")
+    public static readonly Operation GetRoot = new("GetRoot", "Read the entry point", "Links to the routes of the service. A request that prefers text/html gets the console page.")
     {
         Answers =
         [
             new(200, "The links.", Schemas.Links, Root.Document(string.Empty)),
-            new(302, "The documentation page, for browsers.", null, null, "Location"),
+            new(302, "The documentation page, for browsers, where the console is off.", null, null, "Location"),
         ],
         Problems = [TooManyRequests],
     };

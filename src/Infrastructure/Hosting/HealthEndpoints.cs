@@ -12,7 +12,7 @@ public static class HealthEndpoints
     public const string LivePath = "/health/live";
     public const string ReadyPath = "/health/ready";
 
-    private const string ReadyTag = "ready";
+    internal const string ReadyTag = "ready";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 

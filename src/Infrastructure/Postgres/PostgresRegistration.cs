@@ -39,6 +39,7 @@ public static class PostgresRegistration
     {
         services.AddPostgres(options, Api);
         services.AddSingleton<IProductWriter, ProductWriter>();
+        services.AddSingleton<IStoreInspection, StoreInspection>();
         services.AddKeyedSingleton(Lists, (_, _) => options.CreateDataSource(Lists, Api, connection =>
         {
             connection.MaxPoolSize = options.ListPoolSize;

@@ -15,7 +15,7 @@ internal sealed class GuardedCache(
     IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, IReadOnlyList<byte>? readableFormats = null, RedisNames? names = null) : IGuardedCache
 {
     /// <summary>The first character of the token of a claim. The token of a reader's lease is hexadecimal.</summary>
-    private const string ClaimPrefix = "w";
+    internal const string ClaimPrefix = "w";
 
     private static readonly RedisValue LeaseMilliseconds = (long)RedisOptions.LeaseLifetime.TotalMilliseconds;
 
