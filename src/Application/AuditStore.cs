@@ -1,5 +1,4 @@
 using MediatR;
-using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
@@ -78,7 +77,7 @@ public sealed class AuditStoreHandler(
         {
             // The rows are read after the entries: if a row is newer than its entry, a change is on its way, and removing the entry is safe.
             var read = await products.ReadAsync([.. entries.Keys], cancellationToken);
-            var different = entries.Where(entry => !IsOf(read, entry.Key, entry.Value)).Select(entry => entry.Key).ToList();
+            var different = entries.Where(entry => !AuditEntriesHandler.IsOf(read, entry.Key, entry.Value)).Select(entry => entry.Key).ToList();
             var withoutVersion = different
                 .Where(id => read.Products.TryGetValue(id, out var row) && row.Version.Value == entries[id].Version)
                 .ToList();
@@ -98,16 +97,5 @@ public sealed class AuditStoreHandler(
         }
 
         return (compared, corrected);
-    }
-
-    private static bool IsOf(StoreRead read, ProductId id, CachedProduct entry)
-    {
-        if (!read.Products.TryGetValue(id, out var row))
-        {
-            return read.Unreadable.ContainsKey(id) ? entry.IsUnreadable : entry.IsAbsent;
-        }
-
-        return entry.Version == row.Version.Value
-            && entry.Body.Span.SequenceEqual(CachedProduct.Of(row, DateTimeOffset.UnixEpoch, TimeSpan.Zero).Body.Span);
     }
 }

@@ -22,6 +22,16 @@ public interface ICacheAudit
     /// <summary>Every entry that exists from the beginning to the end of the call, in batches. Other entries may be returned too, and entries may be returned twice.</summary>
     IAsyncEnumerable<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync(CancellationToken cancellationToken);
 
+    /// <summary>The entries of these products as they are now. Those that are not cached are missing in the result.</summary>
+    Task<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reserves the sweep over all entries for one process, or extends the reservation. False: another process has it.
+    /// </summary>
+    /// <param name="owner">The process.</param>
+    /// <param name="lifetime">How long the reservation lasts without an extension.</param>
+    Task<bool> ReserveSweepAsync(string owner, TimeSpan lifetime, CancellationToken cancellationToken);
+
     /// <summary>Removes every entry and every lease, and clears all near caches.</summary>
     Task RemoveAllAsync(CancellationToken cancellationToken);
 }

@@ -1,6 +1,7 @@
 using MediatR;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
@@ -46,6 +47,9 @@ public static class UseCaseRegistration
         services.AddSingleton<IRequestHandler<RefreshCache, RefreshCacheResult>, RefreshCacheHandler>();
         services.AddSingleton<IRequestHandler<RelayChanges, RelayChangesResult>, RelayChangesHandler>();
         services.AddSingleton<IRequestHandler<AuditStore, AuditStoreResult>, AuditStoreHandler>();
+        services.AddSingleton<AuditEntriesHandler>();
+        services.AddSingleton<IRequestHandler<CompareEntries, IReadOnlyDictionary<ProductId, CachedProduct>>>(provider => provider.GetRequiredService<AuditEntriesHandler>());
+        services.AddSingleton<IRequestHandler<ConfirmDifferences, ConfirmDifferencesResult>>(provider => provider.GetRequiredService<AuditEntriesHandler>());
         return services;
     }
 

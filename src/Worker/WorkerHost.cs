@@ -30,6 +30,7 @@ public static class WorkerHost
         var redis = RedisOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
         var lifetimes = settings.ReadCacheLifetimes();
+        var audit = EntryAuditOptions.Read(settings);
         settings.ThrowIfWrong();
 
         builder.Services.AddWorkerUseCases(lifetimes);
@@ -37,6 +38,7 @@ public static class WorkerHost
         builder.Services.AddRedisForWorkers(redis);
         builder.Services.AddKafkaForWorkers(kafka);
         builder.Services.AddInstanceReports(InstanceReport.Worker);
+        builder.Services.AddEntryAudit(audit);
         builder.LimitConnections(new ConnectionLimitOptions(MaxConnections, MaxConnectionsOfAddress, Exempt: []));
 
         configure(builder.Services);

@@ -37,6 +37,20 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         end
         """;
 
+    private const string ReserveSweep =
+        """
+        local owner = redis.pcall('HGET', KEYS[1], 'owner')
+        if type(owner) == 'string' and owner ~= ARGV[1] and redis.call('PTTL', KEYS[1]) > 0 then
+          return 0
+        end
+        redis.call('DEL', KEYS[1])
+        redis.call('HSET', KEYS[1], 'owner', ARGV[1])
+        redis.call('PEXPIRE', KEYS[1], ARGV[2])
+        return 1
+        """;
+
+    private static readonly RedisKey Sweep = "product-cache:sweep";
+
     private readonly IDatabase database = names.DatabaseOf(redis);
 
     public async Task<StoreMarker> ReadMarkerAsync(CancellationToken cancellationToken)
@@ -55,23 +69,18 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
     {
         await foreach (var keys in ScanAsync("product:{*}", cancellationToken))
         {
-            var payloads = await timeout.WithinAsync(
-                Task.WhenAll(keys.Select(key => database.HashGetAsync(key, "data"))), cancellationToken);
-            Dictionary<ProductId, CachedProduct> entries = [];
-            for (var i = 0; i < keys.Count; i++)
-            {
-                if (CacheKeys.TryReadEntry(keys[i]!, out var id) && CachedProduct.TryRead(payloads[i], out var entry))
-                {
-                    entries[id] = entry;
-                }
-            }
-
-            if (entries.Count > 0)
+            if (await ReadAsync(keys, cancellationToken) is { Count: > 0 } entries)
             {
                 yield return entries;
             }
         }
     }
+
+    public async Task<IReadOnlyDictionary<ProductId, CachedProduct>> ReadEntriesAsync(IReadOnlyCollection<ProductId> ids, CancellationToken cancellationToken) =>
+        await ReadAsync([.. ids.Select(id => (RedisKey)CacheKeys.Entry(id))], cancellationToken);
+
+    public async Task<bool> ReserveSweepAsync(string owner, TimeSpan lifetime, CancellationToken cancellationToken) => (bool)await timeout.WithinAsync(
+        database.ScriptEvaluateAsync(ReserveSweep, [Sweep], [owner, (long)lifetime.TotalMilliseconds]), cancellationToken);
 
     public async Task RemoveAllAsync(CancellationToken cancellationToken)
     {
@@ -86,6 +95,34 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         // Without the counter a new epoch begins, and all near caches drop their copies.
         await timeout.WithinAsync(database.KeyDeleteAsync(CacheNotification.Counter), cancellationToken);
         await notifications.HeartbeatAsync(cancellationToken);
+    }
+
+    private async Task<Dictionary<ProductId, CachedProduct>> ReadAsync(IReadOnlyList<RedisKey> keys, CancellationToken cancellationToken)
+    {
+        var payloads = await timeout.WithinAsync(Task.WhenAll(keys.Select(ReadAsync)), cancellationToken);
+        Dictionary<ProductId, CachedProduct> entries = [];
+        for (var i = 0; i < keys.Count; i++)
+        {
+            if (CacheKeys.TryReadEntry(keys[i]!, out var id) && CachedProduct.TryRead(payloads[i], out var entry))
+            {
+                entries[id] = entry;
+            }
+        }
+
+        return entries;
+    }
+
+    // A key of another type is no entry; the protocol removes it.
+    private async Task<byte[]?> ReadAsync(RedisKey key)
+    {
+        try
+        {
+            return await database.HashGetAsync(key, "data");
+        }
+        catch (RedisServerException error) when (error.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal))
+        {
+            return null;
+        }
     }
 
     // SCAN returns every key that exists from its beginning to its end. Each primary is scanned.
