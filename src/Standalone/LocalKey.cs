@@ -1,4 +1,4 @@
-using ProductCache.Api.Auth;
+using ProductCache.Infrastructure.Security;
 
 namespace ProductCache.Standalone;
 

@@ -4,7 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using CsCheck;
-using ProductCache.Api.Auth;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
-using ProductCache.Api.Auth;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
-using ProductCache.Api.Auth;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 

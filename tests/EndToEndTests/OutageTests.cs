@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using ProductCache.Api.Auth;
 using ProductCache.Domain;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using Npgsql;
-using ProductCache.Api.Auth;
+using ProductCache.Infrastructure.Security;
 using ProductCache.Standalone;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
-using ProductCache.Api.Auth;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
-using ProductCache.Api.Auth;
 using ProductCache.Domain;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 
 namespace ProductCache.EndToEndTests;

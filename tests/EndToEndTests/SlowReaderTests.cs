@@ -5,8 +5,8 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
-using ProductCache.Api.Auth;
 using ProductCache.Domain;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Authorization.Infrastructure;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using ProductCache.Api.Http;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Security;
 
 namespace ProductCache.Api.Auth;
 

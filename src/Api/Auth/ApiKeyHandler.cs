@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
+using ProductCache.Infrastructure.Security;
 
 namespace ProductCache.Api.Auth;
 

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Security;
 
 namespace ProductCache.Api.Auth;
 

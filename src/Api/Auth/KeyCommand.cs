@@ -1,4 +1,5 @@
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Security;
 
 namespace ProductCache.Api.Auth;
 

@@ -1,5 +1,6 @@
 using ProductCache.Api.Auth;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 
 namespace ProductCache.UnitTests.Api.Auth;

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Http;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using ProductCache.Api.Auth;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 
 namespace ProductCache.UnitTests.Api.Auth;

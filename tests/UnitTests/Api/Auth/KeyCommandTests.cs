@@ -1,4 +1,5 @@
 using ProductCache.Api.Auth;
+using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 
 namespace ProductCache.UnitTests.Api.Auth;

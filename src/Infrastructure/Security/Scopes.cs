@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace ProductCache.Api.Auth;
+namespace ProductCache.Infrastructure.Security;
 
 /// <summary>The scopes of a credential. No scope includes another one, but each of them allows reads.</summary>
 public static class Scopes
@@ -11,9 +11,9 @@ public static class Scopes
 
     public static IReadOnlyList<string> All { get; } = [Read, Write, Administer];
 
-    internal static string Rule { get; } = $"scopes must be a comma-separated list of {string.Join(", ", All)}, each at most once.";
+    public static string Rule { get; } = $"scopes must be a comma-separated list of {string.Join(", ", All)}, each at most once.";
 
-    internal static bool TryRead(string text, [NotNullWhen(true)] out IReadOnlyList<string>? scopes)
+    public static bool TryRead(string text, [NotNullWhen(true)] out IReadOnlyList<string>? scopes)
     {
         var words = text.Split(',');
         scopes = words.All(All.Contains) && words.Distinct().Count() == words.Length ? words : null;
