@@ -21,6 +21,14 @@ public static class UseCaseRegistration
         services.AddSingleton<HotProducts>();
         services.AddSingleton<IRequestHandler<GetProduct, GetProductResult>, GetProductHandler>();
         services.AddSingleton<IRequestHandler<GetProducts, IReadOnlyList<GetProductResult>>, GetProductsHandler>();
+        services.AddOperatorUseCases();
+        return services;
+    }
+
+    /// <summary>What operators do with the caches.</summary>
+    public static IServiceCollection AddOperatorUseCases(this IServiceCollection services)
+    {
+        services.AddMediator();
         services.AddSingleton<IRequestHandler<PurgeCache, PurgeCacheResult>, PurgeCacheHandler>();
         services.AddSingleton<IRequestHandler<InspectProduct, ProductInspection>, InspectProductHandler>();
         return services;

@@ -25,7 +25,9 @@ public sealed class DataFolder : IDisposable
     /// <summary>The file with the lines of API_KEYS.</summary>
     public string KeyFile => System.IO.Path.Combine(Path, "api-keys");
 
-    // Read by ./run psql and ./run redis-cli.
+    // Read by ./run psql, ./run redis-cli and ./run cli.
+    private static readonly string[] ConnectionSettings = ["DB_", "REDIS_", "KAFKA_", "CACHE_"];
+
     private string ConnectionFile => System.IO.Path.Combine(Path, "connection.env");
 
     /// <exception cref="StandaloneException">Another process uses the folder, or it cannot be written.</exception>
@@ -62,6 +64,11 @@ public sealed class DataFolder : IDisposable
         REDISCLI_AUTH={redis.Password}
 
         """));
+
+    /// <summary>Adds the settings of the services, for the command line.</summary>
+    public void AddConnection(IEnumerable<KeyValuePair<string, string>> settings) => File.AppendAllLines(
+        ConnectionFile, settings.Where(setting => ConnectionSettings.Any(beginning => setting.Key.StartsWith(beginning, StringComparison.Ordinal)))
+            .Select(setting => $"{setting.Key}='{setting.Value}'"));
 
     public void WriteKey(string line) => WriteForOwner(KeyFile, $"{line}\n");
 

@@ -129,6 +129,8 @@ internal sealed class StandaloneProcess : IAsyncDisposable
             }
         }
 
+        folder.AddConnection(realKafka is null ? settings : settings.Append(new("KAFKA_BOOTSTRAP", realKafka)));
+
         var localKey = new LocalKey(folder);
         localKey.AddTo(settings);
         var arguments = Arguments(settings);

@@ -50,8 +50,15 @@ public sealed class ArchitectureTests
         },
         new("Worker")
         {
-            Projects = ["Application", "Infrastructure"],
+            Projects = ["Application", "Cli", "Infrastructure"],
             MustNot = ["ProductCache.Api", "ProductCache.Standalone", "KafkaRider", .. Technologies],
+        },
+        new("Cli", Assembly: "productcache")
+        {
+            Projects = ["Application", "Infrastructure"],
+            Packages = ["Spectre.Console", "System.CommandLine"],
+            Brought = ["Microsoft.Extensions."],
+            MustNot = ["ProductCache.Api", "ProductCache.Worker", "ProductCache.Standalone", "KafkaRider", .. Technologies],
         },
         new("Standalone") { Projects = ["Domain", "Contracts", "Application", "KafkaRider", "Infrastructure", "Api", "Worker"] },
     ];

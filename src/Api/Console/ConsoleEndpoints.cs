@@ -31,7 +31,13 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
     /// <summary>All processes with their servers and metrics.</summary>
     public async Task<IResult> GetInstancesAsync(HttpContext http, CancellationToken cancellationToken) => await AnswerAsync(
         http,
-        async () => new { Instances = (await instances.ReadAsync(cancellationToken)).Select(one => new { one.Id, one.Kind, one.Host, one.Version, one.StartedAt, AgeMs = (long)one.Age.TotalMilliseconds, one.Servers, one.Metrics, one.Hot }) });
+        async () => new
+        {
+            Instances = (await instances.ReadAsync(cancellationToken)).Select(one => new
+            {
+                one.Id, one.Kind, one.Host, one.Version, one.StartedAt, AgeMs = (long)one.Age.TotalMilliseconds, one.Servers, one.Metrics, one.Hot,
+            }),
+        });
 
     /// <summary>A product in the near cache of each Api, in Redis and in PostgreSQL.</summary>
     public async Task<IResult> GetProductAsync(string id, HttpContext http, CancellationToken cancellationToken)

@@ -24,10 +24,13 @@ public sealed class RedisRightsTests(string cacheNamespace)
     private static readonly (string Command, string Allowed)[] Matrix =
     [
         ("HMGET {ns}product:{1} data", "aw"),
+        ("HGETALL {ns}product-cache:instances", "aw"),
+        ("HGETALL other:product-cache:instances", string.Empty),
         ("HSET {ns}product:{1} data x", "aw"),
         ("DEL {ns}product:{1} {ns}lease:{1}", "aw"),
         ("HSET {ns}product-cache:store version 1", "aw"),
         ("PUBLISH {ns}product-cache:notifications x", "aw"),
+        ("PUBLISH {ns}product-cache:notifications:ask x", "aw"),
         ("SCAN 0", "w"),
         ("HSET other:product:{1} data x", string.Empty),
         ("DEL other", string.Empty),

@@ -1,0 +1,3 @@
+using ProductCache.Cli;
+
+return await CommandLine.Build().Parse(args).InvokeAsync();

@@ -1,0 +1,95 @@
+using System.CommandLine;
+using System.Globalization;
+using ProductCache.Application;
+using ProductCache.Domain;
+
+namespace ProductCache.Cli.Verbs;
+
+/// <summary>audit [--repair]: compares all cached products with their rows.</summary>
+internal static class Audit
+{
+    /// <summary>Differences that are printed.</summary>
+    private const int MaxPrinted = 100;
+
+    public static Command Command()
+    {
+        var repair = new Option<bool>("--repair") { Description = "correct what differs" };
+        var command = new Command("audit", "Compares every cached product with its row, and looks at a difference again after 2 s. Exit code 1 if one stays.") { repair };
+        command.SetAction((arguments, cancellationToken) => Tool.RunAsync(
+            arguments, tool => RunAsync(tool, arguments.GetValue(repair), cancellationToken), cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Tool tool, bool repair, CancellationToken cancellationToken)
+    {
+        var compared = 0L;
+        Dictionary<ProductId, CachedProduct> suspects = [];
+        List<Difference> differences = [];
+        var repaired = 0;
+        async Task ConfirmAsync()
+        {
+            if (suspects.Count > 0)
+            {
+                await Task.Delay(AuditEntriesHandler.ConfirmDelay, tool.Time, cancellationToken);
+                var result = await tool.Mediator.Send(new ConfirmDifferences(suspects, repair), cancellationToken);
+                differences.AddRange(result.Differences);
+                repaired += result.Repaired;
+                suspects.Clear();
+            }
+        }
+
+        async Task CompareAsync(Action<long> progress)
+        {
+            await foreach (var entries in tool.Get<ICacheAudit>().ReadEntriesAsync(cancellationToken))
+            {
+                foreach (var (id, entry) in await tool.Mediator.Send(new CompareEntries(entries), cancellationToken))
+                {
+                    suspects[id] = entry;
+                }
+
+                compared += entries.Count;
+                progress(compared);
+                if (suspects.Count >= MaxSuspects)
+                {
+                    await ConfirmAsync();
+                }
+            }
+
+            await ConfirmAsync();
+        }
+
+        if (tool.IsJson || Console.IsErrorRedirected)
+        {
+            await CompareAsync(_ => { });
+        }
+        else
+        {
+            await Spectre.Console.StatusExtensions.SpinnerStyle(Spectre.Console.AnsiConsoleExtensions.Status(Tool.Errors), Spectre.Console.Style.Plain)
+                .StartAsync("Comparing", context => CompareAsync(now => context.Status = string.Create(CultureInfo.InvariantCulture, $"Compared {now} cached products")));
+        }
+
+        if (tool.IsJson)
+        {
+            tool.Json(new { Compared = compared, Differences = differences, Repaired = repaired });
+        }
+        else
+        {
+            if (differences.Count > 0)
+            {
+                tool.Table(["product", "cached version", "stored version", "difference"], differences.Take(MaxPrinted).Select(difference => new[]
+                {
+                    difference.Id.ToString(), Text(difference.Cached), difference.Stored is { } stored ? Text(stored) : "none", difference.Text,
+                }));
+            }
+
+            tool.Line($"{Text(compared)} cached products compared, {differences.Count} differ{(repair ? $", {repaired} corrected" : string.Empty)}.");
+        }
+
+        return differences.Count > repaired ? ExitCode.Found : ExitCode.Succeeded;
+    }
+
+    /// <summary>Differences that wait for their second look.</summary>
+    private const int MaxSuspects = 10_000;
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,41 @@
+using Microsoft.Extensions.DependencyInjection;
+using ProductCache.Application;
+using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Instances;
+using ProductCache.Infrastructure.Kafka;
+using ProductCache.Infrastructure.Postgres;
+using ProductCache.Infrastructure.Redis;
+
+namespace ProductCache.Infrastructure.Tools;
+
+public static class ToolRegistration
+{
+    /// <summary>What the command line needs: the use cases of Apis and Workers without their background services, which start with a host only.</summary>
+    /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
+    public static ServiceProvider BuildTools(Settings settings)
+    {
+        var (postgres, redis, kafka, lifetimes) = (PostgresOptions.Read(settings), RedisOptions.Read(settings), KafkaOptions.Read(settings), settings.ReadCacheLifetimes());
+        settings.ThrowIfWrong();
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddMetrics();
+        services.AddServerStates();
+        services.AddWorkerUseCases(lifetimes);
+        services.AddOperatorUseCases();
+        services.AddPostgresForWorkers(postgres);
+        services.AddSingleton<IStoreInspection, StoreInspection>();
+        services.AddSingleton<IProductIds, ProductIds>();
+        services.AddSingleton<IParkedChanges, ParkedChanges>();
+        services.AddRedisForWorkers(redis);
+        services.AddSingleton<ICacheInspection, CacheInspection>();
+        services.AddInstances();
+        services.AddKafkaForReaders(kafka);
+        services.AddSingleton<KafkaInspection>();
+        services.AddSingleton<IConsumerLag>(provider => provider.GetRequiredService<KafkaInspection>());
+        services.AddSingleton<IDeadLetters, DeadLetterBox>();
+        services.AddSingleton<PostgresHealth>();
+        services.AddSingleton<RedisHealth>();
+        services.AddSingleton<IDiagnosis, Diagnosis>();
+        return services.BuildServiceProvider();
+    }
+}
