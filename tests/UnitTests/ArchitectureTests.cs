@@ -56,8 +56,6 @@ public sealed class ArchitectureTests
         new("Cli", Assembly: "productcache")
         {
             Projects = ["Application", "Infrastructure"],
-            Packages = ["Spectre.Console", "System.CommandLine"],
-            Brought = ["Microsoft.Extensions."],
             MustNot = ["ProductCache.Api", "ProductCache.Worker", "ProductCache.Standalone", "KafkaRider", .. Technologies],
         },
         new("Standalone") { Projects = ["Domain", "Contracts", "Application", "KafkaRider", "Infrastructure", "Api", "Worker"] },
