@@ -7,6 +7,7 @@ using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
 using ProductCache.Api.Products;
 using ProductCache.Application;
+using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Instances;
 using ProductCache.Infrastructure.Kafka;
@@ -38,6 +39,12 @@ public static class ApiHost
         var certificate = ServerCertificate.Read(settings);
         var origins = Cors.ReadOrigins(settings);
         var console = ConsoleOptions.Read(settings);
+        var shadow = ShadowReadOptions.Read(settings);
+        if (shadow.Percent > 0 && postgres is null)
+        {
+            settings.Refuse($"{ShadowReadOptions.Setting} needs a database: DB_HOST.");
+        }
+
         var largeAnswers = LargeAnswerOptions.Read(settings);
         settings.ThrowIfWrong();
 
@@ -48,6 +55,10 @@ public static class ApiHost
             builder.Services.AddWritesAndLists();
             builder.Services.AddPostgresForWriters(postgres);
             builder.Services.AddSingleton<ProductListEndpoint>();
+            if (shadow.Percent > 0)
+            {
+                builder.Services.AddShadowReads(shadow);
+            }
         }
 
         builder.Services.AddRedisForReaders(redis, nearCache);

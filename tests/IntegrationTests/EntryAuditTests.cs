@@ -21,7 +21,7 @@ public sealed class EntryAuditTests
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        service = await RunningService.StartAsync(null, (EntryAuditOptions.Setting, "0"));
+        service = await RunningService.StartAsync(null, (EntryAuditOptions.Setting, "0"), (ShadowReadOptions.Setting, "100"), ("NEAR_CACHE_MB", "0"));
         var server = await SharedServers.Redis;
         redis = await ConnectionMultiplexer.ConnectAsync($"{server.Host}:{server.Port}");
         mediator = service.WorkerServices.GetRequiredService<IMediator>();
@@ -127,6 +127,20 @@ public sealed class EntryAuditTests
 
         Assert.That((await mediator.Send(new CompareEntries(before))).Keys, Does.Contain(new ProductId(7)), "At the first look it differs.");
         Assert.That((await mediator.Send(new ConfirmDifferences(before, Repair: true))).Differences, Is.Empty);
+    }
+
+    [Test]
+    public async Task AHitThatIsWrongIsFoundByItsShadowRead()
+    {
+        await FillAsync(9);
+        await SpoilAsync(9);
+        await Eventually.TrueAsync(async () =>
+        {
+            await ReadAsync(9);
+            return !(await StoredAsync(9)).Contains("Bad", StringComparison.Ordinal);
+        });
+
+        Assert.That(await service.Api.GetStringAsync(new Uri("/metrics", UriKind.Relative)), Does.Contain("productcache_shadow_reads_total"));
     }
 
     [Test]

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
+using ProductCache.Infrastructure;
 using ProductCache.TestSupport;
 
 namespace ProductCache.IntegrationTests;
@@ -37,7 +38,7 @@ public sealed partial class MetricsTests
             },
         };
         listener.Start();
-        service = await RunningService.StartAsync();
+        service = await RunningService.StartAsync(null, (ShadowReadOptions.Setting, "100"));
 
         // Some metrics begin with the first fill and the first change.
         await service.ExecuteAsync("INSERT INTO products (id, name, price) VALUES (1, 'Tea', 1)");

@@ -3,15 +3,17 @@ using ProductCache.Application;
 
 namespace ProductCache.Api.Products;
 
-/// <summary>Measurements of reads beside their outcomes: misses, waiting readers, and which products are read most.</summary>
+/// <summary>Measurements of reads beside their outcomes: misses, waiting readers, which products are read most, and whether hits are right.</summary>
 internal sealed class ReadMetrics
 {
     private readonly HotProducts hot;
+    private readonly IShadowReads? shadow;
     private readonly Counter<long> misses;
 
-    public ReadMetrics(IMeterFactory meters, MissCoalescer coalescer, Revalidator revalidator, HotProducts hot)
+    /// <param name="shadow">Null: hits are not compared with the store.</param>
+    public ReadMetrics(IMeterFactory meters, MissCoalescer coalescer, Revalidator revalidator, HotProducts hot, IShadowReads? shadow = null)
     {
-        this.hot = hot;
+        (this.hot, this.shadow) = (hot, shadow);
         var meter = meters.Create("ProductCache.Api");
         misses = meter.CreateCounter<long>(
             "productcache.misses", "{read}", "Reads that the cache could not answer, by reason. Collapsed: another reader had requested the fill.");
@@ -22,6 +24,11 @@ internal sealed class ReadMetrics
     public void Count(Domain.ProductId id, GetProductResult result)
     {
         hot.Read(id);
+        if (shadow is not null && result is GetProductResult.Found { Source: EntrySource.NearCache or EntrySource.Cache } hit)
+        {
+            shadow.Hit(id, hit.Entry);
+        }
+
         if (ForwardOf(result) is { } forward)
         {
             misses.Add(
