@@ -1,19 +1,14 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Text.RegularExpressions;
 using StackExchange.Redis;
 using static ProductCache.Bench.Statistics;
 
 namespace ProductCache.Bench;
 
 /// <summary>Requests per second for cached products, in turns with the peers, by wrk.</summary>
-internal static partial class Hits
+internal static class Hits
 {
     private const int Products = 1_000;
     private const int WarmUps = 2;
     private const int Rounds = 9;
-    private const int Seconds = 2;
-    private const int Connections = 64;
 
     // The service's own defaults.
     private static readonly TimeSpan Ttl = TimeSpan.FromSeconds(600);
@@ -42,12 +37,12 @@ internal static partial class Hits
         var script = Path.GetTempFileName();
         try
         {
-            await File.WriteAllTextAsync(script, Script(first));
+            await File.WriteAllTextAsync(script, HitLoad.Script(first, Products));
             for (var round = -WarmUps; round < Rounds; round++)
             {
                 for (var i = 0; i < contenders.Length; i++)
                 {
-                    var load = await MeasureAsync(contenders[i].Port, script);
+                    var load = await HitLoad.MeasureAsync(contenders[i].Port, script);
 
                     // The first rounds warm up.
                     if (round >= 0)
@@ -85,7 +80,7 @@ internal static partial class Hits
 
         return new Section(
             "Hits",
-            $"{Products:N0} cached products read in turn by wrk over {Connections} connections; {Rounds} rounds in turns, {Seconds} s each. " +
+            $"{Products:N0} cached products read in turn by wrk over {HitLoad.Connections} connections; {Rounds} rounds in turns, {HitLoad.Seconds} s each. " +
             $"Lifetime of an entry: {Ttl.TotalSeconds:0} s in Redis, {MemoryTtl.TotalSeconds:0} s in memory. The latencies are those at full load.",
             [
                 new ReportTable(
@@ -94,7 +89,7 @@ internal static partial class Hits
                     new BarChart(
                         "hits", "Hits: requests per second", "requests/s", $"Median of {Rounds} rounds; whiskers: the lowest and the highest round", throughput),
                     new BarChart(
-                        "hits-latency", "Hits: latency at full load", "ms", $"p50, {Connections} connections; whiskers: up to p99", latency)),
+                        "hits-latency", "Hits: latency at full load", "ms", $"p50, {HitLoad.Connections} connections; whiskers: up to p99", latency)),
             ],
             $"Resident memory after it: Api {memory.Api} MiB, Worker {memory.Worker} MiB.");
     }
@@ -107,11 +102,11 @@ internal static partial class Hits
         await Parallel.ForEachAsync(Enumerable.Range(0, Products), async (offset, cancellationToken) =>
         {
             var id = first + offset;
-            var body = await GetAsync(client, servers.ApiPort, id, cancellationToken);
+            var body = await HitLoad.GetAsync(client, servers.ApiPort, id, cancellationToken);
             await redis.GetDatabase().StringSetAsync(Peers.RawKey(id), body);
             foreach (var contender in contenders.Skip(1))
             {
-                if (await GetAsync(client, contender.Port, id, cancellationToken) != body)
+                if (await HitLoad.GetAsync(client, contender.Port, id, cancellationToken) != body)
                 {
                     throw new InvalidOperationException($"{contender.Name} answers product {id} otherwise than the service.");
                 }
@@ -119,70 +114,5 @@ internal static partial class Hits
         });
     }
 
-    private static async Task<string> GetAsync(HttpClient client, int port, long id, CancellationToken cancellationToken)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}/productapp/{id}/")
-        {
-            Headers = { { "Prefer", "wait=10" } },
-        };
-        using var answer = await client.SendAsync(request, cancellationToken);
-        return answer.StatusCode == System.Net.HttpStatusCode.OK
-            ? await answer.Content.ReadAsStringAsync(cancellationToken)
-            : throw new InvalidOperationException($"Port {port} answered {(int)answer.StatusCode} for product {id}.");
-    }
-
-    /// <summary>The requests are built once: wrk shares the processors with what it measures.</summary>
-    private static string Script(long first) =>
-        $$"""
-        local requests, turn = {}, 0
-        function init()
-          for offset = 0, {{Products - 1}} do
-            requests[#requests + 1] = wrk.format("GET", string.format("/productapp/%d/", {{first}} + offset))
-          end
-        end
-        function request()
-          turn = turn % #requests + 1
-          return requests[turn]
-        end
-        """;
-
-    private static async Task<Load> MeasureAsync(int port, string script)
-    {
-        var start = new ProcessStartInfo("wrk", ["-t1", $"-c{Connections}", $"-d{Seconds}s", "--latency", "-s", script, $"http://127.0.0.1:{port}/"])
-        {
-            RedirectStandardOutput = true,
-        };
-        using var wrk = Process.Start(start)!;
-        var output = await wrk.StandardOutput.ReadToEndAsync();
-        await wrk.WaitForExitAsync();
-        if (output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
-        {
-            throw new InvalidOperationException(output);
-        }
-
-        var rate = double.Parse(Rate().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
-        var latencies = Latency().Matches(output).ToDictionary(match => match.Groups[1].Value, Milliseconds);
-        return new Load(rate, latencies["50"], latencies["99"]);
-    }
-
-    private static double Milliseconds(Match match)
-    {
-        var unit = match.Groups[3].Value switch
-        {
-            "us" => 0.001,
-            "ms" => 1,
-            _ => 1_000,
-        };
-        return double.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture) * unit;
-    }
-
-    [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
-    private static partial Regex Rate();
-
-    [GeneratedRegex(@"^\s+(\d+)%\s+([\d.]+)(us|ms|s)\s*$", RegexOptions.Multiline)]
-    private static partial Regex Latency();
-
     private sealed record Contender(string Name, int Port, bool Own = false);
-
-    private sealed record Load(double Rate, double P50, double P99);
 }

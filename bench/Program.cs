@@ -44,6 +44,7 @@ foreach (var bench in ofService)
         "many" => Many.RunAsync(servers),
         "misses" => Misses.RunAsync(servers),
         "changes" => Changes.RunAsync(servers),
+        "tracing" => Tracing.RunAsync(servers),
         "bulk" => BulkUpdate.RunAsync(servers),
         _ => SqlReads.RunAsync(servers),
     });
