@@ -64,6 +64,7 @@ public static class ApiHost
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
         builder.Services.AddInstanceReports(InstanceReport.Api);
+        builder.Services.AddNearCopyAnswers();
         builder.Services.AddApiAuthorization(access);
         builder.Services.AddRateLimits(limits);
         builder.Services.AddSingleton(largeAnswers);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry.Metrics;
 using ProductCache.Application;
+using ProductCache.Infrastructure.Redis;
 using ProductCache.Infrastructure.Traces;
 
 namespace ProductCache.Infrastructure.Instances;
@@ -18,6 +19,14 @@ public static class InstanceRegistration
         services.AddHostedService<WatchedTraces>();
         services.ConfigureOpenTelemetryMeterProvider((provider, metrics) => metrics.AddReader(new PeriodicExportingMetricReader(
             provider.GetRequiredService<MetricSnapshot>(), (int)InstanceReporter.Interval.TotalMilliseconds)));
+        return services;
+    }
+
+    /// <summary>For Apis: answers questions for near copies, and asks them. Needs the reports.</summary>
+    public static IServiceCollection AddNearCopyAnswers(this IServiceCollection services)
+    {
+        services.AddHostedService<NearCopyAnswers>();
+        services.AddSingleton<ICacheInspection, CacheInspection>();
         return services;
     }
 

@@ -30,8 +30,6 @@ public static class RedisRegistration
         services.AddSingleton<INearCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddSingleton<IDistributedCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddHostedService<NotificationListener>();
-        services.AddHostedService<NearCopyAnswers>();
-        services.AddSingleton<ICacheInspection, CacheInspection>();
         return services;
     }
 
