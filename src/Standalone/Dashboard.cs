@@ -7,7 +7,7 @@ namespace ProductCache.Standalone;
 /// The Aspire dashboard, a page with the traces, metrics and log lines of this process, beside the servers. Nothing depends on it: where it cannot
 /// start or has ended, the services go on without it.
 /// </summary>
-internal sealed class Dashboard : IAsyncDisposable
+public sealed class Dashboard : IAsyncDisposable
 {
     /// <summary>The path of its program. <c>./run --dashboard</c> sets it.</summary>
     public const string Setting = "PRODUCTCACHE_DASHBOARD";
