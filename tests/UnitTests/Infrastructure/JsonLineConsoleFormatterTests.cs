@@ -9,7 +9,7 @@ namespace ProductCache.UnitTests.Infrastructure;
 
 public sealed class JsonLineConsoleFormatterTests
 {
-    private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 11, 24, 15, 20, 31, 123, TimeSpan.FromHours(1)));
+    private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 11, 24, 14, 20, 31, 123, TimeSpan.Zero));
 
     [Test]
     public void ALineHasTheTimeTheEventTheMessageAndItsValues()
