@@ -21,6 +21,8 @@ public sealed partial class ObservabilityTests
     private static IReadOnlyList<YamlMappingNode> Alerts { get; } =
         [.. Load("alerts.yml")["groups"].AllNodes.OfType<YamlMappingNode>().Where(node => node.Children.ContainsKey("alert"))];
 
+    private static IEnumerable<TestCaseData> NamedAlerts => Alerts.Select(alert => new TestCaseData(alert).SetArgDisplayNames($"{alert["alert"]}"));
+
     private static IEnumerable<string> NamesOfAlerts => Alerts.Select(alert => $"{alert["alert"]}");
 
     private static IEnumerable<string> Panels => Dashboards.SelectMany(PanelsOf).SelectMany(panel => panel["targets"]!.AsArray()).Select(target => $"{target!["expr"]}");
@@ -58,7 +60,7 @@ public sealed partial class ObservabilityTests
             SectionOfAlert().Matches(RepositoryFile.Read("docs/runbook.md")).Select(match => match.Groups["name"].Value),
             Is.EqualTo(NamesOfAlerts));
 
-    [TestCaseSource(nameof(Alerts))]
+    [TestCaseSource(nameof(NamedAlerts))]
     public void AnAlertSaysHowUrgentItIsWhatHappensAndWhereToReadOn(YamlMappingNode alert)
     {
         var (name, annotations) = ($"{alert["alert"]}", alert["annotations"]);
