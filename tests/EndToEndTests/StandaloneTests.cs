@@ -18,6 +18,10 @@ namespace ProductCache.EndToEndTests;
 [Parallelizable(ParallelScope.Self)]
 public sealed partial class StandaloneTests
 {
+    private const string DashboardProject = "tools/dashboard/Dashboard.csproj";
+
+    private static readonly TimeSpan DownloadTimeout = TimeSpan.FromMinutes(3);
+
     private string folder = null!;
     private bool protectedReads;
 
@@ -205,13 +209,10 @@ public sealed partial class StandaloneTests
     public async Task TheDashboardShowsTheTracesOfARequestAndStopsWithTheRest()
     {
         // The way ./run gets it.
-        var located = await Command.RunAsync(
-            ["dotnet", "msbuild", "tools/dashboard/Dashboard.csproj", "-restore", "-target:Locate", "-verbosity:quiet", "-nologo", "-getProperty:DashboardProgram"],
-            TimeSpan.FromMinutes(3),
-            Repository.Root);
-        Assert.That(located.ExitCode, Is.Zero, located.Output + located.Errors);
+        await DotnetAsync("restore", DashboardProject);
+        var program = (await DotnetAsync("msbuild", DashboardProject, "-nologo", "-getProperty:DashboardProgram")).Trim();
         int dashboard;
-        await using (var standalone = await StartAsync((Dashboard.Setting, located.Output.Trim())))
+        await using (var standalone = await StartAsync((Dashboard.Setting, program)))
         {
             var page = new Uri(DashboardAddress().Match(standalone.Output).Value);
             using var client = new HttpClient();
@@ -337,6 +338,13 @@ public sealed partial class StandaloneTests
             },
             "the banner");
         return standalone;
+    }
+
+    private static async Task<string> DotnetAsync(params string[] arguments)
+    {
+        var result = await Command.RunAsync(["dotnet", .. arguments], DownloadTimeout, Repository.Root);
+        Assert.That(result.ExitCode, Is.Zero, result.Output + result.Errors);
+        return result.Output;
     }
 
     // The way a user does it, through the script.
