@@ -28,7 +28,7 @@ public static class ApiHost
     {
         var settings = ServiceHost.ReadSettings(args);
         var listeners = Listeners.Read(settings, "API_PORT", 8000, isForOperators: false);
-        var builder = ServiceHost.CreateBuilder(args, listeners, "product-cache-api");
+        var builder = ServiceHost.CreateBuilder(args, settings, listeners, "product-cache-api");
         var postgres = PostgresOptions.ReadIfConfigured(settings);
         var redis = RedisOptions.Read(settings);
         var nearCache = NearCacheOptions.Read(settings);

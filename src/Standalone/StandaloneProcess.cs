@@ -90,9 +90,11 @@ internal sealed class StandaloneProcess : IAsyncDisposable
     {
         var ports = new Ports();
         var (api, worker) = TakePorts(ports);
+        var dashboard = Dashboard.Choose(ports);
         var ignored = new IgnoredSettings();
         ignored.Report(Console.Out);
         var folder = Push(new Disposing(DataFolder.Open())).Of<DataFolder>();
+        var startingDashboard = dashboard is null ? Task.FromResult<string?>(null) : Push(dashboard).StartAsync();
         var startingRedis = PrivateRedis.StartWithPasswordAsync(Path.Combine(folder.Path, "redis"), ports.Take(6379));
         var postgres = Push(await PrivatePostgres.StartAsync(Path.Combine(folder.Path, "postgres"), ports.Take(5433)));
         var redis = Push(await startingRedis);
@@ -115,7 +117,15 @@ internal sealed class StandaloneProcess : IAsyncDisposable
             ["LISTEN_ON"] = Environment.GetEnvironmentVariable("LISTEN_ON") is { Length: > 0 } named ? named : Listeners.Localhost,
             ["Logging:LogLevel:Default"] = "Warning",
             ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Warning",
+
+            // Its own lines are text, also where it runs in a container for development.
+            [LogFormat.Setting] = Environment.GetEnvironmentVariable(LogFormat.Setting) is { Length: > 0 } format ? format : LogFormat.Text,
         };
+        foreach (var (key, value) in dashboard?.Settings ?? [])
+        {
+            settings[key] = value;
+        }
+
         var realKafka = Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP") is { } bootstrap && !string.IsNullOrWhiteSpace(bootstrap) ? bootstrap : null;
         Action<IServiceCollection> configureWorker = WithoutSignals;
         if (realKafka is null)
@@ -140,10 +150,15 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         var added = await SampleProducts.AddAsync(postgres.ConnectionString, CancellationToken.None);
         await StartHostAsync(ApiHost.Build(arguments, WithoutSignals));
         var kafka = realKafka ?? $"{settings["KAFKA_BOOTSTRAP"]} (embedded, in memory)";
-        Console.WriteLine(Banner(api, worker, postgres, redis, kafka, added, folder.Path, localKey.Keep()));
+        var withoutDashboard = await startingDashboard;
+        Console.WriteLine(Banner(api, worker, postgres, redis, kafka, added, folder.Path, localKey.Keep(), withoutDashboard is null ? dashboard?.Page : null));
+        if (withoutDashboard is not null)
+        {
+            Console.WriteLine(withoutDashboard);
+        }
     }
 
-    private static string Banner(int api, int worker, PrivatePostgres postgres, PrivateRedis redis, string kafka, int added, string folder, string key) => string.Create(
+    private static string Banner(int api, int worker, PrivatePostgres postgres, PrivateRedis redis, string kafka, int added, string folder, string key, string? dashboard) => string.Create(
         CultureInfo.InvariantCulture,
         $"""
 
@@ -152,7 +167,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
           Worker      http://localhost:{worker}/health/ready and /metrics
           PostgreSQL  127.0.0.1:{postgres.Port} (./run psql), data in {folder}{(added > 0 ? $", {added} sample products added" : string.Empty)}
           Redis       127.0.0.1:{redis.Port} (./run redis-cli)
-          Kafka       {kafka}
+          Kafka       {kafka}{(dashboard is null ? string.Empty : $"{Environment.NewLine}  Dashboard   {dashboard} (traces, metrics, log lines)")}
 
         Try it twice: the first request misses (202), the second is answered from the cache (200).
           curl -i http://localhost:{api}/productapp/1/

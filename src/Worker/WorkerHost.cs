@@ -25,7 +25,7 @@ public static class WorkerHost
     public static WebApplication Build(string[] args, Action<IServiceCollection> configure)
     {
         var settings = ServiceHost.ReadSettings(args);
-        var builder = ServiceHost.CreateBuilder(args, Listeners.Read(settings, "WORKER_PORT", 8001, isForOperators: true), "product-cache-worker");
+        var builder = ServiceHost.CreateBuilder(args, settings, Listeners.Read(settings, "WORKER_PORT", 8001, isForOperators: true), "product-cache-worker");
         var postgres = PostgresOptions.Read(settings);
         var redis = RedisOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
@@ -33,11 +34,14 @@ internal sealed class ComposeProject : IAsyncDisposable
             ["POSTGRES_HOST_PORT"] = $"{TestServer.FreePort()}",
             ["REDIS_HOST_PORT"] = $"{TestServer.FreePort()}",
             ["KAFKA_HOST_PORT"] = $"{TestServer.FreePort()}",
+            ["PROMETHEUS_HOST_PORT"] = $"{TestServer.FreePort()}",
         };
     }
 
     /// <summary>The copy.</summary>
     public string Root { get; }
+
+    public int PrometheusPort => int.Parse(variables["PROMETHEUS_HOST_PORT"], CultureInfo.InvariantCulture);
 
     /// <summary>Of the first Api. Where compose files are named, a second one may have the next port.</summary>
     public int ApiPort { get; }
@@ -116,7 +120,8 @@ internal sealed class ComposeProject : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         // With the images, or each run would leave some behind. The layers stay in the cache of the builder.
-        await ComposeAsync("down", "-v", "--rmi", "local");
+        // Those of the profile too.
+        await ComposeAsync("--profile", "observability", "down", "-v", "--rmi", "local");
         Directory.Delete(Root, recursive: true);
     }
 

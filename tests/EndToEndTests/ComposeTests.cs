@@ -1,5 +1,7 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.EndToEndTests;
 
@@ -7,6 +9,8 @@ namespace ProductCache.EndToEndTests;
 [Category(TestCategories.Containers)]
 public sealed class ComposeTests
 {
+    private const string Prometheus = "prom/prometheus:v3.5.0";
+
     [Test]
     public async Task TheStackComesUpAndAnswers()
     {
@@ -46,8 +50,50 @@ public sealed class ComposeTests
             Assert.That(await project.ComposeAsync("exec", "-T", service, "id"), Does.StartWith("uid=").And.Not.StartWith("uid=0("));
         }
 
+        await PrometheusReadsTheServicesAsync(project);
         Assert.That(
             (await project.ContainersAsync()).Where(container => container.IsPublishedBeyondLoopback).Select(container => container.Service),
             Is.EqualTo(new[] { "api" }));
+    }
+
+    // From a base file and the files on top of it.
+    [TestCase("docker-compose.yml")]
+    [TestCase("docker-compose.yml", "docker-compose.secure.yml")]
+    public async Task TheProfileOfTheDashboardsIsValid(params string[] files)
+    {
+        await using var project = await ComposeProject.CreateAsync(files);
+        await File.WriteAllTextAsync(project.PathOf(".env"), "DB_NAME=products\nDB_USER=products\nDB_PASSWORD=secret\n");
+
+        Assert.That(
+            (await project.ComposeAsync("--profile", "observability", "config", "--services")).Split('\n'),
+            Is.SupersetOf(new[] { "api", "worker", "prometheus", "grafana", "dashboard" }));
+    }
+
+    /// <summary>Where there is its image. The tests pull none.</summary>
+    private static async Task PrometheusReadsTheServicesAsync(ComposeProject project)
+    {
+        if (!await Engine.HasImagesAsync(Prometheus))
+        {
+            return;
+        }
+
+        await project.ComposeAsync("--profile", "observability", "up", "-d", "--no-deps", "prometheus");
+        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{project.PrometheusPort}") };
+        var up = string.Empty;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    up = await client.GetStringAsync("/api/v1/query?query=sum by (job) (up)");
+                    return JsonNode.Parse(up)!["data"]!["result"]!.AsArray().Count(job => (string)job!["value"]![1]! == "1") == 2;
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            },
+            () => $"both jobs: {up}");
+        Assert.That(await client.GetStringAsync("/api/v1/rules"), Does.Contain("ProductCacheServerUnavailable"));
     }
 }

@@ -38,6 +38,8 @@ public sealed class ConfigurationTests
     [TestCase("Api", "API_TLS_CERT_FILE", "/nowhere", "API_TLS_CERT_FILE and API_TLS_KEY_FILE must be set together: API_TLS_KEY_FILE is missing.")]
     [TestCase("Api", "CORS_ORIGINS", "https://a.example/", "CORS_ORIGINS must be a comma-separated list of origins (https://shop.example.com) or *, not 'https://a.example/'.")]
     [TestCase("Api", "TRUSTED_PROXIES", "10.0.0.0/8, proxy", "TRUSTED_PROXIES must be a comma-separated list of addresses or networks (10.0.0.0/8), not 'proxy'.")]
+    [TestCase("Api", "LOG_FORMAT", "xml", "LOG_FORMAT must be text or json, not 'xml'.")]
+    [TestCase("Worker", "LOG_FORMAT", "JSON", "LOG_FORMAT must be text or json, not 'JSON'.")]
     public async Task AWrongSettingIsNamed(string service, string key, string? value, string sentence)
     {
         var settings = new Dictionary<string, string>(Right);

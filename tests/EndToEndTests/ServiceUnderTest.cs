@@ -13,7 +13,7 @@ internal sealed class ServiceUnderTest : IAsyncDisposable
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(30);
 
     // Beginnings of the settings that must not come from whoever runs the tests.
-    private static readonly string[] Settings = ["API_", "CORS_", "DB_", "JWT_", "KAFKA_", "LISTEN_", "REDIS_", "TRUSTED_", "WORKER_"];
+    private static readonly string[] Settings = ["API_", "CORS_", "DB_", "DOTNET_RUNNING_IN_", "JWT_", "KAFKA_", "LISTEN_", "LOG_", "MANAGEMENT_", "OTEL_", "PRODUCTCACHE_", "REDIS_", "TRUSTED_", "WORKER_"];
 
     private readonly ConcurrentQueue<string> lines = new();
 

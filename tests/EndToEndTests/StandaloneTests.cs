@@ -18,6 +18,10 @@ namespace ProductCache.EndToEndTests;
 [Parallelizable(ParallelScope.Self)]
 public sealed partial class StandaloneTests
 {
+    private const string DashboardProject = "tools/dashboard/Dashboard.csproj";
+
+    private static readonly TimeSpan DownloadTimeout = TimeSpan.FromMinutes(3);
+
     private string folder = null!;
     private bool protectedReads;
 
@@ -201,6 +205,43 @@ public sealed partial class StandaloneTests
         Assert.That(second.Output, Does.Contain(folder).And.Not.Contain("   at "));
     }
 
+    [Test]
+    public async Task TheDashboardShowsTheTracesOfARequestAndStopsWithTheRest()
+    {
+        // The way ./run gets it.
+        await DotnetAsync("restore", DashboardProject);
+        var program = (await DotnetAsync("msbuild", DashboardProject, "-nologo", "-getProperty:DashboardProgram")).Trim();
+        int dashboard;
+        await using (var standalone = await StartAsync((Dashboard.Setting, program)))
+        {
+            var page = new Uri(DashboardAddress().Match(standalone.Output).Value);
+            using var client = new HttpClient();
+            using var answer = await client.GetAsync(page);
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+
+            await AnswersAsync(standalone, "1");
+
+            await Eventually.TrueAsync(
+                async () => (await client.GetStringAsync(new Uri(page, "/api/telemetry/traces"))).Contains("GET /productapp/{id}", StringComparison.Ordinal),
+                "the trace of the request");
+            dashboard = ChildrenOf(standalone, "Aspire.Dashboard").Single();
+        }
+
+        Assert.That(CommandLine($"/proc/{dashboard}"), Is.Empty);
+    }
+
+    [Test]
+    public async Task ADashboardThatCannotStartIsToldAndTheRestRuns()
+    {
+        await using var standalone = await StartAsync((Dashboard.Setting, "/nowhere"));
+
+        await AnswersAsync(standalone, "1");
+        Assert.That(standalone.Output, Does.Contain("The dashboard does not run: PRODUCTCACHE_DASHBOARD names /nowhere, which is not there.").And.Not.Contain("   at "));
+    }
+
+    [GeneratedRegex(@"(?<=Dashboard +)http://localhost:\d+")]
+    private static partial Regex DashboardAddress();
+
     [GeneratedRegex(@"http://localhost:(\d+)/productapp/")]
     private static partial Regex ApiAddress();
 
@@ -269,13 +310,21 @@ public sealed partial class StandaloneTests
     // Its parent is the process under test.
     private static async Task KillChildAsync(ServiceUnderTest standalone, string command)
     {
-        var parent = $"PPid:\t{standalone.Process.Id}\n";
-        var child = Directory.GetDirectories("/proc")
-            .Where(directory => int.TryParse(Path.GetFileName(directory), out _))
-            .Single(directory => CommandLine(directory).Replace('\0', ' ').Contains(command, StringComparison.Ordinal)
-                && ReadFile(Path.Combine(directory, "status")).Contains(parent, StringComparison.Ordinal));
-        using var kill = Process.Start("kill", ["-9", Path.GetFileName(child)]);
+        using var kill = Process.Start("kill", ["-9", $"{ChildrenOf(standalone, command).Single()}"]);
         await kill.WaitForExitAsync();
+    }
+
+    private static List<int> ChildrenOf(ServiceUnderTest standalone, string command)
+    {
+        var parent = $"PPid:\t{standalone.Process.Id}\n";
+        return
+        [
+            .. from directory in Directory.GetDirectories("/proc")
+               where int.TryParse(Path.GetFileName(directory), out _)
+               where CommandLine(directory).Replace('\0', ' ').Contains(command, StringComparison.Ordinal)
+               where ReadFile(Path.Combine(directory, "status")).Contains(parent, StringComparison.Ordinal)
+               select Number(Path.GetFileName(directory)),
+        ];
     }
 
     private async Task<ServiceUnderTest> StartAsync(params IEnumerable<(string Key, string Value)> settings)
@@ -289,6 +338,13 @@ public sealed partial class StandaloneTests
             },
             "the banner");
         return standalone;
+    }
+
+    private static async Task<string> DotnetAsync(params string[] arguments)
+    {
+        var result = await Command.RunAsync(["dotnet", .. arguments], DownloadTimeout, Repository.Root);
+        Assert.That(result.ExitCode, Is.Zero, result.Output + result.Errors);
+        return result.Output;
     }
 
     // The way a user does it, through the script.

@@ -7,7 +7,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 
 namespace ProductCache.Infrastructure.Hosting;
@@ -44,7 +43,7 @@ public static class ServiceHost
         ["Logging:LogLevel:Microsoft.AspNetCore.Hosting.Diagnostics"] = nameof(LogLevel.None),
     };
 
-    public static WebApplicationBuilder CreateBuilder(string[] args, Listeners listeners, string serviceName)
+    public static WebApplicationBuilder CreateBuilder(string[] args, Settings settings, Listeners listeners, string serviceName)
     {
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LogLevels });
@@ -59,12 +58,11 @@ public static class ServiceHost
         builder.Services.AddSingleton(listeners);
         builder.Logging.ClearProviders();
         builder.Services.TryAddSingleton(TimeProvider.System);
-        builder.Logging.AddConsole(console => console.FormatterName = SingleLineConsoleFormatter.FormatterName);
-        builder.Logging.AddConsoleFormatter<SingleLineConsoleFormatter, ConsoleFormatterOptions>();
+        builder.Logging.AddLines(LogFormat.Read(settings));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
         builder.Services.AddServerStates();
         var telemetry = builder.Services.AddOpenTelemetry();
-        telemetry.AddTracing(builder.Configuration, serviceName);
+        telemetry.AddExporters(builder.Configuration, serviceName);
         telemetry.WithMetrics(metrics => metrics
             .AddMeter("ProductCache.*", "KafkaRider", "MassTransit", "Npgsql", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel")
             .AddView(instrument => instrument.Meter.Name == "Npgsql" ? new MetricStreamConfiguration { TagKeys = PoolTags } : null)

@@ -16,10 +16,10 @@ public sealed class SingleLineConsoleFormatterTests
 
         var written = Enumerable.Range(0, 1_000).Select(_ => Write(lines, LogLevel.Warning, 1)).Where(line => line.Length > 0).ToList();
         var other = Write(lines, LogLevel.Warning, 2);
-        time.Advance(SingleLineConsoleFormatter.Interval);
+        time.Advance(LimitedConsoleFormatter.Interval);
         var next = Write(lines, LogLevel.Warning, 1);
 
-        Assert.That(written, Has.Count.EqualTo(SingleLineConsoleFormatter.MaxLines));
+        Assert.That(written, Has.Count.EqualTo(LimitedConsoleFormatter.MaxLines));
         Assert.That(other, Is.Not.Empty);
         Assert.That(next, Does.Contain("(900 lines of this event were omitted before this one)"));
         Assert.That(Write(lines, LogLevel.Warning, 1), Does.Not.Contain("omitted"));

@@ -62,7 +62,11 @@ public sealed partial class DevelopmentTests
     }
 
     private static IEnumerable<string> ImagesOf(string file) => ((YamlMappingNode)Services(file)).Children.Values
-        .OfType<YamlMappingNode>().Where(service => service.Children.ContainsKey("image")).Select(service => DefaultOfVariable().Replace($"{service["image"]}", "${default}"));
+        .OfType<YamlMappingNode>().Where(service => service.Children.ContainsKey("image") && !IsOptional(service)).Select(service => DefaultOfVariable().Replace($"{service["image"]}", "${default}"));
+
+    // Of a profile, which the part that it shares with others names.
+    private static bool IsOptional(YamlMappingNode service) =>
+        service.Children.TryGetValue("<<", out var common) && common is YamlMappingNode shared && shared.Children.ContainsKey("profiles");
 
     private static JsonNode ProfileOf(string project) =>
         JsonNode.Parse(File.ReadAllText(Repository.PathOf($"src/{project}/Properties/launchSettings.json")))!["profiles"]![project]!;
