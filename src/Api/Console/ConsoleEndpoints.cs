@@ -35,7 +35,15 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
         {
             Instances = (await instances.ReadAsync(cancellationToken)).Select(one => new
             {
-                one.Id, one.Kind, one.Host, one.Version, one.StartedAt, AgeMs = (long)one.Age.TotalMilliseconds, one.Servers, one.Metrics, one.Hot,
+                one.Id,
+                one.Kind,
+                one.Host,
+                one.Version,
+                one.StartedAt,
+                AgeMs = (long)one.Age.TotalMilliseconds,
+                one.Servers,
+                one.Metrics,
+                one.Hot,
             }),
         });
 
