@@ -50,6 +50,15 @@ public sealed class ComposeTests
             Assert.That(await project.ComposeAsync("exec", "-T", service, "id"), Does.StartWith("uid=").And.Not.StartWith("uid=0("));
         }
 
+        var doctor = string.Empty;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                (var exitCode, doctor) = await project.TryComposeAsync("exec", "-T", "worker", "productcache", "doctor");
+                return exitCode == 0;
+            },
+            () => doctor);
+        Assert.That(doctor, Does.Contain("Kafka answers"));
         await PrometheusReadsTheServicesAsync(project);
         Assert.That(
             (await project.ContainersAsync()).Where(container => container.IsPublishedBeyondLoopback).Select(container => container.Service),
