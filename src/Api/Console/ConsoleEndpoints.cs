@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MediatR;
@@ -32,7 +33,7 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
     /// <summary>All processes with their servers and metrics.</summary>
     public async Task<IResult> GetInstancesAsync(HttpContext http, CancellationToken cancellationToken) => await AnswerAsync(
         http,
-        async () => new { Instances = (await instances.ReadAsync(cancellationToken)).Select(one => new { one.Id, one.Kind, one.Host, one.Version, one.StartedAt, one.At, AgeMs = (long)one.Age.TotalMilliseconds, one.Servers, one.Metrics, one.Hot }) });
+        async () => new { Instances = (await instances.ReadAsync(cancellationToken)).Select(one => new { one.Id, one.Kind, one.Host, one.Version, one.StartedAt, one.At, AgeMs = (long)one.Age.TotalMilliseconds, one.Servers, one.Metrics, Hot = one.Hot.Select(HotOf) }) });
 
     /// <summary>A product in the near cache of each Api, in Redis and in PostgreSQL.</summary>
     public async Task<IResult> GetProductAsync(string id, HttpContext http, CancellationToken cancellationToken)
@@ -84,6 +85,9 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
             return Problems.RetryLater(http, Problems.CacheUnavailable, $"{unavailable.Reason ?? "The cache did not respond"}.");
         }
     }
+
+    // As a text: JavaScript rounds an id beyond 2^53.
+    private static object HotOf(HotProduct hot) => new { Id = hot.Id.ToString(CultureInfo.InvariantCulture), hot.ReadsPerMinute };
 
     private static object BodyOf(ProductInspection found) => new
     {

@@ -9,11 +9,11 @@ const [width, height] = [240, 100];
 export function createChart(series, { stacked = false, filled = true } = {}) {
   const shapes = series.map(({ className }) => ({
     area: (stacked || filled) ? node("path", { class: `area ${className}` }) : null,
-    line: node("path", { class: `line ${className}` }),
+    line: stacked ? null : node("path", { class: `line ${className}` }),
   }));
   const svg = node("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", class: "chart" },
     [25, 50, 75].map(y => node("line", { class: "grid", x1: 0, x2: width, y1: y, y2: y })),
-    shapes.map(shape => shape.area), shapes.map(shape => shape.line));
+    shapes.flatMap(shape => [shape.area, shape.line]));
 
   /** values: one list for each series, of { now, value }; value null: nothing to show. Returns the highest. */
   function draw(values, now, label, minimum = 1) {
@@ -26,7 +26,7 @@ export function createChart(series, { stacked = false, filled = true } = {}) {
     shapes.forEach((shape, at) => {
       const points = values[at].map((point, i) => sums[at][i] === null ? null : [width - (now - point.now) / period * width, height - sums[at][i] / top * (height - 4) - 1]);
       const base = stacked && at > 0 ? values[at].map((point, i) => [width - (now - point.now) / period * width, height - sums[at - 1][i] / top * (height - 4) - 1]) : null;
-      shape.line.setAttribute("d", lines(points));
+      shape.line?.setAttribute("d", lines(points));
       shape.area?.setAttribute("d", areas(points, base));
     });
     svg.setAttribute("aria-label", label);

@@ -2,11 +2,12 @@
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const one = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const two = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 export const count = value => Math.abs(value) >= 100_000 ? short.format(value) : whole.format(value);
 export const rate = value => value >= 100_000 ? short.format(value) : value === 0 || value >= 10 ? whole.format(value) : value < 0.1 ? "< 0.1" : one.format(value);
-export const mebibytes = bytes => `${one.format(bytes / 1048576)} MiB`;
+export const mebibytes = bytes => `${two.format(bytes / 1048576)} MiB`;
 
 /** A delay: "4.2 ms", "310 ms", "1.3 s". */
 export function milliseconds(ms) {

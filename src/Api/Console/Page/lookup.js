@@ -52,7 +52,7 @@ export function createLookUp() {
     const stored = found.postgres?.product ? found.postgres.version : found.postgres && !found.postgres.fault ? 0 : null;
     return [
       node("p", { class: `finding ${level}`, role: "status" }, node("b", {}, short), ` ${long}`),
-      node("div", { class: "places" }, nearCaches(found.nearCopies, stored), redis(found.redis, stored), postgres(found.postgres)),
+      node("div", { class: "places" }, nearCaches(found.nearCopies, stored), redis(id, found.redis, stored), postgres(id, found.postgres)),
       buttons(found),
     ];
   }
@@ -82,8 +82,9 @@ export function createLookUp() {
     if (of === id) await lookUp(of, { focus: false });
   }
 
+  // Without Cache-Control the browser would send no-cache, and the product would be read again.
   const read = () => alone("Reading…", async () => {
-    const { answer, trace } = await watch(`api/v1/products/${id}`, { headers: { Prefer: "wait=10" } });
+    const { answer, trace } = await watch(`api/v1/products/${id}`, { headers: { Prefer: "wait=10", "Cache-Control": "no-transform" } });
     const failed = !answer.ok && answer.status !== 404 ? node("p", { class: "panel bad", role: "alert" }, problem(answer, "products:read")) : null;
     return [failed, trace ? draw(trace, `Read of product ${id}`) : failed ? null : node("p", { class: "panel hint" }, noSteps(answer))].filter(Boolean);
   });
@@ -141,7 +142,8 @@ function place(name, title, ...content) {
 }
 
 const facts = entries => node("dl", { class: "facts" }, entries.filter(([, value]) => value !== null && value !== undefined).map(([label, value]) => node("div", {}, node("dt", {}, label), node("dd", {}, value))));
-const json = product => node("pre", { tabindex: 0, "aria-label": "JSON" }, JSON.stringify(product, null, 2));
+// JSON.parse has rounded an id beyond 2^53.
+const json = (id, product) => node("pre", { tabindex: 0, "aria-label": "JSON" }, JSON.stringify(product, null, 2).replace(/"id": [^,\n]+/, `"id": ${id}`));
 
 function version(value, stored) {
   if (value === null || value === undefined) return node("p", { class: "version none" }, "no copy");
@@ -155,7 +157,7 @@ function nearCaches(copies, stored) {
   return place("near", "Near caches", items.length ? node("ul", { class: "copies" }, items) : node("p", { class: "version none" }, "no Api has answered"));
 }
 
-function redis(entry, stored) {
+function redis(id, entry, stored) {
   const lease = entry.lease;
   const claim = !lease ? "none" : `${lease.isClaim ? "a Worker fills it" : "requested by a reader"}, for ${span(lease.expiresInMs)} more`;
   if (entry.fault) return place("redis", "Redis", node("p", { class: "bad" }, entry.fault));
@@ -167,11 +169,11 @@ function redis(entry, stored) {
       ["removed in", entry.expiresInMs !== undefined ? span(entry.expiresInMs) : null],
       ["lease", claim],
       ["unreadable", entry.unreadable],
-    ]), entry.product ? json(entry.product) : null);
+    ]), entry.product ? json(id, entry.product) : null);
 }
 
-function postgres(row) {
+function postgres(id, row) {
   if (!row) return place("postgres", "PostgreSQL", node("p", { class: "version none" }, "This Api has no database."));
   if (row.fault) return place("postgres", "PostgreSQL", node("p", { class: "bad" }, row.fault));
-  return place("postgres", "PostgreSQL", row.product ? version(row.version, row.version) : node("p", { class: "version none" }, "no such product"), row.product ? json(row.product) : null);
+  return place("postgres", "PostgreSQL", row.product ? version(row.version, row.version) : node("p", { class: "version none" }, "no such product"), row.product ? json(id, row.product) : null);
 }

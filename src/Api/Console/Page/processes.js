@@ -48,7 +48,7 @@ export function healthOf(instances) {
 export function showHot(instances, lookUp) {
   const reads = new Map();
   for (const { id, readsPerMinute } of instances.filter(one => one.kind === "api").flatMap(one => one.hot)) reads.set(id, (reads.get(id) ?? 0) + readsPerMinute);
-  const top = [...reads].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, shown);
+  const top = [...reads].sort((a, b) => b[1] - a[1] || a[0].length - b[0].length || (a[0] < b[0] ? -1 : 1)).slice(0, shown);
   find("hot-empty").hidden = top.length > 0;
   list(find("hot"), top, () => {
     const button = node("button", { type: "button", onclick: () => lookUp(button.dataset.id) }, node("span", { class: "bar", "aria-hidden": "true" }), node("span", { class: "id" }), node("span", { class: "count" }));
@@ -57,7 +57,7 @@ export function showHot(instances, lookUp) {
     const [bar, name, value] = item.firstChild.children;
     item.firstChild.dataset.id = id;
     bar.style.width = `${100 * number / top[0][1]}%`;
-    say(name, `${id}`);
+    say(name, id);
     say(value, `${count(number)}/min`);
   });
 }

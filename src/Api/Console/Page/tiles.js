@@ -71,8 +71,8 @@ export function createTiles(parent, rates) {
     const kinds = [
       ["Dead letters", sample => sample.totals.dead ?? 0],
       ["Parked changes", sample => sample.gauges["outbox.parked.waiting"] ?? 0],
-      ["Audit: differences", sample => sample.gauges["audit.differences"] ?? sample.totals["audit.corrections"] ?? 0],
-      ["Audit: faults", sample => sample.gauges["store.faults"] ?? 0],
+      ["Differences", sample => sample.gauges["audit.differences"] ?? sample.totals["audit.corrections"] ?? 0],
+      ["Store faults", sample => sample.gauges["store.faults"] ?? 0],
     ];
     const rows = kinds.map(([label]) => {
       const number = node("dd", {}, "–");
@@ -109,7 +109,7 @@ export function createTiles(parent, rates) {
         const all = rates.delays(name, now);
         say(p50, all ? milliseconds(all.p50) : "–");
         say(p99, all ? milliseconds(all.p99) : "–");
-        say(text, all ? `${count(all.count)} ${name === "near" ? "drops of copies" : "changes"} in 2 minutes, estimated from buckets` : "no change in the last 2 minutes");
+        say(text, all ? `${count(all.count)} measured in 2 minutes; estimated from buckets` : "no change in the last 2 minutes");
         const part = key => rates.samples.map(sample => ({ now: sample.now, value: sample[name]?.[key] ?? null }));
         const drawn = chart.draw([part("p99"), part("p50")], now,
           all ? `${title}: median ${milliseconds(all.p50)}, 99 of 100 within ${milliseconds(all.p99)}.` : `${title}: no change in the last 2 minutes.`, 10);

@@ -14,7 +14,9 @@ export function newTrace() {
 
 // The end of a span's name, the step in words, its place in the picture, where it happens.
 const kinds = [
-  [/cache lease$/, "Takes the lease: no other reader requests the product now", "api", "Api, on Redis"],
+  [/ lease$/, "Takes the lease: no other reader requests the product now", "api", "Api, on Redis"],
+  [/cache renew$/, "Asks for a fresher entry", "api", "Api, on Redis"],
+  [/cache remove$/, "Removes the entry", "redis", "Redis"],
   [/product-requests send$/, "Requests the fill", "kafka", "Kafka"],
   [/product-changes send$/, "Publishes the change", "kafka", "Kafka"],
   [/outbox relay$/, "Takes the change from the outbox", "outbox", "outbox, in PostgreSQL"],
@@ -23,7 +25,7 @@ const kinds = [
   [/cache change$/, "Applies the change: older rows are refused from now on", "redis", "Worker, on Redis"],
   [/cache refresh$/, "Writes the new entry", "redis", "Worker, on Redis"],
   [/cache notify$/, "Notifies all Apis", "redis", "Worker, on Redis"],
-  [/readers wake$/, "Wakes the waiting reader", "reader", "Api"],
+  [/readers wake$/, "Hears of the fill, and wakes readers that wait", "reader", "Api"],
   [/near cache drop$/, "Drops its near copy", "reader", "Api"],
 ];
 

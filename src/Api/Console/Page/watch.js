@@ -79,7 +79,7 @@ function visibility(trace) {
 
 function timeAt(steps, place) {
   const of = steps.filter(step => step.place === place);
-  return offsetText(Math.min(...of.map(step => step.offset)));
+  return offsetText(place === "api" ? 0 : Math.max(...of.map(step => step.offset)));
 }
 
 let playing = 0;
