@@ -33,7 +33,7 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
     /// <summary>All processes with their servers and metrics.</summary>
     public async Task<IResult> GetInstancesAsync(HttpContext http, CancellationToken cancellationToken) => await AnswerAsync(
         http,
-        async () => new { Instances = (await instances.ReadAsync(cancellationToken)).Select(one => new { one.Id, one.Kind, one.Host, one.Version, one.StartedAt, one.At, AgeMs = (long)one.Age.TotalMilliseconds, one.Servers, one.Metrics, Hot = one.Hot.Select(HotOf) }) });
+        async () => new { Instances = (await instances.ReadAsync(cancellationToken)).Select(BodyOf) });
 
     /// <summary>A product in the near cache of each Api, in Redis and in PostgreSQL.</summary>
     public async Task<IResult> GetProductAsync(string id, HttpContext http, CancellationToken cancellationToken)
@@ -85,6 +85,20 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
             return Problems.RetryLater(http, Problems.CacheUnavailable, $"{unavailable.Reason ?? "The cache did not respond"}.");
         }
     }
+
+    private static object BodyOf(InstanceReport one) => new
+    {
+        one.Id,
+        one.Kind,
+        one.Host,
+        one.Version,
+        one.StartedAt,
+        one.At,
+        AgeMs = (long)one.Age.TotalMilliseconds,
+        one.Servers,
+        one.Metrics,
+        Hot = one.Hot.Select(HotOf),
+    };
 
     // As a text: JavaScript rounds an id beyond 2^53.
     private static object HotOf(HotProduct hot) => new { Id = hot.Id.ToString(CultureInfo.InvariantCulture), hot.ReadsPerMinute };
