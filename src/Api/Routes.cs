@@ -71,6 +71,9 @@ internal static class Routes
             viewers.MapRead("/instances", data.GetInstancesAsync);
             viewers.MapRead("/products/{id}", data.GetProductAsync);
             viewers.MapRead("/traces/{id}", data.GetTraceAsync);
+
+            // Any credential may ask what it may do.
+            application.MapRead($"{ConsolePage.Path}/data/scopes", ConsoleEndpoints.GetScopes).RequireAuthorization(ApiAuthorization.Read);
         }
 
         // OPTIONS for all routes above, then /openapi/v1.json and /docs.

@@ -186,20 +186,36 @@ public sealed partial class ProtectionTests
         await using var own = await ServiceUnderTest.StartApiAloneAsync(ownPort, ("TRUSTED_PROXIES", proxies));
         using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri($"http://127.0.0.1:{ownPort}") };
         using var links = await SendAsync(http, "GET", "/", prefix);
-        using var browser = await SendAsync(http, "GET", "/", prefix, ("Accept", "text/html"));
         using var docs = await SendAsync(http, "GET", "/docs", prefix);
         using var openApi = await SendAsync(http, "GET", "/openapi/v1.json", prefix);
         using var problem = await SendAsync(http, "GET", "/productapp/x/", prefix);
 
         Assert.That(
             (await JsonAsync(links)).GetProperty("links").EnumerateObject().Select(link => link.Value.GetString()), Is.All.StartsWith($"{expected}/").And.Not.Contains("//"));
-        Assert.That(browser.StatusCode, Is.EqualTo(HttpStatusCode.Found));
-        Assert.That(HeaderOf(browser, "Location"), Is.EqualTo($"{expected}/docs/"));
-        Assert.That(HeaderOf(browser, "Vary"), Is.EqualTo("Accept"));
         Assert.That(HeaderOf(docs, "Location"), Does.EndWith("docs/").And.Not.Contain("evil"));
         Assert.That(new Uri(new Uri($"http://proxy{expected}/docs"), HeaderOf(docs, "Location")).AbsolutePath, Is.EqualTo($"{expected}/docs/"));
         Assert.That((await JsonAsync(openApi)).GetProperty("servers")[0].GetProperty("url").GetString(), Is.EqualTo(expected.Length > 0 ? expected : "/"));
         Assert.That((await JsonAsync(problem)).GetProperty("type").GetString(), Is.EqualTo($"{expected}/problems/not-a-product-id"));
+    }
+
+    [TestCase("off", HttpStatusCode.Found)]
+    [TestCase("protected", HttpStatusCode.OK)]
+    public async Task ABrowserGetsTheConsolePageUnlessItIsOff(string console, HttpStatusCode expected)
+    {
+        var ownPort = TestServer.FreePort();
+        await using var own = await ServiceUnderTest.StartApiAloneAsync(ownPort, ("API_CONSOLE", console), ("TRUSTED_PROXIES", "127.0.0.0/8"));
+        using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri($"http://127.0.0.1:{ownPort}") };
+        using var browser = await SendAsync(http, "GET", "/", ("X-Forwarded-Prefix", "/shop"), ("Accept", "text/html"));
+        using var script = await SendAsync(http, "GET", "/console/app.js");
+        using var data = await SendAsync(http, "GET", "/console/data/instances", ("X-Forwarded-For", "192.0.2.1"));
+
+        var isOn = expected == HttpStatusCode.OK;
+        Assert.That(browser.StatusCode, Is.EqualTo(expected));
+        Assert.That(HeaderOf(browser, "Vary"), Is.EqualTo("Accept"));
+        Assert.That(browser.Headers.Location?.ToString(), Is.EqualTo(isOn ? null : "/shop/docs/"));
+        Assert.That(browser.Headers.Contains("Content-Security-Policy"), Is.EqualTo(isOn));
+        Assert.That(script.StatusCode, Is.EqualTo(isOn ? HttpStatusCode.OK : HttpStatusCode.NotFound));
+        Assert.That(data.StatusCode, Is.EqualTo(isOn ? HttpStatusCode.Unauthorized : HttpStatusCode.NotFound));
     }
 
     [Test]

@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MediatR;
 using Microsoft.AspNetCore.Http.HttpResults;
+using ProductCache.Api.Auth;
 using ProductCache.Api.Http;
 using ProductCache.Api.Products;
 using ProductCache.Application;
@@ -31,21 +33,7 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
     /// <summary>All processes with their servers and metrics.</summary>
     public async Task<IResult> GetInstancesAsync(HttpContext http, CancellationToken cancellationToken) => await AnswerAsync(
         http,
-        async () => new
-        {
-            Instances = (await instances.ReadAsync(cancellationToken)).Select(one => new
-            {
-                one.Id,
-                one.Kind,
-                one.Host,
-                one.Version,
-                one.StartedAt,
-                AgeMs = (long)one.Age.TotalMilliseconds,
-                one.Servers,
-                one.Metrics,
-                one.Hot,
-            }),
-        });
+        async () => new { Instances = (await instances.ReadAsync(cancellationToken)).Select(BodyOf) });
 
     /// <summary>A product in the near cache of each Api, in Redis and in PostgreSQL.</summary>
     public async Task<IResult> GetProductAsync(string id, HttpContext http, CancellationToken cancellationToken)
@@ -76,6 +64,13 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
             ? await AnswerAsync(http, async () => new { Spans = await traces.ReadAsync(id, cancellationToken) })
             : TypedResults.NotFound();
 
+    /// <summary>What the credential of the request may do. The page shows it.</summary>
+    public static IResult GetScopes(HttpContext http)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        return TypedResults.Json(new { Scopes = http.User.FindAll(ApiAuthorization.ScopeClaim).Select(claim => claim.Value) }, Json);
+    }
+
     public void Dispose() => turns.Dispose();
 
     private static async Task<Results<JsonHttpResult<object>, ProblemHttpResult>> AnswerAsync(HttpContext http, Func<Task<object>> readAsync)
@@ -90,6 +85,23 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
             return Problems.RetryLater(http, Problems.CacheUnavailable, $"{unavailable.Reason ?? "The cache did not respond"}.");
         }
     }
+
+    private static object BodyOf(InstanceReport one) => new
+    {
+        one.Id,
+        one.Kind,
+        one.Host,
+        one.Version,
+        one.StartedAt,
+        one.At,
+        AgeMs = (long)one.Age.TotalMilliseconds,
+        one.Servers,
+        one.Metrics,
+        Hot = one.Hot.Select(HotOf),
+    };
+
+    // As a text: JavaScript rounds an id beyond 2^53.
+    private static object HotOf(HotProduct hot) => new { Id = hot.Id.ToString(CultureInfo.InvariantCulture), hot.ReadsPerMinute };
 
     private static object BodyOf(ProductInspection found) => new
     {
