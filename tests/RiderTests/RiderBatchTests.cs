@@ -55,6 +55,7 @@ public sealed class RiderBatchTests
             Assert.That(records.Select(record => record.TraceStateString), Is.All.EqualTo("vendor=1"));
             Assert.That(records.Last().Links.Single().Context, Is.EqualTo(batch.Context));
             Assert.That(batch.Links.Select(link => link.Context.TraceId), Is.SubsetOf(new[] { one, other }));
+            Assert.That(new[] { one, other }, Does.Contain(batch.TraceId), "The batch belongs to the trace of its first record.");
         }
 
         // A listener also hears what only another one has sampled.
@@ -62,7 +63,8 @@ public sealed class RiderBatchTests
             activity.OperationName.EndsWith(" receive", StringComparison.Ordinal) && activity.Links.Any(link => link.Context.TraceId == one || link.Context.TraceId == other);
 
         List<Activity> Processed() =>
-            [.. ended.Where(activity => activity.OperationName.EndsWith(" process", StringComparison.Ordinal) && (activity.TraceId == one || activity.TraceId == other))];
+            [.. ended.Where(activity => activity is { HasRemoteParent: true } && activity.OperationName.EndsWith(" process", StringComparison.Ordinal)
+                && (activity.TraceId == one || activity.TraceId == other))];
     }
 
     [Test]
