@@ -67,7 +67,7 @@ public sealed class DataFolder : IDisposable
 
     /// <summary>Adds the settings of the services, for the command line.</summary>
     public void AddConnection(IEnumerable<KeyValuePair<string, string>> settings) => File.AppendAllLines(
-        ConnectionFile, settings.Where(setting => ConnectionSettings.Any(beginning => setting.Key.StartsWith(beginning, StringComparison.Ordinal)))
+        ConnectionFile, settings.Where(setting => setting.Key != "REDIS_PORT" && ConnectionSettings.Any(beginning => setting.Key.StartsWith(beginning, StringComparison.Ordinal)))
             .Select(setting => $"{setting.Key}='{setting.Value}'"));
 
     public void WriteKey(string line) => WriteForOwner(KeyFile, $"{line}\n");

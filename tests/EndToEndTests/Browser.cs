@@ -64,6 +64,21 @@ internal sealed class ConsolePage : IAsyncDisposable
                 faults.Add(message.Text);
             }
         };
+        // Without one of its files the page does nothing, and says nothing.
+        page.RequestFailed += (_, request) =>
+        {
+            if (IsPart(request.Url))
+            {
+                faults.Add($"{request.Url}: {request.Failure}");
+            }
+        };
+        page.Response += (_, response) =>
+        {
+            if (IsPart(response.Url) && response.Status >= 400)
+            {
+                faults.Add($"{response.Url}: {response.Status}");
+            }
+        };
         page.Request += (_, request) =>
         {
             if (!request.Url.StartsWith($"{address.Scheme}://{address.Authority}/", StringComparison.Ordinal))
@@ -74,6 +89,8 @@ internal sealed class ConsolePage : IAsyncDisposable
     }
 
     public IPage Page { get; }
+
+    private static bool IsPart(string url) => url.EndsWith(".js", StringComparison.Ordinal) || url.EndsWith(".css", StringComparison.Ordinal);
 
     /// <summary>Errors of the scripts and of the content security policy.</summary>
     public IReadOnlyList<string> Faults => faults;

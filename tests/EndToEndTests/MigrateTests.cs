@@ -32,8 +32,9 @@ public sealed class MigrateTests
     {
         var first = await MigrateAsync($"--DB_SCHEMA={schema}");
         var second = await MigrateAsync($"--DB_SCHEMA={schema}");
+        var all = Directory.GetFiles(Repository.PathOf("src/Infrastructure/Postgres/Migrations"), "*.Designer.cs").Length;
 
-        Assert.That(first, Is.EqualTo(new CommandResult(0, $"The schema {schema} is up to date: 4 migrations were applied.\n", string.Empty)));
+        Assert.That(first, Is.EqualTo(new CommandResult(0, $"The schema {schema} is up to date: {all} migrations were applied.\n", string.Empty)));
         Assert.That(second, Is.EqualTo(new CommandResult(0, $"The schema {schema} is up to date.\n", string.Empty)));
         Assert.That(await CountAsync($"SELECT count(*) FROM pg_tables WHERE schemaname = '{schema}'"), Is.EqualTo(5));
         Assert.That(await CountAsync($"SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('{schema}', 'pg_catalog', 'information_schema')"), Is.Zero);

@@ -27,23 +27,21 @@ async function poll() {
   polling = true;
   const answer = await ask("console/data/instances");
   polling = false;
-  if (answer.ok) {
-    const { instances } = answer.body;
-    failedSince = null;
-    seen = true;
-    tell(null);
-    const now = performance.now();
-    rates.take(instances, now);
-    tiles.update(now);
-    showProcesses(instances);
-    showHot(instances, lookUp);
-    showHealth(healthOf(instances));
-  } else {
-    fail(answer);
-    // Without the right key another request only adds a refusal to the metrics.
-    if (answer.status === 401 || answer.status === 403) return;
-  }
-  if (!document.hidden) timer = setTimeout(poll, interval);
+  // Without the right key another request only adds a refusal to the metrics.
+  const isRefused = answer.status === 401 || answer.status === 403;
+  // First, so that a fault in one picture does not end the next ones.
+  if (!isRefused && !document.hidden) timer = setTimeout(poll, interval);
+  if (!answer.ok) return fail(answer);
+  const { instances } = answer.body;
+  failedSince = null;
+  seen = true;
+  tell(null);
+  const now = performance.now();
+  rates.take(instances, now);
+  tiles.update(now);
+  showProcesses(instances);
+  showHot(instances, lookUp);
+  showHealth(healthOf(instances));
 }
 
 function fail(answer) {
