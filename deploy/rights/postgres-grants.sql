@@ -29,9 +29,10 @@ GRANT SELECT, INSERT ON product_changes_parked TO :"worker";
 GRANT SELECT ON "__EFMigrationsHistory" TO :"worker";
 
 -- The Api writes products and lists them. It moves the sequence of ids after an import.
-GRANT SELECT, DELETE, INSERT (name, price, description), UPDATE (name, price, description) ON products TO :"api";
+GRANT SELECT, DELETE, INSERT (name, price, description, attributes), UPDATE (name, price, description, attributes) ON products TO :"api";
 SELECT format('GRANT SELECT, USAGE, UPDATE ON SEQUENCE %s TO %I', pg_get_serial_sequence('products', 'id'), :'api') \gexec
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO :"api";
+GRANT EXECUTE ON FUNCTION products_merge_patch(jsonb, jsonb) TO :"api";
 
 -- Another team. A statement with a condition reads the columns of the condition.
 GRANT SELECT, INSERT, UPDATE, DELETE ON products TO :"writer";

@@ -66,7 +66,7 @@ public sealed class CachedProduct
 
     public static CachedProduct Of(Product product, DateTimeOffset filledAt, TimeSpan lifetime)
     {
-        using var stream = new MemoryStream(HeaderLength + 64 + product.Name.Length + product.Description.Length);
+        using var stream = new MemoryStream(HeaderLength + 64 + product.Name.Length + product.Description.Length + (product.Attributes?.Json.Length ?? 0));
         stream.Write(HeaderOf(product.Version.Value, filledAt, lifetime));
         ProductJson.Write(stream, product);
         return new CachedProduct(stream.ToArray());

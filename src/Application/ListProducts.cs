@@ -25,7 +25,7 @@ public sealed class ListProductsHandler(IProductCatalogue catalogue) : IRequestH
     public const int MaxNameLength = 100;
 
     /// <summary>
-    /// The maximum of names and descriptions together: a page ends when it reaches this number of characters, even before its limit. The
+    /// The maximum of names, descriptions and attributes together: a page ends when it reaches this number of characters, even before its limit. The
     /// next page begins after its last product.
     /// </summary>
     public const int MaxPageCharacters = 512 * 1024;
@@ -49,7 +49,8 @@ public sealed class ListProductsHandler(IProductCatalogue catalogue) : IRequestH
     }
 
     /// <summary>The number of characters that count towards <see cref="MaxPageCharacters"/>.</summary>
-    public static int CharactersOf(ListedProduct listed) => (listed.Product?.Name.Length ?? 0) + (listed.Product?.Description.Length ?? 0);
+    public static int CharactersOf(ListedProduct listed) =>
+        (listed.Product?.Name.Length ?? 0) + (listed.Product?.Description.Length ?? 0) + (listed.Product?.Attributes?.Json.Length ?? 0);
 
     /// <returns>Null: the store is unavailable.</returns>
     public async Task<ProductsPage?> Handle(ListProducts request, CancellationToken cancellationToken)

@@ -6,10 +6,22 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>The members of a product that a writer sent. A member that was not sent is null.</summary>
-public sealed record ProductDraft(string? Name, decimal? Price, string? Description)
+public sealed record ProductDraft(string? Name, decimal? Price, string? Description, AttributesDraft? Attributes = null)
 {
     /// <summary>Equal for drafts with equal values, even if their JSON differs.</summary>
-    public byte[] Fingerprint() => SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new[] { Name, Price is { } price ? new Price(price).ToString() : null, Description }));
+    public byte[] Fingerprint() => SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
+        (string?[])[Name, Price is { } price ? new Price(price).ToString() : null, Description, .. Attributes is { Removes: false } attributes ? [attributes.Json] : Array.Empty<string>()]));
+}
+
+/// <summary>The attributes that a writer sent.</summary>
+/// <param name="Json">An object that <see cref="ProductAttributes"/> accepts, or null in JSON: no attributes.</param>
+/// <param name="Merges">Whether the object is merged into the stored one (RFC 7396, at all levels). Else it takes its place.</param>
+public sealed record AttributesDraft(string Json, bool Merges)
+{
+    public static readonly AttributesDraft None = new("null", Merges: false);
+
+    /// <summary>Whether the product has no attributes afterwards.</summary>
+    public bool Removes => this == None;
 }
 
 /// <summary>The rules of <see cref="Product"/>, with messages for the writer. A null member is valid.</summary>

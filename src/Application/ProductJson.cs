@@ -4,7 +4,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>The JSON of a product in responses: <c>{"id":1,"name":"…","price":123.45,"description":"…"}</c>.</summary>
+/// <summary>The JSON of a product in responses: <c>{"id":1,"name":"…","price":123.45,"description":"…"}</c>, and <c>"attributes":{…}</c> if it has some.</summary>
 public static class ProductJson
 {
     // The content is application/json and never part of an HTML page, so nothing is escaped for HTML.
@@ -24,5 +24,10 @@ public static class ProductJson
         json.WriteString("name"u8, product.Name);
         json.WriteNumber("price"u8, product.Price.Amount);
         json.WriteString("description"u8, product.Description);
+        if (product.Attributes is { } attributes)
+        {
+            json.WritePropertyName("attributes"u8);
+            json.WriteRawValue(attributes.Json, skipInputValidation: true);
+        }
     }
 }

@@ -6,7 +6,8 @@ public sealed record Product
     public const int MaxNameLength = 200;
     public const int MaxDescriptionLength = 10_000;
 
-    public Product(ProductId id, string name, Price price, string description, ProductVersion version)
+    /// <param name="attributes">Null: none.</param>
+    public Product(ProductId id, string name, Price price, string description, ProductVersion version, ProductAttributes? attributes = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(description);
@@ -25,6 +26,7 @@ public sealed record Product
         Price = price;
         Description = description;
         Version = version;
+        Attributes = attributes;
     }
 
     public ProductId Id { get; }
@@ -36,6 +38,8 @@ public sealed record Product
     public string Description { get; }
 
     public ProductVersion Version { get; }
+
+    public ProductAttributes? Attributes { get; }
 
     // Characters are code points, like in char_length of PostgreSQL: an emoji is one character, although it has two UTF-16 units.
     private static bool IsLongerThan(string text, int characters) =>

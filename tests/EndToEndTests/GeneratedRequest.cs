@@ -28,7 +28,7 @@ internal sealed record GeneratedRequest(
         "", " ", "null", "[]", "{}", "3", "\"x\"", "{", "{\"name\":\"a\",\"price\":1}}", "{\"name\":\"a\",\"name\":\"b\",\"price\":1}", "{\"name\":\"\\ud800\",\"price\":1}",
         "{\"name\":\"a\",\"price\":NaN}", "{\"name\":\"a\",\"price\":1e400}", "{\"name\":\"a\",\"price\":1e-400}", "{\"name\":\"a\",\"price\":-0}", "\uFEFF{}", "{\"\\ud800\":1}",
         "{\"name\":\"a\",\"price\":1,\"description\":\"\\u0000\"}", "{\"__proto__\":{},\"name\":\"a\",\"price\":1}",
-        string.Concat(Enumerable.Repeat("[", 10_000)), string.Concat(Enumerable.Repeat("{\"a\":", 5_000)), new string(' ', 140_000),
+        string.Concat(Enumerable.Repeat("[", 10_000)), string.Concat(Enumerable.Repeat("{\"a\":", 5_000)), new string(' ', 530_000),
     ];
 
     public static Gen<GeneratedRequest> Any(IReadOnlyList<DescribedOperation> operations, JsonSchema schema, long ids, params string?[] credentials) =>

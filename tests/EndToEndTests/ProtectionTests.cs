@@ -18,7 +18,7 @@ public sealed partial class ProtectionTests
     private const string Shop = "https://shop.example";
     private const string AllowOrigin = "Access-Control-Allow-Origin";
 
-    private const int RequestBodyLimit = 130_592;
+    private const int RequestBodyLimit = 523_808;
 
     /// <summary>Far more than one client may ask for at once where it may ask once a second.</summary>
     private const int Many = 250;

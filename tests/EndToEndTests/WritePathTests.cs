@@ -217,7 +217,7 @@ public sealed class WritePathTests
     [TestCase(false)]
     public async Task ABodyThatIsTooLargeIsRefused(bool chunked)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, Products) { Content = new StringContent(new string(' ', 130_593), Encoding.UTF8, Json) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, Products) { Content = new StringContent(new string(' ', 523_809), Encoding.UTF8, Json) };
         request.Headers.TransferEncodingChunked = chunked;
 
         using var answer = await deployment.Http.SendAsync(request);

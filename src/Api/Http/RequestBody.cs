@@ -9,10 +9,14 @@ namespace ProductCache.Api.Http;
 internal static class RequestBody
 {
     /// <summary>In bytes. Every valid product fits, even with all characters escaped.</summary>
-    public const int MaxLength = (LongestCharacter * (Product.MaxNameLength + Product.MaxDescriptionLength)) + RoomForTheRest;
+    public const int MaxLength =
+        (LongestCharacter * (Product.MaxNameLength + Product.MaxDescriptionLength)) + (LongestByte * ProductAttributes.MaxLength) + RoomForTheRest;
 
     /// <summary>In bytes: an escaped surrogate pair (\uD83D\uDE00), the longest encoding of a character.</summary>
     private const int LongestCharacter = 12;
+
+    /// <summary>In bytes: an escaped character of one byte (\u0041).</summary>
+    private const int LongestByte = 6;
 
     /// <summary>In bytes: member names (which may be escaped too), id, price, white space, chunk framing.</summary>
     private const int RoomForTheRest = 8 * 1024;

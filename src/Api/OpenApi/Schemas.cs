@@ -69,15 +69,23 @@ internal static class Schemas
         Description = mayBeNull ? "Null empties the description." : null,
     };
 
+    private static IOpenApiSchema Attributes(bool mayBeNull = false) => new OpenApiSchema
+    {
+        Type = mayBeNull ? JsonSchemaType.Object | JsonSchemaType.Null : JsonSchemaType.Object,
+        Description = $"Members that the service does not know. At most {ProductAttributes.MaxLength} bytes and {ProductAttributes.MaxDepth} levels deep.{(mayBeNull ? " Null: none." : " Absent: none.")}",
+    };
+
     public static IReadOnlyDictionary<string, IOpenApiSchema> All(OpenApiDocument document) => new Dictionary<string, IOpenApiSchema>
     {
-        [Product] = Object("A product.", ("id", Id), ("name", Name), ("price", Price), ("description", Description())),
+        [Product] = Object(
+            "A product.", ["id", "name", "price", "description"],
+            ("id", Id), ("name", Name), ("price", Price), ("description", Description()), ("attributes", Attributes())),
         [ProductDraft] = Object(
-            "A complete product in a request. With PUT, id may repeat the id in the URL.", ["name", "price"],
-            ("id", Id), ("name", Name), ("price", Price), ("description", Description())),
+            "A complete product in a request. With PUT, id may repeat the id in the URL, and a product without attributes loses those that it has.", ["name", "price"],
+            ("id", Id), ("name", Name), ("price", Price), ("description", Description()), ("attributes", Attributes(mayBeNull: true))),
         [ProductPatch] = Object(
             "The members to change (RFC 7396). Absent members stay unchanged.", [],
-            ("id", Id), ("name", Name), ("price", Price), ("description", Description(mayBeNull: true))),
+            ("id", Id), ("name", Name), ("price", Price), ("description", Description(mayBeNull: true)), ("attributes", Attributes(mayBeNull: true))),
         [Requested] = Object("The product has been requested and is not cached yet.", ("id", Id), ("status", Words("requested")), ("detail", AnyText())),
         [ProductList] = Object("The products with a status each, in the order of the request.", ("items", Array(GetProductsHandler.MaxIds, ListItem(document)))),
         [ProductPage] = Object(
@@ -85,7 +93,7 @@ internal static class Schemas
             ("items", Array(ListProductsHandler.MaxLimit, Object(
                 "A product and its version, the value of its ETag without quotes. A row that is not a valid product has only id, self and unreadable, the reason.",
                 ["id", "self"],
-                ("unreadable", AnyText()), ("id", Id), ("name", Name), ("price", Price), ("description", Description()), ("version", Version),
+                ("unreadable", AnyText()), ("id", Id), ("name", Name), ("price", Price), ("description", Description()), ("attributes", Attributes()), ("version", Version),
                 ("self", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The URL of the product, with its exact id." })))),
             ("next", new OpenApiSchema { Type = JsonSchemaType.String, Description = "The cursor of the next page. Absent on the last page." })),
         [Links] = Object(

@@ -20,8 +20,8 @@ internal sealed class ProductBody
     /// <summary>The maximum length of an unknown member's name in a fault, in characters.</summary>
     private const int MaxNameLength = 100;
 
-    /// <summary>The maximum nesting of a body. A product is flat.</summary>
-    private const int MaxDepth = 8;
+    /// <summary>The maximum nesting of a body: the product, and its attributes.</summary>
+    private const int MaxDepth = 1 + ProductAttributes.MaxDepth;
 
     /// <summary>The maximum length of a number in characters: the digits that a decimal keeps without rounding.</summary>
     private const int MaxNumberLength = 28;
@@ -32,6 +32,7 @@ internal sealed class ProductBody
     private string? name;
     private decimal? price;
     private string? description;
+    private AttributesDraft? attributes;
 
     private ProductBody()
     {
@@ -76,7 +77,7 @@ internal sealed class ProductBody
         }
 
         faults.AddRange(missing.Select(member => new BodyFault($"#/{member}", $"{member} is required.")));
-        return new ProductDraft(name, price, isPatch ? description : description ?? string.Empty);
+        return new ProductDraft(name, price, isPatch ? description : description ?? string.Empty, isPatch || id is null ? attributes : attributes ?? AttributesDraft.None);
     }
 
     private void ReadMember(JsonProperty member, ProductId? id, bool isPatch)
@@ -97,6 +98,12 @@ internal sealed class ProductBody
             case "description":
                 description = ReadText(member);
                 break;
+            case "attributes" when member.Value.ValueKind == JsonValueKind.Null:
+                attributes = AttributesDraft.None;
+                break;
+            case "attributes":
+                attributes = ReadAttributes(member, isPatch);
+                break;
             case "id" when id is { } known:
                 if (member.Value.ValueKind != JsonValueKind.Number || !member.Value.TryGetInt64(out var number) || number != known.Value)
                 {
@@ -105,7 +112,7 @@ internal sealed class ProductBody
 
                 break;
             default:
-                faults.Add(new BodyFault(PointerTo(member.Name), "Unknown member. A product has the members name, price and description."));
+                faults.Add(new BodyFault(PointerTo(member.Name), "Unknown member. A product has the members name, price, description and attributes."));
                 break;
         }
     }
@@ -126,6 +133,17 @@ internal sealed class ProductBody
         }
 
         faults.Add(new BodyFault($"#/{member.Name}", $"{member.Name} must be a string."));
+        return null;
+    }
+
+    private AttributesDraft? ReadAttributes(JsonProperty member, bool isPatch)
+    {
+        if (ProductAttributes.TryParse(member.Value, out var read, out var fault))
+        {
+            return new AttributesDraft(read.Json, Merges: isPatch);
+        }
+
+        faults.Add(new BodyFault($"#/{member.Name}", fault));
         return null;
     }
 

@@ -29,13 +29,15 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         FROM (SELECT pg_get_serial_sequence('public.products', 'id')::regclass AS sequence, (SELECT max(id) FROM public.products) AS id) AS identity
         """;
 
-    private const string Insert = $"INSERT INTO public.products (name, price, description) VALUES ($1, $2, $3) RETURNING {ProductColumns.All}";
+    // No attributes and an empty object are the same.
+    private const string Insert =
+        $"INSERT INTO public.products (name, price, description, attributes) VALUES ($1, $2, $3, nullif(nullif($4::jsonb, 'null'), '{{}}')) RETURNING {ProductColumns.All}";
 
     private const string InsertWithKey =
         $"""
         WITH product AS ({Insert}),
-        key AS (INSERT INTO public.idempotency_keys (client, key, fingerprint, product_id, version) SELECT $4, $5, $6, id, version FROM product)
-        SELECT {ProductColumns.All} FROM product
+        key AS (INSERT INTO public.idempotency_keys (client, key, fingerprint, product_id, version) SELECT $5, $6, $7, id, version FROM product)
+        SELECT id, name, price, description, version, attributes FROM product
         """;
 
     private static readonly string DeleteExpiredKeys =
@@ -50,13 +52,16 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         $"""
         WITH expired AS (DELETE FROM public.idempotency_keys
           WHERE client = $1 AND key = $2 AND created_at < now() - interval '{IdempotencyKey.Lifetime.TotalHours:0} hours' RETURNING client)
-        SELECT fingerprint, product_id, version FROM public.idempotency_keys WHERE client = $1 AND key = $2 AND NOT EXISTS (SELECT FROM expired)
+        SELECT fingerprint, product_id, version, nullif(nullif($3::jsonb, 'null'), jsonb_build_object())::text
+        FROM public.idempotency_keys WHERE client = $1 AND key = $2 AND NOT EXISTS (SELECT FROM expired)
         """;
 
     private const string Update =
         $"""
-        UPDATE public.products SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description)
-        WHERE id = $1 AND ($5::bigint[] IS NULL OR version = ANY($5)) AND ($6::bigint[] IS NULL OR version <> ALL($6)) RETURNING {ProductColumns.All}
+        UPDATE public.products SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description),
+          attributes = CASE WHEN $5::jsonb IS NULL THEN attributes
+            ELSE nullif(nullif(CASE WHEN $6 THEN public.products_merge_patch(attributes, $5::jsonb) ELSE $5::jsonb END, 'null'), jsonb_build_object()) END
+        WHERE id = $1 AND ($7::bigint[] IS NULL OR version = ANY($7)) AND ($8::bigint[] IS NULL OR version <> ALL($8)) RETURNING {ProductColumns.All}
         """;
 
     private const string Delete = "DELETE FROM public.products WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY($2)) AND ($3::bigint[] IS NULL OR version <> ALL($3))";
@@ -104,6 +109,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
             var update = AddStatement(batch, Update);
             update.AddWithValue(id.Value);
             AddDraft(update, changes);
+            update.AddWithValue(changes.Attributes?.Merges ?? false);
             AddVersions(update, condition?.OneOf);
             AddVersions(update, condition?.NoneOf);
             return await ReadProductAsync(batch, token) is { } product ? new WriteResult.Written(product) : await WhyNotAsync(id, condition, token);
@@ -189,6 +195,7 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         await using var find = dataSource.CreateCommand(schema.In(FindKey));
         find.Parameters.AddWithValue(key.Client);
         find.Parameters.AddWithValue(key.Key);
+        find.Parameters.Add(AttributesOf(draft));
         await using var reader = await find.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken))
         {
@@ -197,7 +204,8 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
 
         return reader.GetFieldValue<byte[]>(0).AsSpan().SequenceEqual(draft.Fingerprint())
             ? new WriteResult.Written(new Product(
-                new ProductId(reader.GetInt64(1)), draft.Name!, new Price(draft.Price!.Value), draft.Description!, new ProductVersion(reader.GetInt64(2))))
+                new ProductId(reader.GetInt64(1)), draft.Name!, new Price(draft.Price!.Value), draft.Description!, new ProductVersion(reader.GetInt64(2)),
+                reader.IsDBNull(3) ? null : ProductAttributes.OfStore(reader.GetString(3))))
             : WriteResult.KeyReused.Instance;
     }
 
@@ -236,7 +244,11 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         parameters.Add(new NpgsqlParameter { Value = (object?)draft.Name ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         parameters.Add(new NpgsqlParameter { Value = (object?)draft.Price ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Numeric });
         parameters.Add(new NpgsqlParameter { Value = (object?)draft.Description ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        parameters.Add(AttributesOf(draft));
     }
+
+    private static NpgsqlParameter AttributesOf(ProductDraft draft) =>
+        new() { Value = (object?)draft.Attributes?.Json ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb };
 
     private static void AddVersions(NpgsqlParameterCollection parameters, IReadOnlyList<ProductVersion>? versions) => parameters.Add(new NpgsqlParameter
     {

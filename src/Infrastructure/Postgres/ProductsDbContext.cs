@@ -17,6 +17,9 @@ public sealed class ProductRow
 
     public long Version { get; private set; }
 
+    /// <summary>A JSON object. Null: none.</summary>
+    public string? Attributes { get; set; }
+
     public DateTimeOffset CreatedAt { get; private set; }
 
     public DateTimeOffset UpdatedAt { get; private set; }
@@ -117,11 +120,17 @@ public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> option
             // NaN, a value of numeric, is greater than every number.
             table.HasCheckConstraint("products_price_valid", "price BETWEEN 0 AND 9999999999.99");
             table.HasCheckConstraint("products_description_valid", $"char_length(description) <= {Product.MaxDescriptionLength}");
+
+            // A little longer than the limit of the service, which counts escapes in another way. A value on level 9 is in a container on level 8.
+            table.HasCheckConstraint(
+                "products_attributes_valid",
+                $"jsonb_typeof(attributes) = 'object' AND octet_length(attributes::text) <= {ProductAttributes.MaxLength * 9 / 8} AND NOT attributes @? '$.**{{{ProductAttributes.MaxDepth + 1}}}'");
         });
         products.HasKey(product => product.Id);
         products.Property(product => product.Id).UseIdentityByDefaultColumn();
         products.Property(product => product.Price).HasColumnType("numeric(12,2)");
         products.Property(product => product.Description).HasDefaultValue(string.Empty);
+        products.Property(product => product.Attributes).HasColumnType("jsonb");
         products.Property(product => product.Version).HasDefaultValue(0L).ValueGeneratedOnAddOrUpdate().IsConcurrencyToken();
         products.Property(product => product.CreatedAt).HasDefaultValueSql("now()").ValueGeneratedOnAdd();
         products.Property(product => product.UpdatedAt).HasDefaultValueSql("now()").ValueGeneratedOnAddOrUpdate();

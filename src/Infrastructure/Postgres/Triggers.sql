@@ -120,6 +120,15 @@ BEGIN
 END
 $$;
 
+-- A JSON merge patch (RFC 7396). Null removes a member.
+CREATE OR REPLACE FUNCTION public.products_merge_patch(target jsonb, patch jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN jsonb_typeof(patch) <> 'object' THEN patch ELSE (
+    SELECT coalesce(jsonb_object_agg(key, CASE WHEN changed.value IS NULL THEN kept.value ELSE public.products_merge_patch(kept.value, changed.value) END), '{}')
+    FROM jsonb_each(CASE WHEN jsonb_typeof(target) = 'object' THEN target ELSE '{}' END) AS kept FULL JOIN jsonb_each(patch) AS changed USING (key)
+    WHERE changed.value IS DISTINCT FROM 'null') END
+$$;
+
 DROP TRIGGER IF EXISTS products_draw_version ON public.products;
 CREATE TRIGGER products_draw_version BEFORE INSERT ON public.products
 FOR EACH ROW EXECUTE FUNCTION public.products_draw_version();
@@ -130,7 +139,8 @@ CREATE TRIGGER products_draw_version_anew BEFORE UPDATE ON public.products
 FOR EACH ROW WHEN (
   OLD.price IS DISTINCT FROM NEW.price OR OLD.name COLLATE "C" IS DISTINCT FROM NEW.name COLLATE "C"
   OR OLD.description COLLATE "C" IS DISTINCT FROM NEW.description COLLATE "C" OR OLD.id <> NEW.id
-  OR OLD.version <> NEW.version OR OLD.created_at <> NEW.created_at OR OLD.updated_at <> NEW.updated_at)
+  OR OLD.version <> NEW.version OR OLD.created_at <> NEW.created_at OR OLD.updated_at <> NEW.updated_at
+  OR OLD.attributes IS DISTINCT FROM NEW.attributes)
 EXECUTE FUNCTION public.products_draw_version();
 
 DROP TRIGGER IF EXISTS products_redraw_version ON public.products;
@@ -138,7 +148,8 @@ CREATE TRIGGER products_redraw_version AFTER UPDATE ON public.products
 FOR EACH ROW WHEN (
   OLD.version = NEW.version
   AND (OLD.price IS DISTINCT FROM NEW.price OR OLD.name COLLATE "C" IS DISTINCT FROM NEW.name COLLATE "C"
-       OR OLD.description COLLATE "C" IS DISTINCT FROM NEW.description COLLATE "C" OR OLD.id <> NEW.id))
+       OR OLD.description COLLATE "C" IS DISTINCT FROM NEW.description COLLATE "C" OR OLD.id <> NEW.id
+       OR OLD.attributes IS DISTINCT FROM NEW.attributes))
 EXECUTE FUNCTION public.products_redraw_version();
 
 DROP TRIGGER IF EXISTS products_record_insert ON public.products;

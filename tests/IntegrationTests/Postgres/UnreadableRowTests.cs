@@ -98,7 +98,7 @@ public sealed class UnreadableRowTests
         await database.ExecuteAsync(
             """
             ALTER TABLE products RENAME TO stored;
-            CREATE VIEW products AS SELECT id, name, CASE WHEN id = 3 THEN (price / (id - 3))::numeric ELSE price END AS price, description, version FROM stored;
+            CREATE VIEW products AS SELECT id, name, CASE WHEN id = 3 THEN (price / (id - 3))::numeric ELSE price END AS price, description, version, attributes FROM stored;
             """);
 
         var read = await ReadAllAsync();

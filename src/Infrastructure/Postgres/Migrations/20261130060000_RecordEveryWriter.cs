@@ -10,7 +10,7 @@ namespace ProductCache.Infrastructure.Postgres.Migrations
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
-            migrationBuilder.Sql(TriggerScript.Text);
+            // The newest migration runs Triggers.sql, which may name columns that are not there yet.
         }
 
         /// <inheritdoc />
