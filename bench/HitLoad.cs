@@ -10,6 +10,35 @@ internal static partial class HitLoad
     public const int Seconds = 2;
     public const int Connections = 64;
 
+    /// <summary>Measures the servers of these ports in turns. The first rounds warm up and do not count.</summary>
+    /// <returns>The loads of each port.</returns>
+    public static async Task<IReadOnlyList<List<Load>>> InTurnsAsync(IReadOnlyList<int> ports, long first, int products, int warmUps, int rounds)
+    {
+        var results = ports.Select(_ => new List<Load>()).ToArray();
+        var script = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(script, Script(first, products));
+            for (var round = -warmUps; round < rounds; round++)
+            {
+                for (var i = 0; i < ports.Count; i++)
+                {
+                    var load = await MeasureAsync(ports[i], script);
+                    if (round >= 0)
+                    {
+                        results[i].Add(load);
+                    }
+                }
+            }
+        }
+        finally
+        {
+            File.Delete(script);
+        }
+
+        return results;
+    }
+
     public static async Task<string> GetAsync(HttpClient client, int port, long id, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}/productapp/{id}/")
@@ -23,7 +52,7 @@ internal static partial class HitLoad
     }
 
     /// <summary>The requests are built once: wrk shares the processors with what it measures.</summary>
-    public static string Script(long first, int products) =>
+    private static string Script(long first, int products) =>
         $$"""
         local requests, turn = {}, 0
         function init()
@@ -37,7 +66,7 @@ internal static partial class HitLoad
         end
         """;
 
-    public static async Task<Load> MeasureAsync(int port, string script)
+    private static async Task<Load> MeasureAsync(int port, string script)
     {
         var start = new ProcessStartInfo("wrk", ["-t1", $"-c{Connections}", $"-d{Seconds}s", "--latency", "-s", script, $"http://127.0.0.1:{port}/"])
         {

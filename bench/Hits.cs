@@ -33,34 +33,11 @@ internal static class Hits
         ];
         await FillAsync(servers, contenders, first);
 
-        var results = contenders.Select(_ => new List<Load>()).ToArray();
-        var script = Path.GetTempFileName();
-        try
-        {
-            await File.WriteAllTextAsync(script, HitLoad.Script(first, Products));
-            for (var round = -WarmUps; round < Rounds; round++)
-            {
-                for (var i = 0; i < contenders.Length; i++)
-                {
-                    var load = await HitLoad.MeasureAsync(contenders[i].Port, script);
-
-                    // The first rounds warm up.
-                    if (round >= 0)
-                    {
-                        results[i].Add(load);
-                    }
-                }
-            }
-        }
-        finally
-        {
-            File.Delete(script);
-        }
-
+        var results = await HitLoad.InTurnsAsync([.. contenders.Select(contender => contender.Port)], first, Products, WarmUps, Rounds);
         return Describe(contenders, results, servers.Memory());
     }
 
-    private static Section Describe(Contender[] contenders, List<Load>[] results, (long Api, long Worker) memory)
+    private static Section Describe(Contender[] contenders, IReadOnlyList<List<Load>> results, (long Api, long Worker) memory)
     {
         List<double>[] rates = [.. results.Select(loads => loads.ConvertAll(load => load.Rate))];
         List<IReadOnlyList<string>> rows = [];

@@ -34,30 +34,8 @@ internal static class Tracing
                 Enumerable.Range(0, Products), async (offset, cancellationToken) => await HitLoad.GetAsync(client, port, first + offset, cancellationToken));
         }
 
-        var results = contenders.Select(_ => new List<double>()).ToArray();
-        var script = Path.GetTempFileName();
-        try
-        {
-            await File.WriteAllTextAsync(script, HitLoad.Script(first, Products));
-            for (var round = -WarmUps; round < Rounds; round++)
-            {
-                for (var i = 0; i < contenders.Length; i++)
-                {
-                    var load = await HitLoad.MeasureAsync(contenders[i].Port, script);
-
-                    // The first rounds warm up.
-                    if (round >= 0)
-                    {
-                        results[i].Add(load.Rate);
-                    }
-                }
-            }
-        }
-        finally
-        {
-            File.Delete(script);
-        }
-
+        var results = await HitLoad.InTurnsAsync([.. contenders.Select(contender => contender.Port)], first, Products, WarmUps, Rounds);
+        List<double>[] rates = [.. results.Select(loads => loads.ConvertAll(load => load.Rate))];
         return new Section(
             "Tracing",
             $"{Products:N0} products in the near cache, read by wrk over {HitLoad.Connections} connections; {Rounds} rounds in turns, {HitLoad.Seconds} s each. Spans are exported by OTLP to another process.",
@@ -66,14 +44,14 @@ internal static class Tracing
                     ["traces of", "requests/s, median", "min", "max", "ratio to no traces"],
                     [.. contenders.Select((contender, i) => (IReadOnlyList<string>)
                     [
-                        contender.Name, Figures.Number(Median(results[i])), Figures.Number(results[i].Min()), Figures.Number(results[i].Max()), Figures.Ratio(Ratio(results[i], results[0])),
+                        contender.Name, Figures.Number(Median(rates[i])), Figures.Number(rates[i].Min()), Figures.Number(rates[i].Max()), Figures.Ratio(Ratio(rates[i], rates[0])),
                     ])],
                     new BarChart(
                         "tracing",
                         "Tracing: requests per second",
                         "requests/s",
                         $"Median of {Rounds} rounds; whiskers: the lowest and the highest round",
-                        [.. contenders.Select((contender, i) => new Bar(contender.Name, Median(results[i]), results[i].Min(), results[i].Max(), true))])),
+                        [.. contenders.Select((contender, i) => new Bar(contender.Name, Median(rates[i]), rates[i].Min(), rates[i].Max(), true))])),
             ]);
     }
 }

@@ -27,6 +27,17 @@ public abstract record GetProductResult
     {
     }
 
+    /// <summary>Why and by whom a fill was requested. Null: none was.</summary>
+    public Forward? Forwarded => this switch
+    {
+        Found { Source: EntrySource.Fill } found => found.Forward,
+        Absent { Source: EntrySource.Fill } absent => absent.Forward,
+        Unreadable { Source: EntrySource.Fill } unreadable => unreadable.Forward,
+        Requested requested => requested.Forward,
+        OlderThanDemanded older => older.Forward,
+        _ => null,
+    };
+
     /// <summary>The product.</summary>
     /// <param name="Forward">If the source is a fill: why it was requested.</param>
     public sealed record Found(CachedProduct Entry, EntrySource Source, Forward Forward = default) : GetProductResult;

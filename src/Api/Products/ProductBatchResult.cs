@@ -90,7 +90,7 @@ internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProduc
 
     private void WriteHeaders(IHeaderDictionary headers)
     {
-        var forwards = results.Select(ForwardOf).OfType<Forward>().ToList();
+        var forwards = results.Select(result => result.Forwarded).OfType<Forward>().ToList();
         var entries = results.Select(EntryOf).OfType<CachedProduct>().ToList();
         if (entries.Count < results.Length)
         {
@@ -109,16 +109,6 @@ internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProduc
     // The reason is the first one of any product. The response is collapsed if no product was requested for this request alone.
     private static string StatusOf(List<Forward> forwards, bool stored) =>
         CacheHeaders.StatusOf(new Forward(forwards.Min(forward => forward.Reason), forwards.All(forward => forward.Collapsed)), stored);
-
-    private static Forward? ForwardOf(GetProductResult result) => result switch
-    {
-        GetProductResult.Found { Source: EntrySource.Fill } found => found.Forward,
-        GetProductResult.Absent { Source: EntrySource.Fill } absent => absent.Forward,
-        GetProductResult.Unreadable { Source: EntrySource.Fill } unreadable => unreadable.Forward,
-        GetProductResult.Requested requested => requested.Forward,
-        GetProductResult.OlderThanDemanded older => older.Forward,
-        _ => null,
-    };
 
     private static CachedProduct? EntryOf(GetProductResult result) => result switch
     {

@@ -29,7 +29,7 @@ internal sealed class ReadMetrics
             shadow.Hit(id, hit.Entry);
         }
 
-        if (ForwardOf(result) is { } forward)
+        if (result.Forwarded is { } forward)
         {
             misses.Add(
                 1,
@@ -37,16 +37,6 @@ internal sealed class ReadMetrics
                 new KeyValuePair<string, object?>("collapsed", forward.Collapsed ? "true" : "false"));
         }
     }
-
-    private static Forward? ForwardOf(GetProductResult result) => result switch
-    {
-        GetProductResult.Found { Source: EntrySource.Fill } found => found.Forward,
-        GetProductResult.Absent { Source: EntrySource.Fill } absent => absent.Forward,
-        GetProductResult.Unreadable { Source: EntrySource.Fill } unreadable => unreadable.Forward,
-        GetProductResult.Requested requested => requested.Forward,
-        GetProductResult.OlderThanDemanded older => older.Forward,
-        _ => null,
-    };
 
     private static string NameOf(ForwardReason reason) => reason switch
     {

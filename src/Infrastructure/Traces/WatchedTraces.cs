@@ -20,7 +20,10 @@ internal sealed class WatchedTraces(InstanceIdentity identity, WatchedTraceStore
     public const int MaxWaiting = 1_000;
 
     /// <summary>Spans of one second. Anybody can name a watched trace in a request, so their number has a limit.</summary>
-    public const int MaxPerSecond = 500;
+    public const int MaxPerSecond = 200;
+
+    /// <summary>The longest name, detail or error that is kept, in characters: a path is as long as its client likes.</summary>
+    public const int MaxText = 200;
 
     // Ours, that of MassTransit, and that of Npgsql.
     private static readonly string[] Sources = [ProductCacheSpans.SourceName, "MassTransit", "Npgsql"];
@@ -68,13 +71,15 @@ internal sealed class WatchedTraces(InstanceIdentity identity, WatchedTraceStore
         ended.Writer.TryWrite((span.TraceId.ToHexString(), new WatchedSpan(
             span.SpanId.ToHexString(),
             span.ParentSpanId == default ? null : span.ParentSpanId.ToHexString(),
-            span.DisplayName,
+            Shortened(span.DisplayName)!,
             identity.Id,
             span.StartTimeUtc,
             span.Duration.TotalMilliseconds,
-            Details.Select(name => span.GetTagItem(name)?.ToString()).FirstOrDefault(text => text is not null),
-            span.Status == ActivityStatusCode.Error ? span.StatusDescription ?? "failed" : null)));
+            Shortened(Details.Select(name => span.GetTagItem(name)?.ToString()).FirstOrDefault(text => text is not null)),
+            span.Status == ActivityStatusCode.Error ? Shortened(span.StatusDescription) ?? "failed" : null)));
     }
+
+    private static string? Shortened(string? text) => text?.Length > MaxText ? text[..MaxText] : text;
 
     private bool IsBeyondLimit()
     {
