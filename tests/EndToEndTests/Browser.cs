@@ -35,6 +35,11 @@ internal sealed class Browser : IAsyncDisposable
 
         var page = new ConsolePage(await context.NewPageAsync(), address);
         await page.Page.GotoAsync(address.ToString());
+        while (page.TakeNetworkChange())
+        {
+            await page.Page.ReloadAsync();
+        }
+
         return page;
     }
 
@@ -89,6 +94,12 @@ internal sealed class ConsolePage : IAsyncDisposable
     }
 
     public IPage Page { get; }
+
+    /// <summary>
+    /// Whether the page lacks a file because an interface of this machine came or went, as one does with each container: Chromium then ends
+    /// all requests.
+    /// </summary>
+    public bool TakeNetworkChange() => faults.RemoveAll(fault => fault.Contains("ERR_NETWORK_CHANGED", StringComparison.Ordinal)) > 0;
 
     private static bool IsPart(string url) => url.EndsWith(".js", StringComparison.Ordinal) || url.EndsWith(".css", StringComparison.Ordinal);
 

@@ -11,6 +11,7 @@ using StackExchange.Redis;
 namespace ProductCache.IntegrationTests;
 
 /// <summary>What no change corrects, the audit of entries finds and corrects.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class EntryAuditTests
 {
     private RunningService service = null!;
