@@ -133,12 +133,5 @@ public sealed class RiderRebalanceTests
     }
 
     /// <summary>So many members have their partitions.</summary>
-    private Task AssignedAsync(int members) => Eventually.TrueAsync(async () =>
-    {
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
-        var described = (await admin.DescribeConsumerGroupsAsync([group])).ConsumerGroupDescriptions[0];
-        return described.State == ConsumerGroupState.Stable
-            && described.Members.Count == members
-            && described.Members.All(member => member.Assignment.TopicPartitions.Count == 2 / members);
-    });
+    private Task AssignedAsync(int members) => TestTopics.AssignedAsync(kafka, group, members, partitions: 2);
 }

@@ -14,6 +14,16 @@ public static class TestTopics
 
     private static readonly TimeSpan Timeout = Eventually.Patience;
 
+    /// <summary>Waits until the group has so many members, which share so many partitions evenly.</summary>
+    public static Task AssignedAsync(KafkaServer kafka, string group, int members, int partitions) => Eventually.TrueAsync(async () =>
+    {
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.Bootstrap }).Build();
+        var described = (await admin.DescribeConsumerGroupsAsync([group])).ConsumerGroupDescriptions[0];
+        return described.State == ConsumerGroupState.Stable
+            && described.Members.Count == members
+            && described.Members.All(member => member.Assignment.TopicPartitions.Count == partitions / members);
+    });
+
     /// <summary>A topic and its dead-letter topic. (The mock cluster gives four partitions, whatever is asked.)</summary>
     /// <param name="maxMessageBytes">Of a batch of records; not on the mock cluster.</param>
     /// <param name="name">Default: one that no other topic has.</param>
