@@ -1,7 +1,7 @@
 namespace ProductCache.Application;
 
 /// <summary>
-/// The traces that somebody watches: those whose id begins with <see cref="Prefix"/>. Every process keeps its spans of such a trace for a minute,
+/// Watched traces: those whose id begins with <see cref="Prefix"/>. Every process keeps its spans of such a trace for a minute,
 /// whether traces are exported or not.
 /// </summary>
 public interface IWatchedTraces

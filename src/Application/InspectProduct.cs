@@ -21,7 +21,7 @@ public sealed record NearCopy(string Instance, long? Version, TimeSpan? Age);
 
 /// <param name="Entry">Null: the product is not cached. Its age and lifetime are in it.</param>
 /// <param name="ExpiresIn">When Redis removes the entry. Null: there is none.</param>
-/// <param name="Lease">Null: nobody has requested the product.</param>
+/// <param name="Lease">Null: the product is not requested.</param>
 /// <param name="Fault">Why the entry could not be read. Null: it could.</param>
 public sealed record InspectedEntry(CachedProduct? Entry, TimeSpan? ExpiresIn, InspectedLease? Lease, string? Fault = null);
 

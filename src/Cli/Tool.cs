@@ -80,7 +80,7 @@ internal sealed class Tool(IServiceProvider services, bool json)
         : throw new UsageException($"'{text}' is not a product id: an integer from 1 to 9223372036854775807, in digits without sign or leading zeros.");
 
     /// <summary>Asks before something that cannot be undone.</summary>
-    /// <exception cref="UsageException">The answer was no, or nobody can be asked.</exception>
+    /// <exception cref="UsageException">The answer was no, or the input is not a terminal.</exception>
     public static void Confirm(ParseResult arguments, string question)
     {
         if (arguments.GetValue(CommandLine.Yes))

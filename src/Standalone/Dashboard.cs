@@ -45,7 +45,7 @@ public sealed class Dashboard : IAsyncDisposable
         new("OTEL_METRIC_EXPORT_INTERVAL", "5000"),
     ];
 
-    /// <summary>Null: nobody asked for it.</summary>
+    /// <summary>Null: it was not asked for.</summary>
     public static Dashboard? Choose(Ports ports) =>
         Environment.GetEnvironmentVariable(Setting) is { Length: > 0 } program ? new Dashboard(program, ports.Take(FirstPort), ports.Take(FirstPort + 1)) : null;
 

@@ -60,7 +60,7 @@ internal static class ApiAuthorization
     public static TBuilder RequireMetrics<TBuilder>(this TBuilder route)
         where TBuilder : IEndpointConventionBuilder => route.RequireAuthorization(Metrics);
 
-    /// <summary>As <see cref="RequireMetrics"/>, or open to everybody.</summary>
+    /// <summary>As <see cref="RequireMetrics"/>, or open to every client.</summary>
     public static TBuilder RequireMetricsUnless<TBuilder>(this TBuilder route, bool isOpen)
         where TBuilder : IEndpointConventionBuilder => isOpen ? route : route.RequireMetrics();
 

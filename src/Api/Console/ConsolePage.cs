@@ -7,7 +7,7 @@ namespace ProductCache.Api.Console;
 
 /// <summary>API_CONSOLE.</summary>
 /// <param name="IsOn">Whether browsers get the console page at /.</param>
-/// <param name="IsOpen">Whether everybody may read its data. Else as /metrics: this machine, the scope cache:admin.</param>
+/// <param name="IsOpen">Whether every client may read its data. Else as /metrics: this machine, the scope cache:admin.</param>
 internal sealed record ConsoleOptions(bool IsOn, bool IsOpen)
 {
     public const string Setting = "API_CONSOLE";

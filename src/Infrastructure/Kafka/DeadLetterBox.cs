@@ -41,7 +41,7 @@ internal sealed class DeadLetterBox(KafkaOptions options, KafkaInspection inspec
             var (replayed, incomplete) = (0, 0);
             foreach (var topic in DeadLetterTopics)
             {
-                // Letters that are named are replayed again, whoever replayed them before.
+                // Letters that are named are replayed even if they were replayed before.
                 var result = await rider.ReplayDeadLetters(
                     topic, ids is null ? null : new DeadLetterReplayOptions { Where = letter => ids.Contains(IdOf(letter)), FromBeginning = true, GroupId = $"{topic}.replay-chosen" }, cancellationToken);
                 replayed += result.Replayed;

@@ -19,7 +19,7 @@ internal sealed class WatchedTraces(InstanceIdentity identity, WatchedTraceStore
     /// <summary>Spans that wait to be written. Further ones are dropped.</summary>
     public const int MaxWaiting = 1_000;
 
-    /// <summary>Spans of one second. Anybody can name a watched trace in a request, so their number has a limit.</summary>
+    /// <summary>Spans of one second. Any client can name a watched trace in a request, so their number has a limit.</summary>
     public const int MaxPerSecond = 200;
 
     /// <summary>The longest name, detail or error that is kept, in characters: a path is as long as its client likes.</summary>

@@ -1,4 +1,4 @@
-// The form that changes a product, on the condition that nobody has changed it meanwhile.
+// The form that changes a product, on the condition that it has not changed meanwhile.
 
 import { problem } from "./api.js";
 import { node, say } from "./dom.js";

@@ -66,7 +66,7 @@ export function createTiles(parent, rates) {
     };
   }
 
-  // Without a chart: these are 0, or somebody has to look.
+  // Without a chart: these are 0, or an operator has to look.
   function troubles() {
     const kinds = [
       ["Dead letters", sample => sample.totals.dead ?? 0],
