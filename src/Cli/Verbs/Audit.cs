@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ProductCache.Application;
 using ProductCache.Domain;
+using Spectre.Console;
 
 namespace ProductCache.Cli.Verbs;
 
@@ -10,6 +11,9 @@ internal static class Audit
 {
     /// <summary>Differences that are printed.</summary>
     private const int MaxPrinted = 100;
+
+    /// <summary>Differences that wait for their second look.</summary>
+    private const int MaxSuspects = 10_000;
 
     public static Command Command()
     {
@@ -64,8 +68,8 @@ internal static class Audit
         }
         else
         {
-            await Spectre.Console.StatusExtensions.SpinnerStyle(Spectre.Console.AnsiConsoleExtensions.Status(Tool.Errors), Spectre.Console.Style.Plain)
-                .StartAsync("Comparing", context => CompareAsync(now => context.Status = string.Create(CultureInfo.InvariantCulture, $"Compared {now} cached products")));
+            await Tool.Errors.Status().StartAsync(
+                "Comparing", context => CompareAsync(now => context.Status = string.Create(CultureInfo.InvariantCulture, $"Compared {now} cached products")));
         }
 
         if (tool.IsJson)
@@ -87,9 +91,6 @@ internal static class Audit
 
         return differences.Count > repaired ? ExitCode.Found : ExitCode.Succeeded;
     }
-
-    /// <summary>Differences that wait for their second look.</summary>
-    private const int MaxSuspects = 10_000;
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -33,6 +33,9 @@ internal sealed class Diagnosis(
     /// <summary>Changes may wait as long in the outbox.</summary>
     public static readonly TimeSpan MaxOutboxAge = TimeSpan.FromSeconds(30);
 
+    /// <summary>Records may wait for the Workers up to this number.</summary>
+    public const long MaxLag = 10_000;
+
     private const string Database = "PostgreSQL";
     private const string Cache = "Redis";
     private const string Broker = "Kafka";
@@ -192,7 +195,4 @@ internal sealed class Diagnosis(
         var text = string.Create(CultureInfo.InvariantCulture, $"{total} records wait for the Workers in {partitions.Count} partitions.");
         return total <= MaxLag ? new Check("lag", CheckResult.Fine, text) : new Check("lag", CheckResult.Warning, text, "Add Workers, up to the number of partitions, or wait if a bulk update runs.");
     }
-
-    /// <summary>Records that may wait without a word.</summary>
-    private const long MaxLag = 10_000;
 }
