@@ -8,7 +8,6 @@ using ProductCache.TestSupport;
 namespace ProductCache.IntegrationTests;
 
 /// <summary>Members that the service does not know travel from writers to readers.</summary>
-[Parallelizable(ParallelScope.Self)]
 public sealed class AttributesTests
 {
     private RunningService service = null!;

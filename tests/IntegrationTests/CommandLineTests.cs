@@ -10,7 +10,6 @@ using StackExchange.Redis;
 namespace ProductCache.IntegrationTests;
 
 /// <summary>The verbs of productcache on real servers, as a process with the environment of a Worker.</summary>
-[Parallelizable(ParallelScope.Self)]
 public sealed class CommandLineTests
 {
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "productcache.dll");

@@ -11,7 +11,6 @@ using StackExchange.Redis;
 namespace ProductCache.IntegrationTests;
 
 /// <summary>What no change corrects, the audit of entries finds and corrects.</summary>
-[Parallelizable(ParallelScope.Self)]
 public sealed class EntryAuditTests
 {
     private RunningService service = null!;

@@ -6,7 +6,6 @@ using ProductCache.TestSupport;
 namespace ProductCache.IntegrationTests;
 
 /// <summary>The spans of a watched trace are kept where no trace is exported.</summary>
-[Parallelizable(ParallelScope.Self)]
 public sealed class WatchedTracesTests
 {
     private RunningService service = null!;

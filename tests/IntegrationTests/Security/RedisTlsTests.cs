@@ -134,9 +134,14 @@ public sealed class RedisTlsTests
     {
         await ExecuteAsync("ACL", "SETUSER", User, "off");
         await using var services = Services();
-        await BecomesAsync(services, $"{Server} rejects the login, or requires one (REDIS_USER, REDIS_PASSWORD).");
-
-        await ExecuteAsync("ACL", "SETUSER", User, "on");
+        try
+        {
+            await BecomesAsync(services, $"{Server} rejects the login, or requires one (REDIS_USER, REDIS_PASSWORD).");
+        }
+        finally
+        {
+            await ExecuteAsync("ACL", "SETUSER", User, "on");
+        }
 
         await BecomesAsync(services, null);
     }
