@@ -70,22 +70,20 @@ public sealed class AuditEntriesHandler(
     }
 
     /// <summary>Whether the entry says what the row says.</summary>
-    internal static bool IsOf(StoreRead read, ProductId id, CachedProduct entry)
-    {
-        if (!read.Products.TryGetValue(id, out var row))
-        {
-            return read.Unreadable.ContainsKey(id) ? entry.IsUnreadable : entry.IsAbsent;
-        }
+    internal static bool IsOf(StoreRead read, ProductId id, CachedProduct entry) =>
+        read.Products.TryGetValue(id, out var row) ? entry.IsOf(row)
+        : read.Unreadable.ContainsKey(id) ? entry.IsUnreadable
+        : entry.IsAbsent;
 
-        return entry.Version == row.Version.Value
-            && entry.Body.Span.SequenceEqual(CachedProduct.Of(row, DateTimeOffset.UnixEpoch, TimeSpan.Zero).Body.Span);
-    }
+    /// <summary>Those whose row has the version of the entry. If they differ, the content of the row changed without a version.</summary>
+    internal static List<ProductId> OfSameVersion(IEnumerable<ProductId> ids, IReadOnlyDictionary<ProductId, CachedProduct> entries, StoreRead read) =>
+        [.. ids.Where(id => read.Products.TryGetValue(id, out var row) && row.Version.Value == entries[id].Version)];
 
     private async Task RepairAsync(
         List<ProductId> wrong, IReadOnlyDictionary<ProductId, CachedProduct> entries, StoreRead read, CancellationToken cancellationToken)
     {
         // A content that changed without a version gets one, since the same version must not have two contents.
-        List<ProductId> withoutVersion = [.. wrong.Where(id => read.Products.TryGetValue(id, out var row) && row.Version.Value == entries[id].Version)];
+        var withoutVersion = OfSameVersion(wrong, entries, read);
         if (withoutVersion.Count > 0)
         {
             await store.RedrawAsync(withoutVersion, cancellationToken);

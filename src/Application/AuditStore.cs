@@ -78,9 +78,7 @@ public sealed class AuditStoreHandler(
             // The rows are read after the entries: if a row is newer than its entry, a change is on its way, and removing the entry is safe.
             var read = await products.ReadAsync([.. entries.Keys], cancellationToken);
             var different = entries.Where(entry => !AuditEntriesHandler.IsOf(read, entry.Key, entry.Value)).Select(entry => entry.Key).ToList();
-            var withoutVersion = different
-                .Where(id => read.Products.TryGetValue(id, out var row) && row.Version.Value == entries[id].Version)
-                .ToList();
+            var withoutVersion = AuditEntriesHandler.OfSameVersion(different, entries, read);
             if (withoutVersion.Count > 0)
             {
                 await store.RedrawAsync(withoutVersion, cancellationToken);

@@ -72,6 +72,9 @@ public sealed class CachedProduct
         return new CachedProduct(stream.ToArray());
     }
 
+    /// <summary>Whether the entry has the version and the body of the row.</summary>
+    public bool IsOf(Product row) => Version == row.Version.Value && Body.Span.SequenceEqual(Of(row, DateTimeOffset.UnixEpoch, TimeSpan.Zero).Body.Span);
+
     /// <summary>A negative entry: PostgreSQL has no such product.</summary>
     public static CachedProduct Absent(DateTimeOffset filledAt, TimeSpan lifetime) => new(HeaderOf(0, filledAt, lifetime));
 

@@ -114,7 +114,7 @@ internal sealed partial class ShadowReads : BackgroundService, IShadowReads
         var row = await store.ReadAsync(id, stoppingToken);
         return row.Fault is not null ? null
             : row.Product is not { } product ? entry.IsAbsent
-            : entry.Version == product.Version.Value && entry.Body.Span.SequenceEqual(CachedProduct.Of(product, DateTimeOffset.UnixEpoch, TimeSpan.Zero).Body.Span);
+            : entry.IsOf(product);
     }
 
     private static bool IsSame(CachedProduct one, CachedProduct other) => one.Payload.AsSpan().SequenceEqual(other.Payload);
