@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Redis;
 using StackExchange.Redis;
@@ -11,7 +9,7 @@ namespace ProductCache.Infrastructure.Instances;
 /// The reports of all processes, in the hash product-cache:instances: id → "time report". The time is that of Redis, so that no two clocks are
 /// compared. A report that is not renewed is removed after <see cref="Lifetime"/>.
 /// </summary>
-internal sealed class InstanceBoard(IConnectionMultiplexer redis, RedisTimeout timeout, RedisNames names) : IInstances
+internal sealed class InstanceBoard(IConnectionMultiplexer redis, ExpiringHashes hashes, RedisNames names) : IInstances
 {
     /// <summary>How long a report counts.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(15);
@@ -45,29 +43,18 @@ internal sealed class InstanceBoard(IConnectionMultiplexer redis, RedisTimeout t
 
     private static readonly RedisKey Key = "product-cache:instances";
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
-
     private readonly IDatabase database = names.DatabaseOf(redis);
 
-    public Task WriteAsync(InstanceReport report, CancellationToken cancellationToken) => timeout.WithinAsync(
-        database.ScriptEvaluateAsync(Write, [Key], [report.Id, JsonSerializer.Serialize(report, Json), (long)Lifetime.TotalMilliseconds]), cancellationToken);
+    public Task WriteAsync(InstanceReport report, CancellationToken cancellationToken) => hashes.WithinAsync(
+        database.ScriptEvaluateAsync(Write, [Key], [report.Id, JsonSerializer.Serialize(report, ExpiringHashes.Json), (long)Lifetime.TotalMilliseconds]), cancellationToken);
 
     public Task RemoveAsync(string id, CancellationToken cancellationToken) =>
-        timeout.WithinAsync(database.HashDeleteAsync(Key, id), cancellationToken);
+        hashes.WithinAsync(database.HashDeleteAsync(Key, id), cancellationToken);
 
     public async Task<IReadOnlyList<InstanceReport>> ReadAsync(CancellationToken cancellationToken)
     {
-        RedisValue[] fields;
-        try
-        {
-            fields = (RedisValue[])(await timeout.WithinAsync(
-                database.ScriptEvaluateAsync(Read, [Key], [((long)Lifetime.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)]), cancellationToken))!;
-        }
-        catch (RedisServerException error)
-        {
-            throw new UnavailableException(Dependency.Cache, error, "Redis refuses to read the reports of the processes");
-        }
-
+        var fields = (RedisValue[])(await hashes.WithinAsync(
+            database.ScriptEvaluateAsync(Read, [Key], [(long)Lifetime.TotalMilliseconds]), cancellationToken))!;
         List<InstanceReport> reports = [];
         for (var i = 0; i + 1 < fields.Length; i += 2)
         {
@@ -85,7 +72,7 @@ internal sealed class InstanceBoard(IConnectionMultiplexer redis, RedisTimeout t
     {
         try
         {
-            return JsonSerializer.Deserialize<InstanceReport>(text, Json) is { Id: not null, Kind: not null, Servers: not null, Metrics: not null, Hot: not null } report ? report : null;
+            return JsonSerializer.Deserialize<InstanceReport>(text, ExpiringHashes.Json) is { Id: not null, Kind: not null, Servers: not null, Metrics: not null, Hot: not null } report ? report : null;
         }
         catch (JsonException)
         {

@@ -33,6 +33,7 @@ public static class InstanceRegistration
     /// <summary>Reads the reports of all processes and watched traces. Needs Redis.</summary>
     public static IServiceCollection AddInstances(this IServiceCollection services)
     {
+        services.AddSingleton<ExpiringHashes>();
         services.AddSingleton<InstanceBoard>();
         services.AddSingleton<WatchedTraceStore>();
         services.AddSingleton<IWatchedTraces>(provider => provider.GetRequiredService<WatchedTraceStore>());

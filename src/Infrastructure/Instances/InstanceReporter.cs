@@ -48,7 +48,7 @@ internal sealed class InstanceReporter(
             {
                 await board.WriteAsync(Report(), stoppingToken);
             }
-            catch (Exception exception) when (exception is UnavailableException or StackExchange.Redis.RedisServerException)
+            catch (UnavailableException)
             {
                 // Others report that Redis is unavailable.
             }

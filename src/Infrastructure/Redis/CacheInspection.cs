@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using ProductCache.Application;
 using ProductCache.Domain;
@@ -12,7 +11,8 @@ namespace ProductCache.Infrastructure.Redis;
 /// Reads entries and leases without a step of the protocol. For near copies it publishes "nonce id" on the channel of questions, and the Apis
 /// answer in the hash product-cache:answers:nonce.
 /// </summary>
-internal sealed class CacheInspection(IConnectionMultiplexer redis, RedisTimeout timeout, RedisNames names, IInstances instances, TimeProvider time) : ICacheInspection
+internal sealed class CacheInspection(
+    IConnectionMultiplexer redis, ExpiringHashes hashes, RedisNames names, IInstances instances, TimeProvider time) : ICacheInspection
 {
     /// <summary>How long the answers of Apis are awaited.</summary>
     public static readonly TimeSpan AnswerTimeout = TimeSpan.FromMilliseconds(500);
@@ -30,17 +30,8 @@ internal sealed class CacheInspection(IConnectionMultiplexer redis, RedisTimeout
 
     public async Task<InspectedEntry> ReadAsync(ProductId id, CancellationToken cancellationToken)
     {
-        RedisResult[] parts;
-        try
-        {
-            parts = (RedisResult[])(await timeout.WithinAsync(
-                database.ScriptEvaluateAsync(Read, [CacheKeys.Entry(id), CacheKeys.Lease(id)]), cancellationToken))!;
-        }
-        catch (RedisServerException error)
-        {
-            throw new UnavailableException(Dependency.Cache, error, "Redis refuses to read the entry");
-        }
-
+        var parts = (RedisResult[])(await hashes.WithinAsync(
+            database.ScriptEvaluateAsync(Read, [CacheKeys.Entry(id), CacheKeys.Lease(id)]), cancellationToken))!;
         var (entryLifetime, leaseLifetime) = ((long)parts[1], (long)parts[3]);
         CachedProduct? entry = null;
         string? fault = null;
@@ -61,16 +52,16 @@ internal sealed class CacheInspection(IConnectionMultiplexer redis, RedisTimeout
         }
 
         var nonce = Guid.NewGuid().ToString("N");
-        await timeout.WithinAsync(redis.GetDatabase().PublishAsync(NearCopyAnswers.ChannelOf(names), $"{nonce} {id}"), cancellationToken);
+        await hashes.WithinAsync(redis.GetDatabase().PublishAsync(NearCopyAnswers.ChannelOf(names), $"{nonce} {id}"), cancellationToken);
         var began = time.GetTimestamp();
-        HashEntry[] answers;
+        IReadOnlyList<NearCopy> answers;
         do
         {
             await Task.Delay(LookInterval, time, cancellationToken);
-            answers = await timeout.WithinAsync(database.HashGetAllAsync(NearCopyAnswers.KeyOf(nonce)), cancellationToken);
+            answers = await hashes.ReadAsync<NearCopy>(NearCopyAnswers.KeyOf(nonce), cancellationToken);
         }
-        while (answers.Length < apis && time.GetElapsedTime(began) < AnswerTimeout);
-        return [.. answers.Select(answer => JsonSerializer.Deserialize<NearCopy>((string)answer.Value!)!).OrderBy(copy => copy.Instance, StringComparer.Ordinal)];
+        while (answers.Count < apis && time.GetElapsedTime(began) < AnswerTimeout);
+        return [.. answers.OrderBy(copy => copy.Instance, StringComparer.Ordinal)];
     }
 
     private static InspectedLease? LeaseOf(RedisResult fields, long lifetime) =>
@@ -84,20 +75,12 @@ internal sealed class CacheInspection(IConnectionMultiplexer redis, RedisTimeout
 
 /// <summary>Answers the questions for near copies. Runs in each Api.</summary>
 internal sealed class NearCopyAnswers(
-    IConnectionMultiplexer redis, RedisTimeout timeout, RedisNames names, InstanceIdentity identity, INearCache nearCache, TimeProvider time) : BackgroundService
+    IConnectionMultiplexer redis, ExpiringHashes hashes, RedisNames names, InstanceIdentity identity, INearCache nearCache, TimeProvider time) : BackgroundService
 {
     /// <summary>How long an answer is kept.</summary>
     public static readonly TimeSpan AnswerLifetime = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
-
-    private const string Write =
-        """
-        redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-        redis.call('PEXPIRE', KEYS[1], ARGV[3])
-        """;
-
-    private readonly IDatabase database = names.DatabaseOf(redis);
 
     public static RedisChannel ChannelOf(RedisNames names) => RedisChannel.Literal($"{names.Channel}:ask");
 
@@ -133,10 +116,9 @@ internal sealed class NearCopyAnswers(
             : new NearCopy(identity.Id, null, null);
         try
         {
-            await timeout.WithinAsync(
-                database.ScriptEvaluateAsync(Write, [KeyOf(nonce)], [identity.Id, JsonSerializer.Serialize(copy), (long)AnswerLifetime.TotalMilliseconds]), stoppingToken);
+            await hashes.WriteAsync(KeyOf(nonce), identity.Id, copy, AnswerLifetime, stoppingToken);
         }
-        catch (Exception exception) when (exception is UnavailableException or RedisServerException)
+        catch (UnavailableException)
         {
             // The one who asks gets fewer answers.
         }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using ProductCache.Application;
@@ -30,6 +28,8 @@ internal sealed class WatchedTraces(InstanceIdentity identity, WatchedTraceStore
 
     private static readonly string[] Details = ["productcache.detail", "messaging.destination.name", "db.operation.batch.size", "productcache.products"];
 
+    private static readonly byte[] Prefix = Convert.FromHexString(IWatchedTraces.Prefix);
+
     private readonly Channel<(string TraceId, WatchedSpan Span)> ended = Channel.CreateBounded<(string, WatchedSpan)>(
         new BoundedChannelOptions(MaxWaiting) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -52,14 +52,20 @@ internal sealed class WatchedTraces(InstanceIdentity identity, WatchedTraceStore
             {
                 await store.WriteAsync(traceId, span, stoppingToken);
             }
-            catch (Exception exception) when (exception is UnavailableException or RedisServerException)
+            catch (UnavailableException)
             {
                 // The span is lost; others report that Redis is unavailable.
             }
         }
     }
 
-    private static bool IsWatched(ActivityTraceId traceId) => traceId.ToHexString().StartsWith(IWatchedTraces.Prefix, StringComparison.Ordinal);
+    // Asked for every span of every message, so it makes no text.
+    private static bool IsWatched(ActivityTraceId traceId)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        traceId.CopyTo(bytes);
+        return bytes.StartsWith(Prefix);
+    }
 
     private void Keep(Activity span)
     {
@@ -94,36 +100,16 @@ internal sealed class WatchedTraces(InstanceIdentity identity, WatchedTraceStore
 }
 
 /// <summary>The spans of watched traces in Redis.</summary>
-internal sealed class WatchedTraceStore(IConnectionMultiplexer redis, RedisTimeout timeout, RedisNames names) : IWatchedTraces
+internal sealed class WatchedTraceStore(ExpiringHashes hashes) : IWatchedTraces
 {
     /// <summary>How long a trace is kept after its last span.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(1);
 
-    private const string Write =
-        """
-        redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-        redis.call('PEXPIRE', KEYS[1], ARGV[3])
-        """;
+    public Task WriteAsync(string traceId, WatchedSpan span, CancellationToken cancellationToken) =>
+        hashes.WriteAsync(KeyOf(traceId), span.Id, span, Lifetime, cancellationToken);
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
-
-    private readonly IDatabase database = names.DatabaseOf(redis);
-
-    public Task WriteAsync(string traceId, WatchedSpan span, CancellationToken cancellationToken) => timeout.WithinAsync(
-        database.ScriptEvaluateAsync(Write, [KeyOf(traceId)], [span.Id, JsonSerializer.Serialize(span, Json), (long)Lifetime.TotalMilliseconds]), cancellationToken);
-
-    public async Task<IReadOnlyList<WatchedSpan>> ReadAsync(string traceId, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var fields = await timeout.WithinAsync(database.HashGetAllAsync(KeyOf(traceId)), cancellationToken);
-            return [.. fields.Select(field => JsonSerializer.Deserialize<WatchedSpan>((string)field.Value!, Json)!).OrderBy(span => span.StartedAt)];
-        }
-        catch (RedisServerException error)
-        {
-            throw new UnavailableException(Dependency.Cache, error, "Redis refuses to read the trace");
-        }
-    }
+    public async Task<IReadOnlyList<WatchedSpan>> ReadAsync(string traceId, CancellationToken cancellationToken) =>
+        [.. (await hashes.ReadAsync<WatchedSpan>(KeyOf(traceId), cancellationToken)).OrderBy(span => span.StartedAt)];
 
     private static RedisKey KeyOf(string traceId) => $"product-cache:trace:{traceId}";
 }
