@@ -16,21 +16,13 @@ internal static class KeyCommand
             return ServiceProcess.WrongSettings;
         }
 
-        if (!ApiKey.IsClient(client))
+        if (!NewApiKey.TryCreate(client, text, out var key, out var fault))
         {
-            errors.WriteLine($"NAME must have 1 to {ApiKey.MaxClientLength} characters of a-z, 0-9 and -.");
+            errors.WriteLine(fault);
             return ServiceProcess.WrongSettings;
         }
 
-        if (!Scopes.TryRead(text, out var scopes))
-        {
-            errors.WriteLine($"The {Scopes.Rule}");
-            return ServiceProcess.WrongSettings;
-        }
-
-        var key = NewApiKey.Create(client, scopes);
-        output.WriteLine($"Key, shown only here:  {key.Text}");
-        output.WriteLine($"Line for API_KEYS:     {key.Line}");
+        output.WriteLine(key.ToLines());
         return ServiceProcess.Succeeded;
     }
 }

@@ -13,27 +13,19 @@ internal static class Keys
         var create = new Command("new", "Creates an API key and prints it, with the line for API_KEYS that knows it.") { client, scopes };
         create.SetAction(arguments =>
         {
-            if (!ApiKey.IsClient(arguments.GetRequiredValue(client)))
+            if (!NewApiKey.TryCreate(arguments.GetRequiredValue(client), arguments.GetRequiredValue(scopes), out var key, out var fault))
             {
-                Console.Error.WriteLine($"NAME must have 1 to {ApiKey.MaxClientLength} characters of a-z, 0-9 and -.");
+                Console.Error.WriteLine(fault);
                 return ExitCode.Usage;
             }
 
-            if (!Scopes.TryRead(arguments.GetRequiredValue(scopes), out var known))
-            {
-                Console.Error.WriteLine($"The {Scopes.Rule}");
-                return ExitCode.Usage;
-            }
-
-            var key = NewApiKey.Create(arguments.GetRequiredValue(client), known);
             if (arguments.GetValue(CommandLine.Json))
             {
                 Console.WriteLine(System.Text.Json.JsonSerializer.Serialize(new { key = key.Text, line = key.Line }));
             }
             else
             {
-                Console.WriteLine($"Key, shown only here:  {key.Text}");
-                Console.WriteLine($"Line for API_KEYS:     {key.Line}");
+                Console.WriteLine(key.ToLines());
             }
 
             return ExitCode.Succeeded;

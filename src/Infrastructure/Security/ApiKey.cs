@@ -93,6 +93,30 @@ public sealed record ApiKey(string Client, IReadOnlyList<string> Scopes, byte[] 
 /// <param name="Line">For API_KEYS.</param>
 public sealed record NewApiKey(string Text, string Line)
 {
+    /// <summary>For a command line: what a person typed, and what is printed.</summary>
+    /// <param name="fault">Which argument is wrong, in one sentence.</param>
+    public static bool TryCreate(string client, string scopes, [NotNullWhen(true)] out NewApiKey? key, [NotNullWhen(false)] out string? fault)
+    {
+        (key, fault) = (null, null);
+        if (!ApiKey.IsClient(client))
+        {
+            fault = $"NAME must have 1 to {ApiKey.MaxClientLength} characters of a-z, 0-9 and -.";
+        }
+        else if (!Security.Scopes.TryRead(scopes, out var known))
+        {
+            fault = $"The {Security.Scopes.Rule}";
+        }
+        else
+        {
+            key = Create(client, known);
+        }
+
+        return fault is null;
+    }
+
+    /// <summary>What <see cref="TryCreate"/> prints.</summary>
+    public string ToLines() => $"Key, shown only here:  {Text}{Environment.NewLine}Line for API_KEYS:     {Line}";
+
     /// <exception cref="ArgumentException">The client name is invalid, or there is no scope.</exception>
     public static NewApiKey Create(string client, IReadOnlyList<string> scopes)
     {
