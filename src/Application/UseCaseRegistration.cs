@@ -55,6 +55,7 @@ public static class UseCaseRegistration
         services.AddSingleton<IRequestHandler<RefreshCache, RefreshCacheResult>, RefreshCacheHandler>();
         services.AddSingleton<IRequestHandler<RelayChanges, RelayChangesResult>, RelayChangesHandler>();
         services.AddSingleton<IRequestHandler<AuditStore, AuditStoreResult>, AuditStoreHandler>();
+        services.AddSingleton<EntrySweep>();
         services.AddSingleton<AuditEntriesHandler>();
         services.AddSingleton<IRequestHandler<CompareEntries, IReadOnlyDictionary<ProductId, CachedProduct>>>(provider => provider.GetRequiredService<AuditEntriesHandler>());
         services.AddSingleton<IRequestHandler<ConfirmDifferences, ConfirmDifferencesResult>>(provider => provider.GetRequiredService<AuditEntriesHandler>());

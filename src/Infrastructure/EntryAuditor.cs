@@ -1,10 +1,8 @@
 using System.Diagnostics.Metrics;
-using MediatR;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ProductCache.Application;
-using ProductCache.Domain;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Instances;
 using ProductCache.Infrastructure.Postgres;
@@ -34,13 +32,10 @@ internal sealed partial class EntryAuditor : BackgroundService
     /// <summary>After this time without a sign of the Worker that sweeps, another one does.</summary>
     public static readonly TimeSpan Reservation = TimeSpan.FromSeconds(30);
 
-    /// <summary>Entries that differ and wait for their second look. When there are as many, they get it before the sweep goes on.</summary>
-    public const int MaxSuspects = 10_000;
-
     /// <summary>Differences of a sweep that are logged.</summary>
     public const int MaxLogged = 10;
 
-    private readonly IMediator mediator;
+    private readonly EntrySweep sweep;
     private readonly ICacheAudit audit;
     private readonly Migrator migrator;
     private readonly InstanceIdentity identity;
@@ -54,7 +49,7 @@ internal sealed partial class EntryAuditor : BackgroundService
     private (long Differences, long FinishedAt)? last;
 
     public EntryAuditor(
-        IMediator mediator,
+        EntrySweep sweep,
         ICacheAudit audit,
         Migrator migrator,
         InstanceIdentity identity,
@@ -63,7 +58,7 @@ internal sealed partial class EntryAuditor : BackgroundService
         IMeterFactory meters,
         ILogger<EntryAuditor> logger)
     {
-        (this.mediator, this.audit, this.migrator, this.identity, this.options, this.time, this.logger) = (mediator, audit, migrator, identity, options, time, logger);
+        (this.sweep, this.audit, this.migrator, this.identity, this.options, this.time, this.logger) = (sweep, audit, migrator, identity, options, time, logger);
         var meter = meters.Create("ProductCache.EntryAudit");
         compared = meter.CreateCounter<long>("productcache.audit.compared", "{entry}", "Entries that the sweep compared with their rows.");
         repaired = meter.CreateCounter<long>("productcache.audit.repaired", "{entry}", "Entries that differed and were corrected.");
@@ -109,20 +104,14 @@ internal sealed partial class EntryAuditor : BackgroundService
 
     private async Task SweepAsync(CancellationToken stoppingToken)
     {
-        Dictionary<ProductId, CachedProduct> suspects = [];
-        var differences = 0L;
-        await foreach (var entries in audit.ReadEntriesAsync(stoppingToken))
+        var (differences, began) = (0L, time.GetTimestamp());
+        await foreach (var step in sweep.RunAsync(repair: true, stoppingToken))
         {
-            var began = time.GetTimestamp();
-            foreach (var (id, entry) in await mediator.Send(new CompareEntries(entries), stoppingToken))
+            compared.Add(step.Compared);
+            if (step.Confirmed is { } confirmed)
             {
-                suspects[id] = entry;
-            }
-
-            compared.Add(entries.Count);
-            if (suspects.Count >= MaxSuspects)
-            {
-                differences += await ConfirmAsync(suspects, stoppingToken);
+                differences += confirmed.Differences.Count;
+                Report(confirmed);
             }
 
             if (!await audit.ReserveSweepAsync(identity.Id, Reservation, stoppingToken))
@@ -130,41 +119,31 @@ internal sealed partial class EntryAuditor : BackgroundService
                 return;
             }
 
-            var pace = TimeSpan.FromSeconds((double)entries.Count / options.EntriesPerSecond) - time.GetElapsedTime(began);
+            var pace = TimeSpan.FromSeconds((double)step.Compared / options.EntriesPerSecond) - time.GetElapsedTime(began);
             await Task.Delay(pace > TimeSpan.Zero ? pace : TimeSpan.Zero, time, stoppingToken);
+            began = time.GetTimestamp();
         }
 
-        differences += await ConfirmAsync(suspects, stoppingToken);
         last = (differences, time.GetTimestamp());
     }
 
-    private async Task<int> ConfirmAsync(Dictionary<ProductId, CachedProduct> suspects, CancellationToken stoppingToken)
+    private void Report(ConfirmDifferencesResult confirmed)
     {
-        if (suspects.Count == 0)
-        {
-            return 0;
-        }
-
-        await Task.Delay(AuditEntriesHandler.ConfirmDelay, time, stoppingToken);
-        var result = await mediator.Send(new ConfirmDifferences(suspects, Repair: true), stoppingToken);
-        suspects.Clear();
-        repaired.Add(result.Repaired);
-        foreach (var difference in result.Differences.Take(MaxLogged))
+        repaired.Add(confirmed.Repaired);
+        foreach (var difference in confirmed.Differences.Take(MaxLogged))
         {
             Differs(difference.Id.Value, difference.Text, difference.Cached, difference.Stored);
         }
 
-        if (result.Differences.Count > 0)
+        if (confirmed.Differences.Count > 0)
         {
-            Corrected(result.Differences.Count, result.Repaired);
+            Corrected(confirmed.Differences.Count, confirmed.Repaired);
         }
-
-        return result.Differences.Count;
     }
 
-    private IEnumerable<Measurement<long>> Differences() => last is { } sweep ? [new Measurement<long>(sweep.Differences)] : [];
+    private IEnumerable<Measurement<long>> Differences() => last is { } finished ? [new Measurement<long>(finished.Differences)] : [];
 
-    private IEnumerable<Measurement<double>> SweepAge() => last is { } sweep ? [new Measurement<double>(time.GetElapsedTime(sweep.FinishedAt).TotalSeconds)] : [];
+    private IEnumerable<Measurement<double>> SweepAge() => last is { } finished ? [new Measurement<double>(time.GetElapsedTime(finished.FinishedAt).TotalSeconds)] : [];
 
     [LoggerMessage(1, LogLevel.Warning, "The cached product {Id} was wrong: {Text} (cached version {Cached}, stored version {Stored})")]
     private partial void Differs(long id, string text, long cached, long? stored);

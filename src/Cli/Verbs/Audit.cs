@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using ProductCache.Application;
-using ProductCache.Domain;
 using Spectre.Console;
 
 namespace ProductCache.Cli.Verbs;
@@ -11,9 +10,6 @@ internal static class Audit
 {
     /// <summary>Differences that are printed.</summary>
     private const int MaxPrinted = 100;
-
-    /// <summary>Differences that wait for their second look.</summary>
-    private const int MaxSuspects = 10_000;
 
     public static Command Command()
     {
@@ -27,39 +23,17 @@ internal static class Audit
     private static async Task<int> RunAsync(Tool tool, bool repair, CancellationToken cancellationToken)
     {
         var compared = 0L;
-        Dictionary<ProductId, CachedProduct> suspects = [];
         List<Difference> differences = [];
         var repaired = 0;
-        async Task ConfirmAsync()
-        {
-            if (suspects.Count > 0)
-            {
-                await Task.Delay(AuditEntriesHandler.ConfirmDelay, tool.Time, cancellationToken);
-                var result = await tool.Mediator.Send(new ConfirmDifferences(suspects, repair), cancellationToken);
-                differences.AddRange(result.Differences);
-                repaired += result.Repaired;
-                suspects.Clear();
-            }
-        }
-
         async Task CompareAsync(Action<long> progress)
         {
-            await foreach (var entries in tool.Get<ICacheAudit>().ReadEntriesAsync(cancellationToken))
+            await foreach (var step in tool.Get<EntrySweep>().RunAsync(repair, cancellationToken))
             {
-                foreach (var (id, entry) in await tool.Mediator.Send(new CompareEntries(entries), cancellationToken))
-                {
-                    suspects[id] = entry;
-                }
-
-                compared += entries.Count;
+                compared += step.Compared;
+                differences.AddRange(step.Confirmed?.Differences ?? []);
+                repaired += step.Confirmed?.Repaired ?? 0;
                 progress(compared);
-                if (suspects.Count >= MaxSuspects)
-                {
-                    await ConfirmAsync();
-                }
             }
-
-            await ConfirmAsync();
         }
 
         if (tool.IsJson || Console.IsErrorRedirected)
