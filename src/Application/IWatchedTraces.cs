@@ -9,7 +9,7 @@ public interface IWatchedTraces
     /// <summary>The first digits of the id of a trace that is watched. 8 of 32, so that no other trace is watched by accident.</summary>
     const string Prefix = "7ace0000";
 
-    /// <summary>The spans that have ended so far, in the order of their begin. None: the trace is not known, or it is over for a minute.</summary>
+    /// <summary>The spans that have ended so far, in the order of their begin. The list is empty if the trace is not known, or ended more than a minute ago.</summary>
     /// <exception cref="UnavailableException">The cache does not answer in time, or refuses.</exception>
     Task<IReadOnlyList<WatchedSpan>> ReadAsync(string traceId, CancellationToken cancellationToken);
 }

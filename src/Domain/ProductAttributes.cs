@@ -33,8 +33,8 @@ public sealed record ProductAttributes
             return false;
         }
 
-        var (json, separators) = Compact(element);
-        if (Encoding.UTF8.GetByteCount(json) + separators > MaxLength)
+        var json = Compact(element);
+        if (Encoding.UTF8.GetByteCount(json) + SeparatorsOf(element) > MaxLength)
         {
             fault = $"attributes may have at most {MaxLength} bytes, with a space after each colon and comma.";
             return false;
@@ -50,7 +50,7 @@ public sealed record ProductAttributes
     {
         using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 2 * MaxDepth });
         return document.RootElement.ValueKind == JsonValueKind.Object
-            ? new ProductAttributes(Compact(document.RootElement).Json)
+            ? new ProductAttributes(Compact(document.RootElement))
             : throw new ArgumentException("The attributes are not an object.", nameof(text));
     }
 
@@ -85,7 +85,7 @@ public sealed record ProductAttributes
 
     private static string? FaultOf(string text) => text.Contains('\0') ? "A text in attributes has no null character: PostgreSQL cannot store it." : null;
 
-    private static (string Json, int Separators) Compact(JsonElement element)
+    private static string Compact(JsonElement element)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer, Options))
@@ -93,7 +93,7 @@ public sealed record ProductAttributes
             element.WriteTo(writer);
         }
 
-        return (Encoding.UTF8.GetString(buffer.WrittenSpan), SeparatorsOf(element));
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
     // Colons and commas.

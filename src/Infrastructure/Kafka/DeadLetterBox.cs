@@ -70,8 +70,8 @@ internal sealed class DeadLetterBox(KafkaOptions options, KafkaInspection inspec
         {
             var marks = consumer.QueryWatermarkOffsets(partition, KafkaInspection.RequestTimeout);
             consumer.Assign(new TopicPartitionOffset(partition, marks.Low));
-            var read = 0;
-            while (marks.Low.Value < marks.High.Value && read < limit)
+            var (next, read) = (marks.Low.Value, 0);
+            for (; next < marks.High.Value && read < limit; read++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var letter = consumer.Consume(KafkaInspection.RequestTimeout)
@@ -82,11 +82,7 @@ internal sealed class DeadLetterBox(KafkaOptions options, KafkaInspection inspec
                 }
 
                 letters.Add(LetterOf(letter));
-                read++;
-                if (letter.Offset.Value + 1 >= marks.High.Value)
-                {
-                    break;
-                }
+                next = letter.Offset.Value + 1;
             }
         }
 

@@ -45,7 +45,7 @@ internal sealed class KafkaInspection(KafkaOptions options, KafkaFaults faults) 
         }
     }
 
-    /// <summary>The partitions of a topic. None: there is no such topic.</summary>
+    /// <summary>The partitions of a topic. The list is empty if there is no such topic.</summary>
     public static IReadOnlyList<TopicPartition> PartitionsOf<TKey, TValue>(IConsumer<TKey, TValue> consumer, string topic)
     {
         using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();

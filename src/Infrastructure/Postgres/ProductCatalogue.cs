@@ -101,7 +101,8 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
         ? new ListedProduct(id, product, Unreadable: null)
         : new ListedProduct(id, Product: null, rows.Unreadable.GetValueOrDefault(id, "The product was deleted while the page was read."));
 
-    private static string EscapePattern(string text) => text
+    /// <summary>The text as a pattern of LIKE that matches nothing but the text.</summary>
+    internal static string EscapePattern(string text) => text
         .Replace(Escape, Escape + Escape, StringComparison.Ordinal)
         .Replace("%", Escape + "%", StringComparison.Ordinal)
         .Replace("_", Escape + "_", StringComparison.Ordinal);

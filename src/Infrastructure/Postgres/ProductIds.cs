@@ -19,7 +19,7 @@ internal sealed class ProductIds(NpgsqlDataSource dataSource, PostgresSchema sch
             {
                 await using var command = dataSource.CreateCommand(schema.In(Read));
                 command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after?.Value ?? 0 });
-                command.Parameters.Add(new NpgsqlParameter { Value = name is null ? DBNull.Value : $"%{Escape(name)}%", NpgsqlDbType = NpgsqlDbType.Text });
+                command.Parameters.Add(new NpgsqlParameter { Value = name is null ? DBNull.Value : $"%{ProductCatalogue.EscapePattern(name)}%", NpgsqlDbType = NpgsqlDbType.Text });
                 command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
                 List<ProductId> ids = [];
                 await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -39,6 +39,4 @@ internal sealed class ProductIds(NpgsqlDataSource dataSource, PostgresSchema sch
             return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
         },
         cancellationToken);
-
-    private static string Escape(string name) => name.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("%", @"\%", StringComparison.Ordinal).Replace("_", @"\_", StringComparison.Ordinal);
 }

@@ -29,11 +29,10 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         FROM (SELECT pg_get_serial_sequence('public.products', 'id')::regclass AS sequence, (SELECT max(id) FROM public.products) AS id) AS identity
         """;
 
-    // No attributes and an empty object are the same.
-    private const string Insert =
-        $"INSERT INTO public.products (name, price, description, attributes) VALUES ($1, $2, $3, nullif(nullif($4::jsonb, 'null'), '{{}}')) RETURNING {ProductColumns.All}";
+    private static readonly string Insert =
+        $"INSERT INTO public.products (name, price, description, attributes) VALUES ($1, $2, $3, {NoneAsNull("$4::jsonb")}) RETURNING {ProductColumns.All}";
 
-    private const string InsertWithKey =
+    private static readonly string InsertWithKey =
         $"""
         WITH product AS ({Insert}),
         key AS (INSERT INTO public.idempotency_keys (client, key, fingerprint, product_id, version) SELECT $5, $6, $7, id, version FROM product)
@@ -52,15 +51,15 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         $"""
         WITH expired AS (DELETE FROM public.idempotency_keys
           WHERE client = $1 AND key = $2 AND created_at < now() - interval '{IdempotencyKey.Lifetime.TotalHours:0} hours' RETURNING client)
-        SELECT fingerprint, product_id, version, nullif(nullif($3::jsonb, 'null'), jsonb_build_object())::text
+        SELECT fingerprint, product_id, version, {NoneAsNull("$3::jsonb")}::text
         FROM public.idempotency_keys WHERE client = $1 AND key = $2 AND NOT EXISTS (SELECT FROM expired)
         """;
 
-    private const string Update =
+    private static readonly string Update =
         $"""
         UPDATE public.products SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description),
           attributes = CASE WHEN $5::jsonb IS NULL THEN attributes
-            ELSE nullif(nullif(CASE WHEN $6 THEN public.products_merge_patch(attributes, $5::jsonb) ELSE $5::jsonb END, 'null'), jsonb_build_object()) END
+            ELSE {NoneAsNull("CASE WHEN $6 THEN public.products_merge_patch(attributes, $5::jsonb) ELSE $5::jsonb END")} END
         WHERE id = $1 AND ($7::bigint[] IS NULL OR version = ANY($7)) AND ($8::bigint[] IS NULL OR version <> ALL($8)) RETURNING {ProductColumns.All}
         """;
 
@@ -238,6 +237,9 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         await reader.NextResultAsync(cancellationToken);
         return product;
     }
+
+    // No attributes, null in JSON and an empty object are the same.
+    private static string NoneAsNull(string attributes) => $"nullif(nullif({attributes}, 'null'), '{{}}')";
 
     private static void AddDraft(NpgsqlParameterCollection parameters, ProductDraft draft)
     {
