@@ -121,12 +121,7 @@ public sealed class AttributesTests
         return (long)created.Body["id"]!;
     }
 
-    private async Task<JsonNode> ReadAsync(long id)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/") { Headers = { { "Prefer", "wait=10" } } };
-        using var answer = await service.Api.SendAsync(request);
-        return JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
-    }
+    private async Task<JsonNode> ReadAsync(long id) => JsonNode.Parse(await service.ReadAsync(id))!;
 
     private async Task<(HttpStatusCode Status, JsonNode Body)> SendAsync(HttpMethod method, string path, string body, string? key = null)
     {

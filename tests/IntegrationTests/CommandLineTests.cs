@@ -1,11 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Confluent.Kafka;
-using ProductCache.Application;
 using ProductCache.Infrastructure;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
-using StackExchange.Redis;
 
 namespace ProductCache.IntegrationTests;
 
@@ -60,7 +58,7 @@ public sealed class CommandLineTests
     public async Task ADifferenceIsShownFoundAndRepaired()
     {
         await ReadAsync(4);
-        await SpoilAsync(4);
+        await service.SpoilAsync(4);
 
         Assert.That((await RunAsync("audit")).ExitCode, Is.EqualTo(1));
         var audit = await JsonAsync("audit", "--repair");
@@ -204,22 +202,7 @@ public sealed class CommandLineTests
         Assert.That(key.GetProperty("line").GetString(), Does.StartWith("shop products:read sha256:"));
     }
 
-    private async Task ReadAsync(long id)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/") { Headers = { { "Prefer", "wait=10" } } };
-        using var answer = await service.Api.SendAsync(request);
-        Assert.That(answer.IsSuccessStatusCode, Is.True);
-    }
-
-    // The same header, another body.
-    private async Task SpoilAsync(long id)
-    {
-        var server = await SharedServers.Redis;
-        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{server.Host}:{server.Port}");
-        RedisKey key = $"{service.Settings["CACHE_NAMESPACE"]}:product:{{{id}}}";
-        byte[] data = (await redis.GetDatabase().HashGetAsync(key, "data"))!;
-        await redis.GetDatabase().HashSetAsync(key, "data", (byte[])[.. data.AsSpan(0, CachedProduct.HeaderLength), .. "{\"id\":1,\"name\":\"Bad\"}"u8]);
-    }
+    private async Task ReadAsync(long id) => Assert.That(await service.ReadAsync(id), Does.StartWith($"{{\"id\":{id},"));
 
     private async Task<JsonElement> JsonAsync(params string[] arguments)
     {

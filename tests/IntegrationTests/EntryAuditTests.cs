@@ -49,20 +49,20 @@ public sealed class EntryAuditTests
     public async Task AnEntryMadeByHandIsRemoved()
     {
         await FillAsync(2);
-        await SpoilAsync(2);
+        await service.SpoilAsync(2);
 
         var result = await AuditAsync(2);
 
         Assert.That(result.Differences.Single().Text, Does.Contain("another content"));
         Assert.That(await StoredAsync(2), Does.Not.Contain("Bad"));
-        await Eventually.TrueAsync(async () => (await ReadAsync(2)).Contains("Tea", StringComparison.Ordinal));
+        await Eventually.TrueAsync(async () => (await service.ReadAsync(2)).Contains("Tea", StringComparison.Ordinal));
     }
 
     [Test]
     public async Task WithoutRepairItIsToldAndKept()
     {
         await FillAsync(3);
-        await SpoilAsync(3);
+        await service.SpoilAsync(3);
 
         var result = await AuditAsync(3, repair: false);
 
@@ -78,7 +78,7 @@ public sealed class EntryAuditTests
         await FillAsync(4);
         var old = await redis.GetDatabase().KeyDumpAsync($"{keys}product:{{4}}");
         await service.ExecuteAsync("UPDATE products SET name = 'Newer' WHERE id = 4");
-        await Eventually.TrueAsync(async () => (await ReadAsync(4)).Contains("Newer", StringComparison.Ordinal));
+        await Eventually.TrueAsync(async () => (await service.ReadAsync(4)).Contains("Newer", StringComparison.Ordinal));
         await redis.GetDatabase().KeyDeleteAsync($"{keys}product:{{4}}");
         await redis.GetDatabase().KeyRestoreAsync($"{keys}product:{{4}}", old!, TimeSpan.FromMinutes(5));
 
@@ -86,7 +86,7 @@ public sealed class EntryAuditTests
 
         Assert.That(result.Differences.Single().Text, Does.Contain("older version"));
         Assert.That(await StoredAsync(4), Does.Contain("Newer"), "It is replaced, not removed.");
-        await Eventually.TrueAsync(async () => (await ReadAsync(4)).Contains("Newer", StringComparison.Ordinal));
+        await Eventually.TrueAsync(async () => (await service.ReadAsync(4)).Contains("Newer", StringComparison.Ordinal));
     }
 
     [Test]
@@ -103,7 +103,7 @@ public sealed class EntryAuditTests
         var result = await AuditAsync(5);
 
         Assert.That(result.Repaired, Is.EqualTo(1));
-        await Eventually.TrueAsync(async () => (await ReadAsync(5)).Contains("Unseen", StringComparison.Ordinal));
+        await Eventually.TrueAsync(async () => (await service.ReadAsync(5)).Contains("Unseen", StringComparison.Ordinal));
     }
 
     [Test]
@@ -113,7 +113,7 @@ public sealed class EntryAuditTests
         await service.ExecuteAsync("ALTER TABLE products DISABLE TRIGGER USER; DELETE FROM products WHERE id = 6; ALTER TABLE products ENABLE TRIGGER USER;");
 
         Assert.That((await AuditAsync(6)).Differences.Single().Text, Does.Contain("no row"));
-        await Eventually.TrueAsync(async () => (await ReadAsync(6)).Contains("There is no product 6", StringComparison.Ordinal));
+        await Eventually.TrueAsync(async () => (await service.ReadAsync(6)).Contains("There is no product 6", StringComparison.Ordinal));
     }
 
     [Test]
@@ -123,7 +123,7 @@ public sealed class EntryAuditTests
         var audit = service.WorkerServices.GetRequiredService<ICacheAudit>();
         var before = await audit.ReadEntriesAsync([new ProductId(7)], default);
         await service.ExecuteAsync("UPDATE products SET name = 'On its way' WHERE id = 7");
-        await Eventually.TrueAsync(async () => (await ReadAsync(7)).Contains("On its way", StringComparison.Ordinal));
+        await Eventually.TrueAsync(async () => (await service.ReadAsync(7)).Contains("On its way", StringComparison.Ordinal));
 
         Assert.That((await mediator.Send(new CompareEntries(before))).Keys, Does.Contain(new ProductId(7)), "At the first look it differs.");
         Assert.That((await mediator.Send(new ConfirmDifferences(before, Repair: true))).Differences, Is.Empty);
@@ -133,10 +133,10 @@ public sealed class EntryAuditTests
     public async Task AHitThatIsWrongIsFoundByItsShadowRead()
     {
         await FillAsync(9);
-        await SpoilAsync(9);
+        await service.SpoilAsync(9);
         await Eventually.TrueAsync(async () =>
         {
-            await ReadAsync(9);
+            await service.ReadAsync(9);
             return !(await StoredAsync(9)).Contains("Bad", StringComparison.Ordinal);
         });
 
@@ -152,7 +152,7 @@ public sealed class EntryAuditTests
             .Append(new("WORKER_PORT", $"{TestServer.FreePort()}"))
             .Select(setting => $"--{setting.Key}={setting.Value}")]);
         await FillAsync(8);
-        await SpoilAsync(8);
+        await service.SpoilAsync(8);
         await worker.StartAsync();
 
         await Eventually.TrueAsync(async () => !(await StoredAsync(8)).Contains("Bad", StringComparison.Ordinal));
@@ -171,29 +171,8 @@ public sealed class EntryAuditTests
             await service.ExecuteAsync($"INSERT INTO products (id, name, price) VALUES ({id}, 'Tea', 1)");
         }
 
-        await ReadAsync(id);
-    }
-
-    private async Task<string> ReadAsync(long id)
-    {
-        var text = string.Empty;
-        await Eventually.TrueAsync(async () =>
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/") { Headers = { { "Prefer", "wait=10" } } };
-            using var answer = await service.Api.SendAsync(request);
-            text = await answer.Content.ReadAsStringAsync();
-            return (int)answer.StatusCode is 200 or 404;
-        });
-        return text;
+        await service.ReadAsync(id);
     }
 
     private async Task<string> StoredAsync(long id) => (string?)await redis.GetDatabase().HashGetAsync($"{keys}product:{{{id}}}", "data") ?? string.Empty;
-
-    // The same header, another body.
-    private async Task SpoilAsync(long id)
-    {
-        RedisKey key = $"{keys}product:{{{id}}}";
-        byte[] data = (await redis.GetDatabase().HashGetAsync(key, "data"))!;
-        await redis.GetDatabase().HashSetAsync(key, "data", (byte[])[.. data.AsSpan(0, CachedProduct.HeaderLength), .. "{\"id\":1,\"name\":\"Bad\"}"u8]);
-    }
 }

@@ -3,10 +3,12 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using ProductCache.Api;
+using ProductCache.Application;
 using ProductCache.Infrastructure.Security;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 using ProductCache.Worker;
+using StackExchange.Redis;
 
 namespace ProductCache.IntegrationTests;
 
@@ -90,6 +92,31 @@ internal sealed class RunningService : IAsyncDisposable
     {
         await using var command = dataSource.CreateCommand(sql);
         return await command.ExecuteScalarAsync();
+    }
+
+    /// <summary>Reads a product, and waits for its fill.</summary>
+    /// <returns>The body of a 200 or 404.</returns>
+    public async Task<string> ReadAsync(long id)
+    {
+        var text = string.Empty;
+        await Eventually.TrueAsync(async () =>
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/") { Headers = { { "Prefer", "wait=10" } } };
+            using var answer = await Api.SendAsync(request);
+            text = await answer.Content.ReadAsStringAsync();
+            return (int)answer.StatusCode is 200 or 404;
+        });
+        return text;
+    }
+
+    /// <summary>Gives a cached product another body, with the header that it has.</summary>
+    public async Task SpoilAsync(long id)
+    {
+        var server = await SharedServers.Redis;
+        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{server.Host}:{server.Port}");
+        RedisKey key = $"{Settings["CACHE_NAMESPACE"]}:product:{{{id}}}";
+        byte[] data = (await redis.GetDatabase().HashGetAsync(key, "data"))!;
+        await redis.GetDatabase().HashSetAsync(key, "data", (byte[])[.. data.AsSpan(0, CachedProduct.HeaderLength), .. "{\"id\":1,\"name\":\"Bad\"}"u8]);
     }
 
     public async ValueTask DisposeAsync()

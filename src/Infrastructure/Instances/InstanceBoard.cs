@@ -72,7 +72,8 @@ internal sealed class InstanceBoard(IConnectionMultiplexer redis, ExpiringHashes
     {
         try
         {
-            return JsonSerializer.Deserialize<InstanceReport>(text, ExpiringHashes.Json) is { Id: not null, Kind: not null, Servers: not null, Metrics: not null, Hot: not null } report ? report : null;
+            var report = JsonSerializer.Deserialize<InstanceReport>(text, ExpiringHashes.Json);
+            return report is { Id: not null, Kind: not null, Servers: not null, Metrics: not null, Hot: not null } ? report : null;
         }
         catch (JsonException)
         {
