@@ -1,3 +1,4 @@
+using ProductCache.Infrastructure.Mappings;
 using FluentValidation;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Cache;
@@ -29,6 +30,7 @@ public static class ApiHost
         var settings = ServiceHost.ReadSettings(args);
         var listeners = Listeners.Read(settings, "API_PORT", 8000, isForOperators: false);
         var builder = ServiceHost.CreateBuilder(args, settings, listeners, "product-cache-api");
+        var mapping = settings.ReadMapping();
         var postgres = PostgresOptions.ReadIfConfigured(settings);
         var redis = RedisOptions.Read(settings);
         var nearCache = NearCacheOptions.Read(settings);
@@ -48,6 +50,8 @@ public static class ApiHost
         var largeAnswers = LargeAnswerOptions.Read(settings);
         settings.ThrowIfWrong();
 
+        builder.Services.AddMapping(mapping);
+        builder.Services.AddSingleton<ProductIds>();
         builder.Services.AddReadPath();
         builder.Services.AddValidatorsFromAssemblyContaining<ProductDraftValidator>(ServiceLifetime.Singleton);
         if (postgres is not null)

@@ -1,11 +1,11 @@
+using ProductCache.Api.Products;
+using ProductCache.Infrastructure.Mappings;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Cache;
 using ProductCache.Api.Console;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
-using ProductCache.Api.Products;
-using ProductCache.Application;
 using ProductCache.Infrastructure.Hosting;
 
 namespace ProductCache.Api;
@@ -21,7 +21,8 @@ internal static class Routes
     public static void MapRoutes(this WebApplication application)
     {
         var services = application.Services;
-        var hasDatabase = services.GetService<IProductWriter>() is not null;
+        var hasDatabase = services.GetService<ProductListEndpoint>() is not null;
+        var isBuiltIn = services.GetRequiredService<ProductMapping>().IsBuiltIn;
         var outcomes = services.GetRequiredService<OutcomeMetrics>();
         var reads = services.GetRequiredService<ProductReadEndpoints>();
         var writes = services.GetRequiredService<ProductWriteEndpoints>();
@@ -37,9 +38,14 @@ internal static class Routes
         read.MapRead(Product, reads.GetProduct).Describe(Operations.GetProduct);
         read.MapRead(Products, reads.GetProducts).Describe(hasDatabase ? Operations.GetProducts : Operations.GetProductsByIds);
 
-        // Writes of products. Without a database they have an answer, but no description.
+        // Writes of products. Without a database or a table of its own they have an answer, but no description.
         var write = application.MapGroup(string.Empty).RequireWrite().RequireRateLimiting(RateLimits.Writes).CountOutcomes(outcomes.Writes);
-        if (hasDatabase)
+        if (!isBuiltIn)
+        {
+            write.MapPost(Products, Problems.NotWrittenHere);
+            write.MapMethods(Product, [HttpMethods.Put, HttpMethods.Patch, HttpMethods.Delete], Problems.NotWrittenHere);
+        }
+        else if (hasDatabase)
         {
             write.MapPost(Products, writes.CreateAsync).Describe(Operations.CreateProduct);
             write.MapPut(Product, writes.ReplaceAsync).Describe(Operations.ReplaceProduct);

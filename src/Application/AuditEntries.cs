@@ -23,7 +23,7 @@ public sealed record Difference(ProductId Id, long Cached, long? Stored, string 
 
 /// <summary>Both steps of the audit of entries.</summary>
 public sealed class AuditEntriesHandler(
-    ICacheAudit audit, IProductStore products, IStoreAudit store, IGuardedCache cache, ICacheNotifications notifications)
+    ICacheAudit audit, IProductStore products, IStoreAudit store, IGuardedCache cache, ICacheNotifications notifications, EntryFormat? format = null)
     : IRequestHandler<CompareEntries, IReadOnlyDictionary<ProductId, CachedProduct>>, IRequestHandler<ConfirmDifferences, ConfirmDifferencesResult>
 {
     /// <summary>The time between the two looks: much longer than a change takes to the cache.</summary>
@@ -77,7 +77,7 @@ public sealed class AuditEntriesHandler(
 
     /// <summary>Those whose row has the version of the entry. If they differ, the content of the row changed without a version.</summary>
     internal static List<ProductId> OfSameVersion(IEnumerable<ProductId> ids, IReadOnlyDictionary<ProductId, CachedProduct> entries, StoreRead read) =>
-        [.. ids.Where(id => read.Products.TryGetValue(id, out var row) && row.Version.Value == entries[id].Version)];
+        [.. ids.Where(id => read.Products.TryGetValue(id, out var row) && row.Version == entries[id].Version)];
 
     private async Task RepairAsync(
         List<ProductId> wrong, IReadOnlyDictionary<ProductId, CachedProduct> entries, StoreRead read, CancellationToken cancellationToken)
@@ -89,9 +89,10 @@ public sealed class AuditEntriesHandler(
             await store.RedrawAsync(withoutVersion, cancellationToken);
         }
 
-        // An older entry is replaced in its place, so that its readers never miss. Any other wrong entry is removed.
-        var older = wrong.Where(id => read.Products.TryGetValue(id, out var row) && row.Version.Value > entries[id].Version && entries[id].Version > 0).ToList();
-        var outcomes = await cache.ReplaceStaleAsync([.. older.Select(id => new Refresh(id, entries[id].Rank, read.Products[id]))], cancellationToken);
+        // An older entry is replaced in its place, so that its readers never miss. Any other wrong entry is removed, and so is one whose end
+        // would have to be counted from a step of the cache.
+        var older = wrong.Where(id => read.Products.TryGetValue(id, out var row) && row.Version > entries[id].Version && entries[id].Version > 0 && row.ValidFor is null).ToList();
+        var outcomes = await cache.ReplaceStaleAsync([.. older.Select(id => Refresh.To(read.Products[id], entries[id].Rank, format))], cancellationToken);
         var replaced = older.Where((_, i) => outcomes[i] == RefreshOutcome.Replaced).ToHashSet();
         List<ProductId> others = [.. wrong.Where(id => !replaced.Contains(id))];
         if (others.Count > 0)
@@ -111,10 +112,10 @@ public sealed class AuditEntriesHandler(
                 : "The entry has a product, but there is no row.");
         }
 
-        var text = entry.Version == 0 ? "The entry says that there is no product, but there is a row."
-            : entry.Version < row.Version.Value ? "The entry has an older version than the row."
-            : entry.Version > row.Version.Value ? "The entry has a newer version than the row."
+        var text = entry.IsAbsent || entry.IsUnreadable ? "The entry says that there is no product, but there is a row."
+            : entry.Version < row.Version ? "The entry has an older version than the row."
+            : entry.Version > row.Version ? "The entry has a newer version than the row."
             : "The entry has the version of the row, but another content.";
-        return new Difference(id, entry.Version, row.Version.Value, text);
+        return new Difference(id, entry.Version, row.Version, text);
     }
 }

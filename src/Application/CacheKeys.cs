@@ -13,15 +13,15 @@ public static class CacheKeys
 {
     private const string EntryStart = "product:{";
 
-    public static string Entry(ProductId id) => $"product:{{{id.Value}}}";
+    public static string Entry(ProductId id) => $"product:{{{id}}}";
 
     /// <summary>Reads the product id from the key of an entry.</summary>
     public static bool TryReadEntry(string key, out ProductId id)
     {
         id = default;
         return key.StartsWith(EntryStart, StringComparison.Ordinal) && key.EndsWith('}')
-            && ProductId.TryParse(key[EntryStart.Length..^1], out id);
+            && ProductId.TryReadEscaped(key[EntryStart.Length..^1], out id);
     }
 
-    public static string Lease(ProductId id) => $"lease:{{{id.Value}}}";
+    public static string Lease(ProductId id) => $"lease:{{{id}}}";
 }

@@ -20,7 +20,14 @@ public readonly record struct FillRequest(ProductId Id, EntryTimes? Renews = nul
 public sealed record FillCacheResult(int Stored, int AlreadyThere, int Refused, int GivenUp);
 
 public sealed class FillCacheHandler(
-    IGuardedCache cache, IProductStore store, ICacheNotifications notifications, CacheLifetimes lifetimes, NegativeCachingPolicy absences, TimeProvider time, Random random)
+    IGuardedCache cache,
+    IProductStore store,
+    ICacheNotifications notifications,
+    CacheLifetimes lifetimes,
+    NegativeCachingPolicy absences,
+    TimeProvider time,
+    Random random,
+    EntryFormat? format = null)
     : IRequestHandler<FillCache, FillCacheResult>
 {
     /// <summary>How often a product is claimed and read when it changes at every attempt.</summary>
@@ -110,10 +117,23 @@ public sealed class FillCacheHandler(
         return new FillCacheResult(stored, alreadyThere, refused, outdated.Count);
     }
 
-    private Fill FillOf(Lease claim, StoreRead read) =>
-        read.Products.TryGetValue(claim.Id, out var product)
-            ? new Fill(claim, CachedProduct.Of(product, time.GetUtcNow(), lifetimes.Of(lifetimes.Product, random)), lifetimes.Stale)
-        : read.Unreadable.TryGetValue(claim.Id, out var reason)
-            ? new Fill(claim, CachedProduct.Unreadable(reason, time.GetUtcNow(), absences.NextLifetime()))
-            : new Fill(claim, CachedProduct.Absent(time.GetUtcNow(), absences.NextLifetime()));
+    private Fill FillOf(Lease claim, StoreRead read)
+    {
+        var now = time.GetUtcNow();
+        if (read.Products.TryGetValue(claim.Id, out var product))
+        {
+            return new Fill(claim, CachedProduct.Of(product, now, lifetimes.Of(lifetimes.Product, random), format, EndOf(claim.At, product.ValidFor)), lifetimes.Stale);
+        }
+
+        var (version, validFor) = read.AbsenceOf(claim.Id);
+        return new Fill(claim, read.Unreadable.TryGetValue(claim.Id, out var reason)
+            ? CachedProduct.Unreadable(reason, now, absences.NextLifetime(), format, version)
+            : CachedProduct.Absent(now, absences.NextLifetime(), format, version, EndOf(claim.At, validFor)));
+    }
+
+    /// <summary>
+    /// When the content ends, by the clock of the cache. The store has counted from the begin of its statement, which was after the step that
+    /// the cache took at this time: so the end is never too late, and no clocks are compared.
+    /// </summary>
+    internal static long EndOf(long at, TimeSpan? validFor) => validFor is { } left ? Math.Max(at + (long)left.TotalMilliseconds, 1) : 0;
 }

@@ -61,7 +61,8 @@ public sealed class HotProducts(TimeProvider time, Random random)
         {
             Rotate_NeedsGate();
             var window = last.Count > 0 ? last : current;
-            return [.. window.OrderByDescending(counter => counter.Value).ThenBy(counter => counter.Key.Value).Take(limit).Select(counter => (counter.Key, counter.Value * SampleOf))];
+            var order = window.OrderByDescending(counter => counter.Value).ThenBy(counter => counter.Key.Text, StringComparer.Ordinal);
+            return [.. order.Take(limit).Select(counter => (counter.Key, counter.Value * SampleOf))];
         }
     }
 

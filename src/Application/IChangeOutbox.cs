@@ -10,8 +10,9 @@ public enum ChangeLane
 }
 
 /// <summary>A change as the database recorded it; its values are not validated yet.</summary>
+/// <param name="Id">The id of the product as the store has it.</param>
 /// <param name="Trace">The span of the writer, or default.</param>
-public sealed record RecordedChange(long ProductId, long Version, bool Deleted, DateTimeOffset ChangedAt, ActivityContext Trace = default);
+public sealed record RecordedChange(string Id, long Version, bool Deleted, DateTimeOffset ChangedAt, ActivityContext Trace = default);
 
 /// <summary>A change that will never be published, and the reason.</summary>
 public sealed record RefusedChange(RecordedChange Change, string Reason);

@@ -3,7 +3,8 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>The right to request a product (a reader's lease) or to fill it (a Worker's claim), while the cache holds its token.</summary>
-public readonly record struct Lease(ProductId Id, string Token);
+/// <param name="At">When the cache created it, in milliseconds since 1970 by its own clock.</param>
+public readonly record struct Lease(ProductId Id, string Token, long At = 0);
 
 /// <summary>A product to claim.</summary>
 /// <param name="Renews">
@@ -13,30 +14,33 @@ public readonly record struct Lease(ProductId Id, string Token);
 public readonly record struct ClaimRequest(ProductId Id, IReadOnlyList<EntryTimes> Renews);
 
 /// <summary>
-/// An entry to store under a claim, and how long it is kept beyond its lifetime (stale-if-error).
+/// An entry to store under a claim, and how long it is kept beyond its lifetime (stale-if-error), though never beyond its end.
 /// </summary>
 public readonly record struct Fill(Lease Claim, CachedProduct Entry, TimeSpan KeptBeyond = default);
 
-/// <summary>The new row for an entry that a change found stale, and the rank of the stale entry.</summary>
-public readonly record struct Refresh(ProductId Id, long StaleRank, Product Row)
+/// <summary>The new state of the product for an entry that a change found stale, and the rank of the stale entry.</summary>
+/// <param name="Entry">Without times: those of the replaced entry are kept.</param>
+public readonly record struct Refresh(ProductId Id, long StaleRank, CachedProduct Entry)
 {
-    /// <summary>The row as an entry without times: those of the replaced entry are kept.</summary>
-    public CachedProduct ToEntry() => CachedProduct.Of(Row, DateTimeOffset.UnixEpoch, TimeSpan.Zero);
+    /// <param name="format">Null: the built-in table.</param>
+    /// <param name="end">See <see cref="CachedProduct.End"/>.</param>
+    public static Refresh To(Product row, long staleRank, EntryFormat? format = null, long end = 0) =>
+        new(row.Id, staleRank, CachedProduct.Of(row, DateTimeOffset.UnixEpoch, TimeSpan.Zero, format, end));
 }
 
 public enum RefreshOutcome
 {
-    /// <summary>The entry holds the new row; its lifetime is unchanged.</summary>
+    /// <summary>The entry holds the new state; its lifetime is unchanged.</summary>
     Replaced,
 
-    /// <summary>The entry was older than the row, but was not the stale one: it was removed.</summary>
+    /// <summary>The entry was older, but was not the stale one, or a product has become absent or present: it was removed.</summary>
     Removed,
 
-    /// <summary>There is no entry, a negative one, or one that is at least as new as the row.</summary>
+    /// <summary>There is no entry, a negative one of the built-in table, or one that is at least as new.</summary>
     Current,
 }
 
-/// <summary>A committed change of a product: its new row version, or the version of the row that was deleted.</summary>
+/// <summary>A committed change of a product: its new version, or the version of the row that was deleted. With a mapping a deletion is a new version too.</summary>
 public readonly record struct Change(ProductId Id, ProductVersion Version, bool Deleted)
 {
     /// <summary>See <see cref="CachedProduct.Rank"/>.</summary>
@@ -92,7 +96,8 @@ public enum ChangeOutcome
 }
 
 /// <param name="StaleRank">The rank of the stale entry for <see cref="ChangeOutcome.Stale"/>, else 0.</param>
-public readonly record struct ChangeResult(ChangeOutcome Outcome, long StaleRank);
+/// <param name="At">With a mapping, when the cache applied the change, in milliseconds since 1970 by its own clock.</param>
+public readonly record struct ChangeResult(ChangeOutcome Outcome, long StaleRank, long At = 0);
 
 /// <summary>
 /// The only port that writes entries: the lease is the fence. Every step is atomic per product. A list takes one round trip, and its

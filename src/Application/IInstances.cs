@@ -50,5 +50,6 @@ public sealed record MetricReport(string Name, IReadOnlyDictionary<string, strin
 /// <param name="UpTo">The bound. Null: there is none, it is the last bucket.</param>
 public sealed record MetricBucket(double? UpTo, long Count);
 
+/// <param name="Id">As in a URL.</param>
 /// <param name="ReadsPerMinute">Estimated from a sample.</param>
-public sealed record HotProduct(long Id, long ReadsPerMinute);
+public sealed record HotProduct(string Id, long ReadsPerMinute);

@@ -31,7 +31,7 @@ public interface IParkedChanges
     Task<int> RetryAsync(IReadOnlyCollection<long>? ids, CancellationToken cancellationToken);
 }
 
-public sealed record ParkedChange(long Id, long ProductId, long Version, bool Deleted, DateTimeOffset ChangedAt, string Reason, DateTimeOffset ParkedAt);
+public sealed record ParkedChange(long Id, string ProductId, long Version, bool Deleted, DateTimeOffset ChangedAt, string Reason, DateTimeOffset ParkedAt);
 
 /// <summary>Records that could not be processed. All calls throw <see cref="UnavailableException"/> when the broker does not answer in time.</summary>
 public interface IDeadLetters

@@ -2,7 +2,10 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>A product of a page. A row that is not a valid product has the reason in <paramref name="Unreadable"/> instead.</summary>
+/// <summary>
+/// A product of a page. A row that is not a valid product has the reason in <paramref name="Unreadable"/> instead; one that a mapping does not
+/// publish has neither.
+/// </summary>
 public sealed record ListedProduct(ProductId Id, Product? Product, string? Unreadable);
 
 /// <summary>
@@ -13,9 +16,9 @@ public interface IProductCatalogue
 {
     /// <summary>
     /// Reads a page in the order of ids. A page has fewer than <paramref name="limit"/> products only at the end, or where one of them
-    /// reaches <see cref="ListProductsHandler.MaxPageCharacters"/>.
+    /// reaches <see cref="ListProductsHandler.MaxPageLength"/>.
     /// </summary>
-    /// <param name="name">Part of the name, case-insensitive. Null: all products.</param>
+    /// <param name="search">Part of the text that is searched, case-insensitive. Null: all products.</param>
     /// <exception cref="UnavailableException">The store did not answer in time.</exception>
-    Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken);
+    Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? search, CancellationToken cancellationToken);
 }

@@ -31,7 +31,11 @@ public sealed record InspectedLease(bool IsClaim, long Floor, TimeSpan ExpiresIn
 
 /// <param name="Product">Null: the store has no such product, or see <paramref name="Fault"/>.</param>
 /// <param name="Fault">Why the row could not be read. Null: it could, or there is none.</param>
-public sealed record InspectedRow(Product? Product, string? Fault = null);
+public sealed record InspectedRow(Product? Product, string? Fault = null)
+{
+    /// <summary>With a mapping, the version of an absent product.</summary>
+    public long Version { get; init => field = Product?.Version ?? value; } = Product?.Version ?? 0;
+}
 
 /// <summary>What a comparison of the places says.</summary>
 public enum Finding
@@ -89,7 +93,7 @@ public sealed class InspectProductHandler(ICacheInspection cache, IStoreInspecti
 
         return cached.Count == 0 ? Finding.NotCached
             : row is null or { Fault: not null } ? Finding.Unknown
-            : cached.TrueForAll(version => version == (row.Product?.Version.Value ?? 0)) ? Finding.Same
+            : cached.TrueForAll(version => version == row.Version) ? Finding.Same
             : Finding.Different;
     }
 }

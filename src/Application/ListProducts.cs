@@ -25,10 +25,10 @@ public sealed class ListProductsHandler(IProductCatalogue catalogue) : IRequestH
     public const int MaxNameLength = 100;
 
     /// <summary>
-    /// The maximum of names, descriptions and attributes together: a page ends when it reaches this number of characters, even before its limit. The
-    /// next page begins after its last product.
+    /// The maximum of all products together, in bytes of their JSON: a page ends when it reaches this length, even before its limit. The next
+    /// page begins after its last product.
     /// </summary>
-    public const int MaxPageCharacters = 512 * 1024;
+    public const int MaxPageLength = 1024 * 1024;
 
     /// <summary>Whether a part of a name has <see cref="MinNameLength"/> consecutive letters or digits, as the index requires.</summary>
     public static bool HasTrigram(string name)
@@ -48,9 +48,8 @@ public sealed class ListProductsHandler(IProductCatalogue catalogue) : IRequestH
         return false;
     }
 
-    /// <summary>The number of characters that count towards <see cref="MaxPageCharacters"/>.</summary>
-    public static int CharactersOf(ListedProduct listed) =>
-        (listed.Product?.Name.Length ?? 0) + (listed.Product?.Description.Length ?? 0) + (listed.Product?.Attributes?.Json.Length ?? 0);
+    /// <summary>The number of bytes that count towards <see cref="MaxPageLength"/>.</summary>
+    public static int LengthOf(ListedProduct listed) => listed.Product?.Json.Length ?? 0;
 
     /// <returns>Null: the store is unavailable.</returns>
     public async Task<ProductsPage?> Handle(ListProducts request, CancellationToken cancellationToken)
@@ -63,7 +62,7 @@ public sealed class ListProductsHandler(IProductCatalogue catalogue) : IRequestH
             var products = await catalogue.ListAsync(request.After, request.Limit + 1, request.Name, cancellationToken);
             return products.Count > request.Limit
                 ? new ProductsPage([.. products.Take(request.Limit)], More: true)
-                : new ProductsPage(products, More: products.Sum(CharactersOf) >= MaxPageCharacters);
+                : new ProductsPage(products, More: products.Sum(LengthOf) >= MaxPageLength);
         }
         catch (UnavailableException)
         {

@@ -24,13 +24,13 @@ public sealed record AttributesDraft(string Json, bool Merges)
     public bool Removes => this == None;
 }
 
-/// <summary>The rules of <see cref="Product"/>, with messages for the writer. A null member is valid.</summary>
+/// <summary>The rules of the built-in table, with messages for the writer. A null member is valid.</summary>
 public sealed class ProductDraftValidator : AbstractValidator<ProductDraft>
 {
     public ProductDraftValidator()
     {
         RuleFor(draft => draft.Name)
-            .Must(name => LengthOf(name!) is > 0 and <= Product.MaxNameLength).WithMessage($"A name has 1 to {Product.MaxNameLength} characters.")
+            .Must(name => LengthOf(name!) is > 0 and <= ProductLimits.MaxNameLength).WithMessage($"A name has 1 to {ProductLimits.MaxNameLength} characters.")
             .Must(name => !name!.Any(char.IsControl)).WithMessage("A name has no control characters.")
             .When(draft => draft.Name is not null);
         RuleFor(draft => draft.Price)
@@ -38,7 +38,7 @@ public sealed class ProductDraftValidator : AbstractValidator<ProductDraft>
             .Must(price => decimal.Round(price!.Value, 2) == price).WithMessage("A price has at most 2 decimals.")
             .When(draft => draft.Price is not null);
         RuleFor(draft => draft.Description)
-            .Must(description => LengthOf(description!) <= Product.MaxDescriptionLength).WithMessage($"A description has at most {Product.MaxDescriptionLength} characters.")
+            .Must(description => LengthOf(description!) <= ProductLimits.MaxDescriptionLength).WithMessage($"A description has at most {ProductLimits.MaxDescriptionLength} characters.")
             .Must(description => !description!.Contains('\0')).WithMessage("A description has no null character: PostgreSQL cannot store it.")
             .When(draft => draft.Description is not null);
     }

@@ -1,33 +1,65 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Unicode;
 using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>The JSON of a product in responses: <c>{"id":1,"name":"…","price":123.45,"description":"…"}</c>, and <c>"attributes":{…}</c> if it has some.</summary>
+/// <summary>The JSON of products, as the store makes it and as readers get it.</summary>
 public static class ProductJson
 {
+    /// <summary>Levels of objects and lists.</summary>
+    public const int MaxDepth = 64;
+
     // The content is application/json and never part of an HTML page, so nothing is escaped for HTML.
     public static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static void Write(Stream stream, Product product)
-    {
-        using var json = new Utf8JsonWriter(stream, WriterOptions);
-        json.WriteStartObject();
-        WriteMembers(json, product);
-        json.WriteEndObject();
-    }
+    private static readonly JsonDocumentOptions ReaderOptions = new() { MaxDepth = MaxDepth };
 
-    public static void WriteMembers(Utf8JsonWriter json, Product product)
+    /// <summary>Takes the white space and needless escapes out of what the store made.</summary>
+    /// <param name="fault">Why it is no product, in one sentence.</param>
+    public static bool TryCompact(ReadOnlyMemory<byte> text, out ReadOnlyMemory<byte> json, [NotNullWhen(false)] out string? fault)
     {
-        json.WriteNumber("id"u8, product.Id.Value);
-        json.WriteString("name"u8, product.Name);
-        json.WriteNumber("price"u8, product.Price.Amount);
-        json.WriteString("description"u8, product.Description);
-        if (product.Attributes is { } attributes)
+        json = default;
+        fault = null;
+        if (!Utf8.IsValid(text.Span))
         {
-            json.WritePropertyName("attributes"u8);
-            json.WriteRawValue(attributes.Json, skipInputValidation: true);
+            fault = "The product is not UTF-8.";
+            return false;
         }
+
+        try
+        {
+            using var document = JsonDocument.Parse(text, ReaderOptions);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                fault = "The body is not a JSON object.";
+                return false;
+            }
+
+            var buffer = new ArrayBufferWriter<byte>(text.Length);
+            using (var writer = new Utf8JsonWriter(buffer, WriterOptions))
+            {
+                document.RootElement.WriteTo(writer);
+            }
+
+            json = buffer.WrittenMemory;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: an unpaired surrogate, which json permits and jsonb does not.
+            fault = $"The body is not JSON of at most {MaxDepth} levels.";
+            return false;
+        }
+
+        if (json.Length > Product.MaxLength)
+        {
+            fault = $"The body has {json.Length} bytes, more than {Product.MaxLength}.";
+            return false;
+        }
+
+        return true;
     }
 }

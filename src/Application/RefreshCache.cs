@@ -12,7 +12,8 @@ public sealed record RefreshCache(IReadOnlyCollection<Change> Changes, DateTimeO
 /// <param name="Removed">Entries that contradicted a change and were removed.</param>
 public sealed record RefreshCacheResult(int Products, int Replaced, int Removed);
 
-public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store, ICacheNotifications notifications)
+/// <param name="format">Null: the built-in table.</param>
+public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store, ICacheNotifications notifications, EntryFormat? format = null)
     : IRequestHandler<RefreshCache, RefreshCacheResult>
 {
     public async Task<RefreshCacheResult> Handle(RefreshCache request, CancellationToken cancellationToken)
@@ -24,12 +25,12 @@ public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store
 
         List<Change> changes = [.. request.Changes.Distinct()];
         var results = await cache.InvalidateAsync(changes, cancellationToken);
-        Dictionary<ProductId, long> stale = [];
+        Dictionary<ProductId, ChangeResult> stale = [];
         for (var i = 0; i < changes.Count; i++)
         {
             if (results[i].Outcome == ChangeOutcome.Stale)
             {
-                stale[changes[i].Id] = results[i].StaleRank;
+                stale[changes[i].Id] = results[i];
             }
         }
 
@@ -39,9 +40,7 @@ public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store
         {
             var read = await store.ReadAsync(stale.Keys, cancellationToken);
 
-            // A product without a row is skipped: its deletion is a change of its own, which has been applied or will be.
-            var outcomes = await cache.ReplaceStaleAsync(
-                [.. read.Products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
+            var outcomes = await cache.ReplaceStaleAsync([.. stale.Select(entry => RefreshOf(entry.Key, entry.Value, read)).OfType<Refresh>()], cancellationToken);
             replaced = outcomes.Count(outcome => outcome == RefreshOutcome.Replaced);
             removed += outcomes.Count(outcome => outcome == RefreshOutcome.Removed);
             if (read.Unreadable.Count > 0)
@@ -57,5 +56,18 @@ public sealed class RefreshCacheHandler(IGuardedCache cache, IProductStore store
         ProductId[] ids = [.. changes.Select(change => change.Id).Distinct()];
         await notifications.ChangedAsync(ids, request.OldestAt, cancellationToken);
         return new RefreshCacheResult(ids.Length, replaced, removed);
+    }
+
+    /// <returns>Null: nothing replaces the entry.</returns>
+    private Refresh? RefreshOf(ProductId id, ChangeResult stale, StoreRead read)
+    {
+        if (read.Products.TryGetValue(id, out var product))
+        {
+            return Refresh.To(product, stale.StaleRank, format, FillCacheHandler.EndOf(stale.At, product.ValidFor));
+        }
+
+        // A row that is missing in the built-in table is skipped: its deletion is a change of its own, which has been applied or will be.
+        return format is not { IsMapped: true } || read.Unreadable.ContainsKey(id) ? null
+            : new Refresh(id, stale.StaleRank, CachedProduct.Absent(DateTimeOffset.UnixEpoch, TimeSpan.Zero, format, read.AbsenceOf(id).Version));
     }
 }

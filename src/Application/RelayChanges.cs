@@ -12,8 +12,11 @@ public sealed record RelayChanges(ChangeLane Lane) : IRequest<RelayChangesResult
 /// <param name="Parked">Changes that cannot be published and were parked with the reason.</param>
 public sealed record RelayChangesResult(int Taken, int Published, int Parked);
 
-public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher publisher) : IRequestHandler<RelayChanges, RelayChangesResult>
+/// <param name="idType">Null: bigint.</param>
+public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher publisher, ProductIdType? idType = null) : IRequestHandler<RelayChanges, RelayChangesResult>
 {
+    private readonly ProductIdType idType = idType ?? ProductIdType.Bigint;
+
     public async Task<RelayChangesResult> Handle(RelayChanges request, CancellationToken cancellationToken)
     {
         await using var batch = await outbox.TakeAsync(request.Lane, cancellationToken);
@@ -27,16 +30,16 @@ public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher p
         // The newest of each kind: an upsert does not supersede a deletion, nor the reverse, since a row can be committed after a later
         // row of the same id was deleted.
         List<RefusedChange> refused = [];
-        Dictionary<(long, bool), RecordedChange> newest = new(batch.Changes.Count);
+        Dictionary<(string, bool), RecordedChange> newest = new(batch.Changes.Count);
         foreach (var change in batch.Changes)
         {
             if (WhyImpossible(change) is { } reason)
             {
                 refused.Add(new RefusedChange(change, reason));
             }
-            else if (!newest.TryGetValue((change.ProductId, change.Deleted), out var other) || other.Version < change.Version)
+            else if (!newest.TryGetValue((change.Id, change.Deleted), out var other) || other.Version < change.Version)
             {
-                newest[(change.ProductId, change.Deleted)] = change;
+                newest[(change.Id, change.Deleted)] = change;
             }
         }
 
@@ -49,9 +52,9 @@ public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher p
         return new RelayChangesResult(batch.Changes.Count, newest.Count - refusedByBroker.Count, refused.Count);
     }
 
-    private static string? WhyImpossible(RecordedChange change) => change switch
+    private string? WhyImpossible(RecordedChange change) => change switch
     {
-        { ProductId: <= 0 } => "The product id is not positive.",
+        _ when !idType.TryParse(change.Id, out _) => idType == ProductIdType.Bigint ? "The product id is not positive." : $"The product id is not {idType.Rule}.",
         { Version: <= 0 or > ProductVersion.Max } => "The version is out of range.",
         _ => null,
     };

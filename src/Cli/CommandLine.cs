@@ -26,6 +26,7 @@ internal static class CommandLine
         Hot.Command(),
         Doctor.Command(),
         Keys.Command(),
+        MappingVerbs.Command(),
         Json,
     };
 }

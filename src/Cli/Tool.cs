@@ -36,11 +36,19 @@ internal sealed class Tool(IServiceProvider services, bool json)
         where T : notnull => services.GetRequiredService<T>();
 
     /// <summary>Runs a verb with the services that the environment configures, and translates its faults into a sentence and an exit code.</summary>
-    public static async Task<int> RunAsync(ParseResult arguments, Func<Tool, Task<int>> runAsync, CancellationToken cancellationToken)
+    public static Task<int> RunAsync(ParseResult arguments, Func<Tool, Task<int>> runAsync, CancellationToken cancellationToken) =>
+        RunAsync(arguments, ToolRegistration.BuildTools, runAsync, cancellationToken);
+
+    /// <summary>The same for a verb of mappings.</summary>
+    public static Task<int> RunMappingAsync(ParseResult arguments, Func<Tool, IMappingTools, Task<int>> runAsync, CancellationToken cancellationToken) =>
+        RunAsync(arguments, ToolRegistration.BuildMappingTools, tool => runAsync(tool, tool.Get<IMappingTools>()), cancellationToken);
+
+    private static async Task<int> RunAsync(
+        ParseResult arguments, Func<Settings, ServiceProvider> build, Func<Tool, Task<int>> runAsync, CancellationToken cancellationToken)
     {
         try
         {
-            await using var services = ToolRegistration.BuildTools(new Settings(new ConfigurationBuilder().AddEnvironmentVariables().Build()));
+            await using var services = build(new Settings(new ConfigurationBuilder().AddEnvironmentVariables().Build()));
             return await runAsync(new Tool(services, arguments.GetValue(CommandLine.Json)));
         }
         catch (SettingsException wrong)
@@ -75,9 +83,11 @@ internal sealed class Tool(IServiceProvider services, bool json)
     }
 
     /// <exception cref="UsageException">The text is not a product id.</exception>
-    public static ProductId IdOf(string text) => ProductId.TryParse(text, out var id)
-        ? id
-        : throw new UsageException($"'{text}' is not a product id: an integer from 1 to 9223372036854775807, in digits without sign or leading zeros.");
+    public ProductId IdOf(string text)
+    {
+        var type = Get<ProductIdType>();
+        return type.TryParse(text, out var id) ? id : throw new UsageException($"'{text}' is not a product id: {type.Rule}.");
+    }
 
     /// <summary>Asks before something that cannot be undone.</summary>
     /// <exception cref="UsageException">The answer was no, or the input is not a terminal.</exception>

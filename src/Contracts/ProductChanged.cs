@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace ProductCache.Contracts;
@@ -7,7 +8,7 @@ namespace ProductCache.Contracts;
 /// as text for its key, once the change was committed: at least once, changes that follow each other closely as one.
 /// It says that something changed, not how the product looks now: read the product to know.
 /// </summary>
-public sealed record ProductChanged
+public sealed record ProductChanged : IJsonOnDeserialized
 {
     /// <summary>The largest version there is.</summary>
     public const long MaxVersion = (1L << 52) - 1;
@@ -15,14 +16,14 @@ public sealed record ProductChanged
     private readonly long productId;
     private readonly long version;
 
-    /// <summary>The product that changed: 1 to 9,223,372,036,854,775,807.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is not positive; such a record is dead-lettered.</exception>
+    /// <summary>The product that changed: 1 to 9,223,372,036,854,775,807. 0: its id is no such number, and <see cref="Key"/> has it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative, or 0 without a key; such a record is dead-lettered.</exception>
     public required long ProductId
     {
         get => productId;
         init
         {
-            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(value, nameof(ProductId));
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(ProductId));
             productId = value;
         }
     }
@@ -49,12 +50,24 @@ public sealed record ProductChanged
 
     /// <summary>When the transaction that changed the product began, by the clock of PostgreSQL.</summary>
     public required DateTimeOffset ChangedAt { get; init; }
+
+    /// <summary>The id of the product if it is a text or a UUID: 1 to 200 characters. Null: <see cref="ProductId"/> has the id.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Key { get; init; }
+
+    void IJsonOnDeserialized.OnDeserialized()
+    {
+        if (Key is null && ProductId == 0)
+        {
+            throw new JsonException("The record names no product.");
+        }
+    }
 }
 
 /// <summary>What happened to a product. In JSON: <c>"upserted"</c>, <c>"deleted"</c>.</summary>
 public enum ProductChangeKind
 {
-    /// <summary>The product was created or updated.</summary>
+    /// <summary>The product was created or updated. Of tables of another owner: it may have been deleted too.</summary>
     Upserted,
 
     /// <summary>The product was deleted.</summary>

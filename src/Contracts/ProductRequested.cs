@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace ProductCache.Contracts;
@@ -7,21 +8,21 @@ namespace ProductCache.Contracts;
 /// the product id as text for its key. Asking twice is harmless: a product that is cached already is not read again,
 /// unless <see cref="Renews"/> names the cached entry.
 /// </summary>
-public sealed record ProductRequested
+public sealed record ProductRequested : IJsonOnDeserialized
 {
     private const int RenewsLength = 16;
 
     private readonly long productId;
     private readonly string? renews;
 
-    /// <summary>The product asked for: 1 to 9,223,372,036,854,775,807.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is not positive; such a record is dead-lettered.</exception>
+    /// <summary>The product asked for: 1 to 9,223,372,036,854,775,807. 0: its id is no such number, and <see cref="Key"/> has it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative, or 0 without a key; such a record is dead-lettered.</exception>
     public required long ProductId
     {
         get => productId;
         init
         {
-            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(value, nameof(ProductId));
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(ProductId));
             productId = value;
         }
     }
@@ -43,6 +44,18 @@ public sealed record ProductRequested
             }
 
             renews = value;
+        }
+    }
+
+    /// <summary>The id of the product if it is a text or a UUID: 1 to 200 characters. Null: <see cref="ProductId"/> has the id.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Key { get; init; }
+
+    void IJsonOnDeserialized.OnDeserialized()
+    {
+        if (Key is null && ProductId == 0)
+        {
+            throw new JsonException("The record names no product.");
         }
     }
 }

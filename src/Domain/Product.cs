@@ -1,47 +1,20 @@
 namespace ProductCache.Domain;
 
-/// <summary>A product. The constraints of the table enforce the same rules, so every row is a valid product.</summary>
-public sealed record Product
+/// <summary>A product as the store has it.</summary>
+/// <param name="Version">Of two states of a product, the one with the larger version is the newer one. 0: nothing has touched the product since the triggers were installed.</param>
+/// <param name="Json">What readers get: a JSON object in UTF-8 without white space, at most <see cref="MaxLength"/> long.</param>
+public sealed record Product(ProductId Id, long Version, ReadOnlyMemory<byte> Json)
 {
-    public const int MaxNameLength = 200;
-    public const int MaxDescriptionLength = 10_000;
+    /// <summary>In bytes.</summary>
+    public const int MaxLength = 1024 * 1024;
 
-    /// <param name="attributes">Null: none.</param>
-    public Product(ProductId id, string name, Price price, string description, ProductVersion version, ProductAttributes? attributes = null)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(name);
-        ArgumentNullException.ThrowIfNull(description);
-        if (IsLongerThan(name, MaxNameLength) || name.Any(char.IsControl))
-        {
-            throw new ArgumentException($"A name has at most {MaxNameLength} characters and no control characters.", nameof(name));
-        }
+    /// <summary>How long the content stays right although nothing changes, from the begin of the statement that read it. Null: until a change.</summary>
+    public TimeSpan? ValidFor { get; init; }
 
-        if (IsLongerThan(description, MaxDescriptionLength))
-        {
-            throw new ArgumentException($"A description has at most {MaxDescriptionLength} characters.", nameof(description));
-        }
+    /// <summary>Names under which caches in front of this service know the product.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
 
-        Id = id;
-        Name = name;
-        Price = price;
-        Description = description;
-        Version = version;
-        Attributes = attributes;
-    }
+    public bool Equals(Product? other) => other is not null && Id == other.Id && Version == other.Version && Json.Span.SequenceEqual(other.Json.Span);
 
-    public ProductId Id { get; }
-
-    public string Name { get; }
-
-    public Price Price { get; }
-
-    public string Description { get; }
-
-    public ProductVersion Version { get; }
-
-    public ProductAttributes? Attributes { get; }
-
-    // Characters are code points, like in char_length of PostgreSQL: an emoji is one character, although it has two UTF-16 units.
-    private static bool IsLongerThan(string text, int characters) =>
-        text.Length > characters && text.EnumerateRunes().Count() > characters;
+    public override int GetHashCode() => HashCode.Combine(Id, Version);
 }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ProductCache.Application;
+using ProductCache.Domain;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Instances;
 using ProductCache.Infrastructure.Postgres;
@@ -132,7 +133,7 @@ internal sealed partial class EntryAuditor : BackgroundService
         repaired.Add(confirmed.Repaired);
         foreach (var difference in confirmed.Differences.Take(MaxLogged))
         {
-            Differs(difference.Id.Value, difference.Text, difference.Cached, difference.Stored);
+            Differs(difference.Id, difference.Text, difference.Cached, difference.Stored);
         }
 
         if (confirmed.Differences.Count > 0)
@@ -146,7 +147,7 @@ internal sealed partial class EntryAuditor : BackgroundService
     private IEnumerable<Measurement<double>> SweepAge() => last is { } finished ? [new Measurement<double>(time.GetElapsedTime(finished.FinishedAt).TotalSeconds)] : [];
 
     [LoggerMessage(1, LogLevel.Warning, "The cached product {Id} was wrong: {Text} (cached version {Cached}, stored version {Stored})")]
-    private partial void Differs(long id, string text, long cached, long? stored);
+    private partial void Differs(ProductId id, string text, long cached, long? stored);
 
     [LoggerMessage(2, LogLevel.Warning, "{Differences} cached products differed from their rows; {Repaired} were corrected")]
     private partial void Corrected(int differences, int repaired);

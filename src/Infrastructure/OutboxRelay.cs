@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Mappings;
 using ProductCache.Infrastructure.Postgres;
 
 namespace ProductCache.Infrastructure;
@@ -38,7 +39,10 @@ internal sealed class OutboxRelay : BackgroundService
     private readonly Counter<long> parked;
     private readonly Histogram<double> publishDuration;
     private readonly Dictionary<ChangeLane, WakeUp> wakeUps;
+    private readonly TouchExpansions? expansions;
+    private readonly WakeUp expansionsWakeUp;
     private OutboxState measured;
+    private (long Count, TimeSpan Age) measuredExpansions;
 
     public OutboxRelay(
         IMediator mediator,
@@ -48,8 +52,11 @@ internal sealed class OutboxRelay : BackgroundService
         PostgresOptions options,
         TimeProvider time,
         IMeterFactory meters,
-        ILogger<OutboxRelay> logger)
+        ILogger<OutboxRelay> logger,
+        TouchExpansions? expansions = null)
     {
+        this.expansions = expansions;
+        expansionsWakeUp = new WakeUp(time);
         this.mediator = mediator;
         this.outbox = outbox;
         this.migrator = migrator;
@@ -65,34 +72,51 @@ internal sealed class OutboxRelay : BackgroundService
             "productcache.outbox.publish.duration", "The time of a batch of changes, from the outbox to the acknowledgement by Kafka and the removal.");
         meter.CreateObservableGauge("productcache.outbox.parked.waiting", () => measured.Parked, "{change}", "Parked changes, which wait for an operator.");
         meter.CreateObservableGauge("productcache.outbox.depth", () => measured.Depth, "{change}", "Changes that wait in the outbox.");
+        meter.CreateObservableGauge(
+            "productcache.expansions.depth", () => measuredExpansions.Count, "{expansion}", "Changed rows of a mapping whose products have not been found yet, in lists of up to 500.");
+        meter.CreateObservableGauge("productcache.expansions.age", () => measuredExpansions.Age.TotalSeconds, "s", "The time that the oldest expansion has waited.");
         meter.CreateObservableGauge("productcache.outbox.age", () => measured.Age.TotalSeconds, "s", "The time that the oldest change has waited.");
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await migrator.Done.WaitAsync(stoppingToken);
-        await Task.WhenAll([ListenAsync(stoppingToken), MeasureAsync(stoppingToken), .. wakeUps.Keys.Select(lane => EmptyAsync(lane, stoppingToken))]);
+        List<Task> tasks = [ListenAsync(stoppingToken), MeasureAsync(stoppingToken)];
+        tasks.AddRange(wakeUps.Keys.Select(lane => EmptyAsync($"{lane}", wakeUps[lane], () => RelayAsync(lane, stoppingToken), stoppingToken)));
+        if (expansions is not null)
+        {
+            tasks.Add(EmptyAsync(nameof(expansions), expansionsWakeUp, () => expansions.ExpandAsync(stoppingToken), stoppingToken));
+        }
+
+        await Task.WhenAll(tasks);
     }
 
-    private async Task EmptyAsync(ChangeLane lane, CancellationToken stoppingToken)
+    private async Task<bool> RelayAsync(ChangeLane lane, CancellationToken stoppingToken)
+    {
+        var began = time.GetTimestamp();
+        var result = await mediator.Send(new RelayChanges(lane), stoppingToken);
+        Count(result, began);
+        return result.Taken > 0;
+    }
+
+    /// <param name="stepAsync">Returns false if there is nothing to do.</param>
+    private async Task EmptyAsync(string lane, WakeUp wakeUp, Func<Task<bool>> stepAsync, CancellationToken stoppingToken)
     {
         var failing = false;
         while (true)
         {
             try
             {
-                var began = time.GetTimestamp();
-                var result = await mediator.Send(new RelayChanges(lane), stoppingToken);
-                Count(result, began);
+                var hasMore = await stepAsync();
                 if (failing)
                 {
                     PostgresLog.RelayResumed(logger, lane);
                     failing = false;
                 }
 
-                if (result.Taken == 0)
+                if (!hasMore)
                 {
-                    await wakeUps[lane].WaitAsync(options.TransactionPooler ? PooledPollInterval : PollInterval, stoppingToken);
+                    await wakeUp.WaitAsync(options.TransactionPooler ? PooledPollInterval : PollInterval, stoppingToken);
                 }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
@@ -159,6 +183,8 @@ internal sealed class OutboxRelay : BackgroundService
         {
             wakeUp.Set();
         }
+
+        expansionsWakeUp.Set();
     }
 
     private async Task MeasureAsync(CancellationToken stoppingToken)
@@ -168,6 +194,10 @@ internal sealed class OutboxRelay : BackgroundService
             try
             {
                 measured = await outbox.MeasureAsync(stoppingToken);
+                if (expansions is not null)
+                {
+                    measuredExpansions = await expansions.MeasureAsync(stoppingToken);
+                }
             }
             catch (Exception) when (!stoppingToken.IsCancellationRequested)
             {

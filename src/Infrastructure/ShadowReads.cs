@@ -102,7 +102,7 @@ internal sealed partial class ShadowReads : BackgroundService, IShadowReads
             return "changing";
         }
 
-        Differs(id.Value, entry.Version);
+        Differs(id, entry.Version);
         await guardedCache.RemoveAsync([id], stoppingToken);
         await notifications.ChangedAsync([id], changedAt: null, stoppingToken);
         return "different";
@@ -120,7 +120,7 @@ internal sealed partial class ShadowReads : BackgroundService, IShadowReads
     private static bool IsSame(CachedProduct one, CachedProduct other) => one.Payload.AsSpan().SequenceEqual(other.Payload);
 
     [LoggerMessage(1, LogLevel.Warning, "A reader got product {Id} in version {Version}, which differs from its row; it was removed from the caches")]
-    private partial void Differs(long id, long version);
+    private partial void Differs(ProductId id, long version);
 }
 
 public static class ShadowReadRegistration

@@ -198,8 +198,8 @@ public sealed class WritePathTests
     [TestCase(false)]
     public async Task TheLongestProductCanBePutBackAsItWasRead(bool escaped)
     {
-        var name = string.Concat(Enumerable.Repeat("😀", Product.MaxNameLength));
-        var description = string.Concat(Enumerable.Repeat("😀", Product.MaxDescriptionLength));
+        var name = string.Concat(Enumerable.Repeat("😀", ProductLimits.MaxNameLength));
+        var description = string.Concat(Enumerable.Repeat("😀", ProductLimits.MaxDescriptionLength));
         var id = await deployment.InsertAsync(name, 9_999_999_999.99m, description);
         var path = $"{Products}/{id}";
         using var read = await SendAsync("GET", path, null, ("Prefer", "wait=9"));

@@ -106,7 +106,7 @@ public sealed class AuditTests
     {
         await database.ExecuteAsync("UPDATE products SET price = price + 1");
         var seen = new VersionHighWater();
-        await new ProductStore(database.DataSource, new VersionRepair(database.DataSource), seen).ReadAsync([new ProductId(5)], default);
+        await new ProductStore(database.DataSource, ProductStatement.BuiltIn, seen, new VersionRepair(database.DataSource)).ReadAsync([new ProductId(5)], default);
         var highest = await LastVersionAsync();
         await database.ExecuteAsync("SELECT setval('product_version_seq', $1)", highest - 1);
 
@@ -286,7 +286,7 @@ public sealed class AuditTests
         return new AuditStoreHandler(
             storeAudit,
             new CacheAudit(redis, notifications, RedisGuardedCacheSpecification.Timeout, RedisNames.Default),
-            products ?? new ProductStore(database.DataSource, new VersionRepair(database.DataSource), new VersionHighWater()),
+            products ?? new ProductStore(database.DataSource, ProductStatement.BuiltIn, new VersionHighWater(), new VersionRepair(database.DataSource)),
             cache,
             notifications,
             seen ?? new VersionHighWater());
@@ -301,7 +301,7 @@ public sealed class AuditTests
     private async Task FillAsync(params IEnumerable<long> ids)
     {
         var all = ids.Select(id => new ProductId(id)).ToList();
-        var rows = await new ProductStore(database.DataSource, new VersionRepair(database.DataSource), new VersionHighWater()).ReadAsync(all, default);
+        var rows = await new ProductStore(database.DataSource, ProductStatement.BuiltIn, new VersionHighWater(), new VersionRepair(database.DataSource)).ReadAsync(all, default);
         var claims = await cache.ClaimAsync([.. all.Select(id => new ClaimRequest(id, []))], default);
         await cache.FillAsync(
             [.. claims.Select(claim => new Fill(claim!.Value, rows.Products.TryGetValue(claim.Value.Id, out var row)

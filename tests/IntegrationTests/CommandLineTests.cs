@@ -160,7 +160,7 @@ public sealed class CommandLineTests
                 await ReadAsync(7);
             }
 
-            return (await JsonAsync("hot")).EnumerateArray().Any(product => product.GetProperty("id").GetInt64() == 7);
+            return (await JsonAsync("hot")).EnumerateArray().Any(product => product.GetProperty("id").GetString() == "7");
         });
     }
 

@@ -63,6 +63,7 @@ internal sealed class RunningService : IAsyncDisposable
             settings[setting] = value;
         }
 
+        (database.Database, database.SearchPath) = (settings["DB_NAME"], settings["DB_SCHEMA"]);
         string[] arguments = [.. settings.Select(setting => $"--{setting.Key}={setting.Value}")];
         var worker = WorkerHost.Build(arguments, configure ?? (_ => { }));
         var api = ApiHost.Build(arguments, configure ?? (_ => { }));
@@ -96,7 +97,10 @@ internal sealed class RunningService : IAsyncDisposable
 
     /// <summary>Reads a product, and waits for its fill.</summary>
     /// <returns>The body of a 200 or 404.</returns>
-    public async Task<string> ReadAsync(long id)
+    public Task<string> ReadAsync(long id) => ReadAsync($"{id}");
+
+    /// <inheritdoc cref="ReadAsync(long)"/>
+    public async Task<string> ReadAsync(string id)
     {
         var text = string.Empty;
         await Eventually.TrueAsync(async () =>

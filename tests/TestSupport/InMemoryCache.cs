@@ -15,17 +15,18 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
     private readonly Lock gate = new();
     private readonly Dictionary<ProductId, StoredEntry> entries = [];
     private readonly Dictionary<ProductId, StoredLease> leases = [];
-    private readonly IReadOnlyList<byte> formats = CachedProduct.ReadableFormats;
+    private readonly EntryFormat format = EntryFormat.BuiltIn;
     private long executions;
     private string history = Nonce();
 
-    public InMemoryCache(TimeProvider time) => this.time = time;
+    /// <param name="format">Null: the built-in table.</param>
+    public InMemoryCache(TimeProvider time, EntryFormat? format = null) => (this.time, this.format) = (time, format ?? EntryFormat.BuiltIn);
 
-    private InMemoryCache(InMemoryCache other, IReadOnlyList<byte> formats) =>
-        (time, gate, entries, leases, this.formats) = (other.time, other.gate, other.entries, other.leases, formats);
+    private InMemoryCache(InMemoryCache other, EntryFormat format) =>
+        (time, gate, entries, leases, this.format) = (other.time, other.gate, other.entries, other.leases, format);
 
     /// <summary>The same data as processes see it that read these formats.</summary>
-    public InMemoryCache Reading(params byte[] readable) => new(this, readable);
+    public InMemoryCache Reading(EntryFormat readable) => new(this, readable);
 
     public Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken) =>
         Step(() => IsCached(id) || LeaseOf(id) is not null ? (Lease?)null : NewLease(id, Nonce()));
@@ -159,13 +160,13 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
     private bool IsToBeRenewed(ClaimRequest request) =>
         CachedProduct.TryRead(EntryOf(request.Id)?.Payload, out var entry) && request.Renews.Contains(EntryTimes.Of(entry));
 
-    private bool IsCached(ProductId id) => EntryOf(id) is { } entry && formats.Contains(entry.Payload[0]);
+    private bool IsCached(ProductId id) => EntryOf(id) is { } entry && format.Reads(entry.Payload);
 
     private Lease NewLease(ProductId id, string nonce, bool isClaim = false)
     {
         var token = $"{nonce}-{++executions}";
         leases[id] = new StoredLease(token, 0, isClaim, time.GetUtcNow() + LeaseLifetime);
-        return new Lease(id, token);
+        return new Lease(id, token, time.GetUtcNow().ToUnixTimeMilliseconds());
     }
 
     private FillOutcome Store(Fill fill)
@@ -181,10 +182,14 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
             return FillOutcome.Outdated;
         }
 
-        entries[id] = new StoredEntry(fill.Entry.Payload, fill.Entry.Rank, time.GetUtcNow() + fill.Entry.Lifetime + fill.KeptBeyond);
+        entries[id] = new StoredEntry(fill.Entry.Payload, fill.Entry.Rank, Earlier(time.GetUtcNow() + fill.Entry.Lifetime + fill.KeptBeyond, fill.Entry.End));
         leases.Remove(id);
         return FillOutcome.Stored;
     }
+
+    // No entry outlives the end of its content.
+    private static DateTimeOffset Earlier(DateTimeOffset ends, long end) =>
+        end > 0 && DateTimeOffset.FromUnixTimeMilliseconds(end) is var content && content < ends ? content : ends;
 
     private void RaiseFloor(ProductId id, long rank)
     {
@@ -196,14 +201,16 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
 
     private RefreshOutcome Renew(Refresh refresh)
     {
-        var renewed = refresh.ToEntry();
+        var renewed = refresh.Entry;
         RaiseFloor(refresh.Id, renewed.Rank);
-        if (EntryOf(refresh.Id) is not { } entry || entry.Rank == 0 || entry.Rank >= renewed.Rank)
+        var isMapped = renewed.Payload[0] == CachedProduct.MappedFormat;
+        if (EntryOf(refresh.Id) is not { } entry || (entry.Rank == 0 && !isMapped) || entry.Rank >= renewed.Rank)
         {
             return RefreshOutcome.Current;
         }
 
-        if (entry.Rank != refresh.StaleRank || entry.Payload[0] != CachedProduct.Format)
+        if (entry.Rank != refresh.StaleRank || entry.Payload[0] != renewed.Payload[0]
+            || (isMapped && CachedProduct.TryRead(entry.Payload, out var replaced) && (replaced.IsAbsent != renewed.IsAbsent || replaced.IsUnreadable != renewed.IsUnreadable)))
         {
             entries.Remove(refresh.Id);
             return RefreshOutcome.Removed;
@@ -215,7 +222,13 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
             .. entry.Payload[CachedProduct.TimesOffset..CachedProduct.HeaderLength],
             .. renewed.Payload[CachedProduct.HeaderLength..],
         ];
-        entries[refresh.Id] = entry with { Payload = payload, Rank = renewed.Rank };
+        entries[refresh.Id] = new StoredEntry(payload, renewed.Rank, Earlier(entry.Ends, renewed.End));
+        if (isMapped)
+        {
+            // One version may have two bodies: a fill under an older claim may have read the other one.
+            RaiseFloor(refresh.Id, renewed.Rank + 1);
+        }
+
         return RefreshOutcome.Replaced;
     }
 
@@ -235,6 +248,11 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
             return new ChangeResult(ChangeOutcome.Current, 0);
         }
 
+        if (format.IsMapped)
+        {
+            return new ChangeResult(ChangeOutcome.Stale, entry.Rank, time.GetUtcNow().ToUnixTimeMilliseconds());
+        }
+
         if (entry.Rank == 0 || change.Deleted)
         {
             entries.Remove(change.Id);
@@ -252,7 +270,7 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
             return null;
         }
 
-        if (formats.Contains(entry.Payload[0]) && !IsPlausible(entry))
+        if (format.Reads(entry.Payload) && !IsPlausible(entry))
         {
             entries.Remove(id);
             return null;
@@ -263,7 +281,7 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
 
     // The rules are the same for all formats so far: what differs is the first byte.
     private static bool IsPlausible(StoredEntry entry) =>
-        CachedProduct.TryRead(entry.Payload[0] == CachedProduct.Format ? entry.Payload : [CachedProduct.Format, .. entry.Payload.AsSpan(1)], out var read)
+        CachedProduct.TryRead(entry.Payload[0] is CachedProduct.Format or CachedProduct.MappedFormat ? entry.Payload : [CachedProduct.Format, .. entry.Payload.AsSpan(1)], out var read)
         && read.Rank == entry.Rank;
 
     private StoredLease? LeaseOf(ProductId id) =>

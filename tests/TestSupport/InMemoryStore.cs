@@ -11,7 +11,7 @@ public sealed class InMemoryStore : IProductStore
     private long versions;
 
     public Product Put(ProductId id, string name, decimal price, string description) =>
-        rows[id] = new Product(id, name, new Price(price), description, new ProductVersion(Interlocked.Increment(ref versions)));
+        rows[id] = TestProducts.Product(id, name, price, description, Interlocked.Increment(ref versions));
 
     public void Delete(ProductId id) => rows.TryRemove(id, out _);
 

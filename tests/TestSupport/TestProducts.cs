@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -10,8 +12,14 @@ public static class TestProducts
 
     public static ProductId NewId() => new(Random.Shared.NextInt64(1_000_000, long.MaxValue));
 
-    public static Product Product(ProductId id, long version = 1, string name = "Tea") =>
-        new(id, name, new Price(3.50m), "Green", new ProductVersion(version));
+    public static Product Product(ProductId id, long version = 1, string name = "Tea") => Product(id, name, 3.50m, "Green", version);
+
+    /// <summary>A product as the built-in table gives it.</summary>
+    public static Product Product(ProductId id, string name, decimal price, string description, long version = 1)
+    {
+        var text = new JsonObject { ["id"] = id.Value, ["name"] = name, ["price"] = new Price(price).Amount, ["description"] = description }.ToJsonString();
+        return ProductJson.TryCompact(Encoding.UTF8.GetBytes(text), out var json, out var fault) ? new Product(id, version, json) : throw new ArgumentException(fault);
+    }
 
     public static CachedProduct Entry(ProductId id, long version = 1) =>
         CachedProduct.Of(Product(id, version), DateTimeOffset.UtcNow, Lifetime);

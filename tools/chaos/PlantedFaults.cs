@@ -156,7 +156,7 @@ internal static class PlantedFaults
             if (stale.Count > 0)
             {
                 var products = (await store.ReadAsync(stale.Keys, cancellationToken)).Products;
-                await cache.ReplaceStaleAsync([.. products.Values.Select(product => new Refresh(product.Id, stale[product.Id], product))], cancellationToken);
+                await cache.ReplaceStaleAsync([.. products.Values.Select(product => Refresh.To(product, stale[product.Id]))], cancellationToken);
             }
 
             await notifications.ChangedAsync([.. found.Select(change => change.First.Id).Distinct()], changedAt: null, cancellationToken);

@@ -3,18 +3,17 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using ProductCache.Api.Http;
 using ProductCache.Api.Products;
 using ProductCache.Application;
-using ProductCache.Domain;
 
 namespace ProductCache.Api.Cache;
 
 /// <summary>Operations of administrators on the cache.</summary>
-internal sealed class CacheAdministration(IMediator mediator)
+internal sealed class CacheAdministration(IMediator mediator, ProductIds ids)
 {
     public async Task<Results<NoContent, ProblemHttpResult>> PurgeAsync(string id, HttpContext http, CancellationToken cancellationToken)
     {
-        if (!ProductId.TryParse(id, out var productId))
+        if (!ids.TryReadPath(http, id, out var productId))
         {
-            return ProductReadEndpoints.NotAnId();
+            return ProductReadEndpoints.NotAnId(ids.Type);
         }
 
         http.Response.Headers.CacheControl = "no-store";

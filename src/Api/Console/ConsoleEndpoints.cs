@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MediatR;
@@ -7,7 +6,6 @@ using ProductCache.Api.Auth;
 using ProductCache.Api.Http;
 using ProductCache.Api.Products;
 using ProductCache.Application;
-using ProductCache.Domain;
 
 namespace ProductCache.Api.Console;
 
@@ -15,7 +13,7 @@ namespace ProductCache.Api.Console;
 /// The data of the console page. It is no contract: it changes with the page, and OpenAPI does not describe it. Only the routes that the page
 /// uses to read, write and purge are.
 /// </summary>
-internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances instances, IWatchedTraces traces) : IDisposable
+internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances instances, IWatchedTraces traces, ProductIds ids) : IDisposable
 {
     /// <summary>Products that are looked up at the same time. Each asks all Apis, so a further request is refused.</summary>
     public const int MaxInspections = 8;
@@ -38,9 +36,9 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
     /// <summary>A product in the near cache of each Api, in Redis and in PostgreSQL.</summary>
     public async Task<IResult> GetProductAsync(string id, HttpContext http, CancellationToken cancellationToken)
     {
-        if (!ProductId.TryParse(id, out var productId))
+        if (!ids.TryReadPath(http, id, out var productId))
         {
-            return ProductReadEndpoints.NotAnId();
+            return ProductReadEndpoints.NotAnId(ids.Type);
         }
 
         if (!turns.Wait(0, cancellationToken))
@@ -97,11 +95,8 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
         AgeMs = (long)one.Age.TotalMilliseconds,
         one.Servers,
         one.Metrics,
-        Hot = one.Hot.Select(HotOf),
+        one.Hot,
     };
-
-    // As a text: JavaScript rounds an id beyond 2^53.
-    private static object HotOf(HotProduct hot) => new { Id = hot.Id.ToString(CultureInfo.InvariantCulture), hot.ReadsPerMinute };
 
     private static object BodyOf(ProductInspection found) => new
     {
@@ -122,8 +117,8 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
         Postgres = found.Row is not { } row ? null : new
         {
             row.Fault,
-            Version = row.Product?.Version.Value,
-            Product = row.Product is { } stored ? new { Id = stored.Id.Value, stored.Name, Price = stored.Price.Amount, stored.Description } : null,
+            row.Product?.Version,
+            Product = row.Product is { } stored ? JsonSerializer.Deserialize<JsonElement>(stored.Json.Span) : (JsonElement?)null,
         },
     };
 }

@@ -15,12 +15,14 @@ internal static class CacheHeaders
     // A near copy is served to many requests within a second, with the same values.
     private static readonly ConditionalWeakTable<CachedProduct, CacheHeaderValues> Memo = [];
 
+    /// <param name="clock">The clock by which contents end.</param>
     /// <returns>The entity tag of the entry, for a response with its body.</returns>
-    public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now)
+    public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now, ICacheClock clock)
     {
         // After the lifetime the response is stale; a negative ttl says so (RFC 9211, 2.4).
         var age = AgeOf(entry, now);
-        var values = source == EntrySource.NearCache ? ValuesOfNearCopy(entry, age) : CacheHeaderValues.Of(entry, source, forward, age);
+        var lifetime = LifetimeOf(entry, age, clock);
+        var values = source == EntrySource.NearCache ? ValuesOfNearCopy(entry, age, lifetime) : CacheHeaderValues.Of(entry, source, forward, age, lifetime);
         headers.Age = values.Age;
         headers.CacheControl = values.CacheControl;
         headers[CacheStatus] = values.CacheStatus;
@@ -50,11 +52,20 @@ internal static class CacheHeaders
 
     public static long LifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
 
-    private static CacheHeaderValues ValuesOfNearCopy(CachedProduct entry, long age)
+    /// <summary>
+    /// The lifetime, or less if the content ends before: then the age and what is left, rounded down to a whole second that has not begun, since
+    /// the same headers serve the readers of a second.
+    /// </summary>
+    /// <param name="age">In seconds.</param>
+    public static long LifetimeOf(CachedProduct entry, long age, ICacheClock clock) => entry.End == 0
+        ? LifetimeOf(entry)
+        : Math.Min(LifetimeOf(entry), age + Math.Max((long)(clock.LeftUntil(entry.End)?.TotalSeconds ?? 0) - 1, 0));
+
+    private static CacheHeaderValues ValuesOfNearCopy(CachedProduct entry, long age, long lifetime)
     {
         if (!Memo.TryGetValue(entry, out var values) || values.Seconds != age)
         {
-            values = CacheHeaderValues.Of(entry, EntrySource.NearCache, default, age);
+            values = CacheHeaderValues.Of(entry, EntrySource.NearCache, default, age, lifetime);
             Memo.AddOrUpdate(entry, values);
         }
 
@@ -63,10 +74,9 @@ internal static class CacheHeaders
 
     private sealed record CacheHeaderValues(long Seconds, string EntityTag, string Age, string CacheControl, string CacheStatus)
     {
-        public static CacheHeaderValues Of(CachedProduct entry, EntrySource source, Forward forward, long age)
+        public static CacheHeaderValues Of(CachedProduct entry, EntrySource source, Forward forward, long age, long lifetime)
         {
-            var lifetime = LifetimeOf(entry);
-            return new CacheHeaderValues(age, $"\"{entry.Version}\"", age.ToString(CultureInfo.InvariantCulture), $"{Public}, max-age={lifetime}", source switch
+            return new CacheHeaderValues(age, $"\"{entry.EntityTag}\"", age.ToString(CultureInfo.InvariantCulture), $"{Public}, max-age={lifetime}", source switch
             {
                 EntrySource.Fill => $"ProductCache; {StatusOf(forward, stored: true)}; ttl={lifetime - age}",
                 EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",

@@ -20,7 +20,8 @@ internal static class FreshnessHeaders
             return true;
         }
 
-        if (!ProductVersion.TryParse(texts.ToString(), out var version))
+        // Of a mapping, the tag of an entity has a digest after the version.
+        if (!ProductVersion.TryParse(texts.ToString().Split('-')[0], out var version))
         {
             return false;
         }

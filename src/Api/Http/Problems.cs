@@ -74,6 +74,9 @@ internal static class Problems
 
     public static readonly Problem NoDatabase = new("no-database", StatusCodes.Status501NotImplemented, "No database configured", "no_database");
 
+    public static readonly Problem WrittenElsewhere = new(
+        "written-elsewhere", StatusCodes.Status405MethodNotAllowed, "Products are written elsewhere", "written_elsewhere");
+
     public static readonly Problem UnreadableProduct = new(
         "unreadable-product", StatusCodes.Status502BadGateway, "Unreadable product", "unreadable");
 
@@ -98,7 +101,8 @@ internal static class Problems
     [
         NotAProductId, NotAListOfIds, NotAVersion, NotAPage, MalformedBody, NotAPrecondition, NotAnIdempotencyKey, NoCredential, WrongCredential,
         MissingScope, NoSuchProduct, BodyTooSlow, RefusedByDatabase, OlderThanDemanded, PreconditionFailed, BodyTooLarge, UnsupportedContent,
-        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, UnreadableProduct, NoDatabase, CacheUnavailable, BrokerUnavailable, StoreUnavailable,
+        InvalidProduct, IdempotencyKeyReused, PreconditionRequired, TooManyMisses, TooManyRequests, UnreadableProduct, WrittenElsewhere, NoDatabase,
+        CacheUnavailable, BrokerUnavailable, StoreUnavailable,
         AuthorityUnavailable, TooManyLargeAnswers, NotCached,
     ];
 
@@ -130,6 +134,13 @@ internal static class Problems
 
     public static ProblemHttpResult RateLimitExceeded(HttpContext http) =>
         RetryLater(http, TooManyRequests, "A rate or concurrency limit of this client is exceeded. The request was not processed; retry later.");
+
+    /// <summary>The answer to writes where a mapping makes the products.</summary>
+    public static ProblemHttpResult NotWrittenHere(HttpContext http)
+    {
+        http.Response.Headers.Allow = "GET, HEAD, OPTIONS";
+        return Create(WrittenElsewhere, "This service reads its products from the tables of another application. Write them there: the caches follow by themselves.");
+    }
 
     /// <param name="refusal">The limit that the response exceeds.</param>
     public static ProblemHttpResult TooManyBytes(HttpContext http, ShareResult refusal) => refusal == ShareResult.ClientHasItsShare

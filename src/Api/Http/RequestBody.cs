@@ -10,7 +10,7 @@ internal static class RequestBody
 {
     /// <summary>In bytes. Every valid product fits, even with all characters escaped.</summary>
     public const int MaxLength =
-        (LongestCharacter * (Product.MaxNameLength + Product.MaxDescriptionLength)) + (LongestByte * ProductAttributes.MaxLength) + RoomForTheRest;
+        (LongestCharacter * (ProductLimits.MaxNameLength + ProductLimits.MaxDescriptionLength)) + (LongestByte * ProductAttributes.MaxLength) + RoomForTheRest;
 
     /// <summary>In bytes: an escaped surrogate pair (\uD83D\uDE00), the longest encoding of a character.</summary>
     private const int LongestCharacter = 12;

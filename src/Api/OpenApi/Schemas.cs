@@ -47,7 +47,7 @@ internal static class Schemas
     {
         Type = JsonSchemaType.String,
         MinLength = 1,
-        MaxLength = Domain.Product.MaxNameLength,
+        MaxLength = ProductLimits.MaxNameLength,
         Pattern = @"^[^\u0000-\u001f\u007f-\u009f]*$",
         Description = "The length is counted in code points.",
     };
@@ -64,7 +64,7 @@ internal static class Schemas
     private static IOpenApiSchema Description(bool mayBeNull = false) => new OpenApiSchema
     {
         Type = mayBeNull ? JsonSchemaType.String | JsonSchemaType.Null : JsonSchemaType.String,
-        MaxLength = Domain.Product.MaxDescriptionLength,
+        MaxLength = ProductLimits.MaxDescriptionLength,
         Pattern = @"^[^\u0000]*$",
         Description = mayBeNull ? "Null empties the description." : null,
     };

@@ -4,7 +4,7 @@ using ProductCache.Application;
 namespace ProductCache.Api.Products;
 
 /// <summary>A cached product: 200, 304 or 412. The body is the cached bytes; they are neither parsed nor serialized.</summary>
-internal sealed class CachedProductResult(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now) : ICountedResult
+internal sealed class CachedProductResult(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now, ICacheClock clock) : ICountedResult
 {
     public static string OutcomeOf(EntrySource source) => source switch
     {
@@ -18,7 +18,7 @@ internal sealed class CachedProductResult(CachedProduct entry, EntrySource sourc
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        var tag = CacheHeaders.Write(response.Headers, entry, source, forward, now);
+        var tag = CacheHeaders.Write(response.Headers, entry, source, forward, now, clock);
         response.Headers.ETag = tag;
 
         // RFC 9110, 13.2.2. An invalid member of If-None-Match is ignored; the others still apply.

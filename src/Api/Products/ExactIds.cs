@@ -15,7 +15,7 @@ internal sealed partial class ExactIds(ILogger<ExactIds> logger)
 
     public void WarnIfInexact(ProductId id)
     {
-        if (id.Value > Max && Interlocked.Exchange(ref warned, 1) == 0)
+        if (id.IsNumber && id.Value > Max && Interlocked.Exchange(ref warned, 1) == 0)
         {
             LogInexact(id.Value, Max);
         }

@@ -13,7 +13,8 @@ namespace ProductCache.Api.Products;
 /// {"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{…}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}
 /// </code>
 /// </summary>
-internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProductResult[] results, DateTimeOffset now, LargeAnswers answers, HeldBytes held) : IResult
+internal sealed class ProductBatchResult(
+    IReadOnlyList<ProductId> ids, GetProductResult[] results, DateTimeOffset now, LargeAnswers answers, HeldBytes held, ProductIds idsOfType, ICacheClock clock) : IResult
 {
     /// <summary>The entry has exceeded its lifetime and is served because no newer one is available yet.</summary>
     private const string Stale = "stale";
@@ -53,12 +54,12 @@ internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProduc
     private void WriteItem(Utf8JsonWriter json, ProductId id, GetProductResult result)
     {
         json.WriteStartObject();
-        json.WriteNumber("id"u8, id.Value);
+        idsOfType.Write(json, id);
         switch (result)
         {
             case GetProductResult.Found found:
                 var age = CacheHeaders.AgeOf(found.Entry, now);
-                json.WriteString("status"u8, age > CacheHeaders.LifetimeOf(found.Entry) ? Stale : "hit");
+                json.WriteString("status"u8, age > CacheHeaders.LifetimeOf(found.Entry, age, clock) ? Stale : "hit");
                 json.WriteNumber("version"u8, found.Entry.Version);
                 json.WriteNumber("age"u8, age);
                 json.WritePropertyName("product"u8);
@@ -100,7 +101,7 @@ internal sealed class ProductBatchResult(IReadOnlyList<ProductId> ids, GetProduc
         }
 
         // The response expires with the entry that expires first.
-        var fresh = entries.Min(entry => CacheHeaders.LifetimeOf(entry) - CacheHeaders.AgeOf(entry, now));
+        var fresh = entries.Min(entry => CacheHeaders.AgeOf(entry, now) is var age ? CacheHeaders.LifetimeOf(entry, age, clock) - age : 0);
         headers.CacheControl = string.Create(CultureInfo.InvariantCulture, $"{CacheHeaders.Public}, max-age={Math.Max(fresh, 0)}");
         headers[CacheHeaders.CacheStatus] = string.Create(
             CultureInfo.InvariantCulture, $"ProductCache; {(forwards.Count > 0 ? StatusOf(forwards, stored: true) : "hit")}; ttl={fresh}");

@@ -1,3 +1,5 @@
+using System.Text.Unicode;
+using System.Text;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Globalization;
@@ -19,11 +21,13 @@ namespace ProductCache.Api.Products;
 /// A row that is not a valid product is listed as <c>{"id":81,"unreadable":"…"}</c> with the reason. <c>next</c> is the cursor of the next page,
 /// absent on the last page. The header Link with rel="next" has the URL of the next page.
 /// </summary>
-internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limits, LargeAnswers answers, ExactIds ids)
+internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limits, LargeAnswers answers, ExactIds exactIds, ProductIds ids, EntryFormat format)
 {
     public static readonly string[] Parameters = ["after", "limit", "q"];
 
+    // Of a number and of a text.
     private const byte CursorFormat = 1;
+    private const byte TextCursorFormat = 2;
     private const int CursorLength = 1 + sizeof(long);
 
     public async Task<IResult> ListAsync(HttpContext http, CancellationToken cancellationToken)
@@ -94,21 +98,26 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
         }
 
         var held = answers.Hold(http);
-        if (!held.TryAdd(page.Products.Sum(ListProductsHandler.CharactersOf) * (long)sizeof(char)))
+        if (!held.TryAdd(page.Products.Sum(ListProductsHandler.LengthOf)))
         {
             return Problems.TooManyBytes(http, held.Refusal!.Value);
         }
 
         if (page.Products is [.., var last])
         {
-            ids.WarnIfInexact(last.Id);
+            exactIds.WarnIfInexact(last.Id);
         }
 
-        return new Page(page, limit, name, answers);
+        return new Page(page, limit, name, answers, ids, isBuiltIn: !format.IsMapped);
     }
 
     internal static string CursorOf(ProductId last)
     {
+        if (!last.IsNumber)
+        {
+            return Base64Url.EncodeToString([TextCursorFormat, .. Encoding.UTF8.GetBytes(last.Text)]);
+        }
+
         Span<byte> bytes = stackalloc byte[CursorLength];
         bytes[0] = CursorFormat;
         BinaryPrimitives.WriteInt64BigEndian(bytes[1..], last.Value);
@@ -118,6 +127,13 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
     internal static bool TryReadCursor(string text, out ProductId? last)
     {
         last = null;
+        if (text.Length <= Base64Url.GetEncodedLength(1 + (4 * ProductId.MaxLength)) && TryDecode(text) is [TextCursorFormat, .. var name]
+            && Utf8.IsValid(name) && ProductId.TryOfText(Encoding.UTF8.GetString(name), out var named) && !named.IsNumber)
+        {
+            last = named;
+            return true;
+        }
+
         Span<byte> bytes = stackalloc byte[CursorLength];
         if (text.Length != Base64Url.GetEncodedLength(CursorLength)
             || !Base64Url.TryDecodeFromChars(text, bytes, out var length)
@@ -132,9 +148,11 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
         return true;
     }
 
+    private static byte[]? TryDecode(string text) => Base64Url.IsValid(text) ? Base64Url.DecodeFromChars(text) : null;
+
     private static IResult NotAPage(string detail) => Problems.Create(Problems.NotAPage, detail);
 
-    private sealed class Page(ProductsPage page, int limit, string? name, LargeAnswers answers) : IResult
+    private sealed class Page(ProductsPage page, int limit, string? name, LargeAnswers answers, ProductIds ids, bool isBuiltIn) : IResult
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {
@@ -158,6 +176,11 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
             json.WriteStartArray("items"u8);
             foreach (var product in page.Products)
             {
+                if (product is { Product: null, Unreadable: null })
+                {
+                    continue;
+                }
+
                 WriteItem(json, product, $"{httpContext.Request.PathBase}{Routes.Products}/{product.Id}");
                 if (!await writer.PartAsync())
                 {
@@ -174,18 +197,31 @@ internal sealed class ProductListEndpoint(IMediator mediator, ClientLimits limit
             json.WriteEndObject();
         }
 
-        private static void WriteItem(Utf8JsonWriter json, ListedProduct listed, string self)
+        private void WriteItem(Utf8JsonWriter json, ListedProduct listed, string self)
         {
             json.WriteStartObject();
-            if (listed.Product is { } product)
+            if (listed.Product is not { } product)
             {
-                ProductJson.WriteMembers(json, product);
-                json.WriteNumber("version"u8, product.Version.Value);
+                ids.Write(json, listed.Id);
+                json.WriteString("unreadable"u8, listed.Unreadable);
+            }
+            else if (isBuiltIn)
+            {
+                using var members = JsonDocument.Parse(product.Json);
+                foreach (var member in members.RootElement.EnumerateObject())
+                {
+                    member.WriteTo(json);
+                }
+
+                json.WriteNumber("version"u8, product.Version);
             }
             else
             {
-                json.WriteNumber("id"u8, listed.Id.Value);
-                json.WriteString("unreadable"u8, listed.Unreadable);
+                // Its members may have any names.
+                ids.Write(json, listed.Id);
+                json.WriteNumber("version"u8, product.Version);
+                json.WritePropertyName("product"u8);
+                json.WriteRawValue(product.Json.Span, skipInputValidation: true);
             }
 
             // The URL has the exact id even if the client rounds the number.

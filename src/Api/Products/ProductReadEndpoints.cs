@@ -1,9 +1,9 @@
+using System.Text.Json.Nodes;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MediatR;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.Primitives;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
 using ProductCache.Application;
@@ -17,15 +17,22 @@ namespace ProductCache.Api.Products;
 /// </summary>
 /// <param name="list">Null: the process has no database.</param>
 internal sealed class ProductReadEndpoints(
-    IMediator mediator, ClientLimits limits, LargeAnswers answers, ReadMetrics metrics, TimeProvider time, ProductListEndpoint? list = null)
+    IMediator mediator,
+    ClientLimits limits,
+    LargeAnswers answers,
+    ReadMetrics metrics,
+    ProductIds productIds,
+    ICacheClock clock,
+    TimeProvider time,
+    ProductListEndpoint? list = null)
 {
     private const string RequestedOutcome = "requested";
 
     public async Task<IResult> GetProduct(string id, HttpContext http, CancellationToken cancellationToken)
     {
-        if (!ProductId.TryParse(id, out var productId))
+        if (!productIds.TryReadPath(http, id, out var productId))
         {
-            return NotAnId();
+            return NotAnId(productIds.Type);
         }
 
         if (!FreshnessHeaders.TryReadFreshness(http.Request.Headers, out var freshness))
@@ -47,15 +54,15 @@ internal sealed class ProductReadEndpoints(
         switch (result)
         {
             case GetProductResult.Found found:
-                return new CachedProductResult(found.Entry, found.Source, found.Forward, time.GetUtcNow());
+                return new CachedProductResult(found.Entry, found.Source, found.Forward, time.GetUtcNow(), clock);
 
             case GetProductResult.Absent absent:
-                CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, absent.Forward, time.GetUtcNow());
-                return Problems.Create(Problems.NoSuchProduct, $"There is no product {productId}.");
+                CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, absent.Forward, time.GetUtcNow(), clock);
+                return Problems.Create(Problems.NoSuchProduct, $"There is no product {productId.Text}.");
 
             case GetProductResult.Unreadable unreadable:
-                CacheHeaders.Write(http.Response.Headers, unreadable.Entry, unreadable.Source, unreadable.Forward, time.GetUtcNow());
-                return Problems.Create(Problems.UnreadableProduct, $"Product {productId} cannot be read. {unreadable.Entry.Reason}");
+                CacheHeaders.Write(http.Response.Headers, unreadable.Entry, unreadable.Source, unreadable.Forward, time.GetUtcNow(), clock);
+                return Problems.Create(Problems.UnreadableProduct, $"Product {productId.Text} cannot be read. {unreadable.Entry.Reason}");
 
             case GetProductResult.Requested requested:
                 return Requested(http, productId, requested.Forward);
@@ -64,7 +71,7 @@ internal sealed class ProductReadEndpoints(
                 CacheHeaders.WriteNothing(http.Response.Headers, CacheHeaders.StatusOf(older.Forward, stored: true));
                 return Problems.Create(
                     Problems.OlderThanDemanded,
-                    $"Product {productId} has version {older.Entry.Version}, read after this request arrived. The required version {freshness!.AtLeast} is newer.");
+                    $"Product {productId.Text} has version {older.Entry.Version}, read after this request arrived. The required version {freshness!.AtLeast} is newer.");
 
             case GetProductResult.TooManyMisses:
                 return TooManyMisses(http);
@@ -97,7 +104,7 @@ internal sealed class ProductReadEndpoints(
         }
 
         var isPage = http.Request.Query.Keys.Any(ProductListEndpoint.Parameters.Contains);
-        if (!TryReadIds(http.Request.Query["ids"], out var ids, out var fault) || isPage)
+        if (!TryReadIds(productIds.ReadQuery(http.Request), productIds.Type, out var ids, out var fault) || isPage)
         {
             fault = isPage ? "ids cannot be combined with after, limit or q, which are parameters of the list." : fault;
             return Problems.Create(Problems.NotAListOfIds, fault);
@@ -165,30 +172,29 @@ internal sealed class ProductReadEndpoints(
 
         // If every item failed, the status of the response says so. Otherwise each item has its own status.
         return !results.All(result => result is GetProductResult.Unavailable or GetProductResult.TooManyMisses)
-                ? new ProductBatchResult(ids, results, time.GetUtcNow(), answers, held)
+                ? new ProductBatchResult(ids, results, time.GetUtcNow(), answers, held, productIds, clock)
             : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable)
             : TooManyMisses(http);
     }
 
-    internal static ProblemHttpResult NotAnId() => Problems.Create(
-        Problems.NotAProductId, "A product id must be an integer from 1 to 9223372036854775807, in digits without sign or leading zeros.");
+    internal static ProblemHttpResult NotAnId(ProductIdType type) => Problems.Create(Problems.NotAProductId, $"A product id must be {type.Rule}.");
 
     /// <summary>Reads ids=1,2,3 from one or more parameters. A duplicate id is ignored.</summary>
-    internal static bool TryReadIds(StringValues parameters, out IReadOnlyList<ProductId> ids, out string fault)
+    internal static bool TryReadIds(IEnumerable<string> texts, ProductIdType type, out IReadOnlyList<ProductId> ids, out string fault)
     {
         List<ProductId> read = [];
         HashSet<ProductId> seen = [];
         ids = read;
         fault = string.Empty;
         var place = 0;
-        foreach (var text in parameters.SelectMany(parameter => (parameter ?? string.Empty).Split(',')))
+        foreach (var text in texts)
         {
             place++;
-            if (!ProductId.TryParse(text, out var id))
+            if (!type.TryParse(text, out var id))
             {
                 fault = string.Create(
                     CultureInfo.InvariantCulture,
-                    $"ids must be a comma-separated list of product ids. Value {place} is not a product id: an integer from 1 to 9223372036854775807, in digits without sign or leading zeros.");
+                    $"ids must be a comma-separated list of product ids. Value {place} is not a product id: {type.Rule}.");
                 return false;
             }
 
@@ -207,14 +213,14 @@ internal sealed class ProductReadEndpoints(
         return fault.Length == 0;
     }
 
-    private static CountedResult Requested(HttpContext http, ProductId id, Forward forward)
+    private CountedResult Requested(HttpContext http, ProductId id, Forward forward)
     {
         var headers = http.Response.Headers;
         CacheHeaders.WriteNothing(headers, CacheHeaders.StatusOf(forward, stored: false));
         headers.Location = string.Create(CultureInfo.InvariantCulture, $"{http.Request.PathBase}{http.Request.Path}");
         headers.RetryAfter = Problems.RetryAfter;
         var body = TypedResults.Json(
-            new RequestedBody(id.Value, "requested", forward.Reason == ForwardReason.Miss
+            new RequestedBody(productIds.NodeOf(id), "requested", forward.Reason == ForwardReason.Miss
                 ? "The product is not cached yet. It has been requested; retry later."
                 : "The cached product is not fresh enough. A newer copy has been requested; retry later."),
             ApiJson.Default.RequestedBody,
@@ -260,7 +266,7 @@ internal sealed class ProductReadEndpoints(
     private static InvalidOperationException NoAnswerFor(GetProductResult result) => new($"No answer for {result.GetType().Name}.");
 }
 
-internal sealed record RequestedBody(long Id, string Status, string Detail);
+internal sealed record RequestedBody(JsonNode Id, string Status, string Detail);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(RequestedBody))]

@@ -54,7 +54,7 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
     {
         if (!ProductId.TryParse(id, out var productId))
         {
-            return ProductReadEndpoints.NotAnId();
+            return ProductReadEndpoints.NotAnId(ProductIdType.Bigint);
         }
 
         if (!IfMatchHeader.TryRead(http.Request.Headers, out var condition))
@@ -89,7 +89,7 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
     {
         if (!ProductId.TryParse(id, out var productId))
         {
-            return ProductReadEndpoints.NotAnId();
+            return ProductReadEndpoints.NotAnId(ProductIdType.Bigint);
         }
 
         if (!IfMatchHeader.TryRead(http.Request.Headers, out var condition))
@@ -173,12 +173,10 @@ internal sealed class ProductWriteEndpoints(IMediator mediator, IValidator<Produ
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {
-            using var body = new MemoryStream();
-            ProductJson.Write(body, product);
             httpContext.Response.StatusCode = status;
             httpContext.Response.ContentType = "application/json; charset=utf-8";
-            httpContext.Response.ContentLength = body.Length;
-            await httpContext.Response.Body.WriteAsync(body.GetBuffer().AsMemory(0, (int)body.Length), httpContext.RequestAborted);
+            httpContext.Response.ContentLength = product.Json.Length;
+            await httpContext.Response.Body.WriteAsync(product.Json, httpContext.RequestAborted);
         }
     }
 }

@@ -34,7 +34,7 @@ internal static class Doctor
         return command;
     }
 
-    private static void Print(Tool tool, Check check)
+    public static void Print(Tool tool, Check check)
     {
         var mark = check.Result switch { CheckResult.Fine => "ok     ", CheckResult.Warning => "warning", CheckResult.Fault => "FAULT  ", _ => "skipped" };
         tool.Line($"{mark}  {check.Subject}: {check.Text}");

@@ -23,7 +23,7 @@ internal static class Hot
                         .GroupBy(product => product.Id, product => product.ReadsPerMinute)
                         .Select(product => new HotProduct(product.Key, product.Sum()))
                         .OrderByDescending(product => product.ReadsPerMinute)
-                        .ThenBy(product => product.Id)
+                        .ThenBy(product => product.Id, StringComparer.Ordinal)
                         .Take(Limit),
                 ];
                 if (tool.IsJson)
@@ -38,7 +38,7 @@ internal static class Hot
                 {
                     tool.Table(["product", "reads per minute"], products.Select(product => new[]
                     {
-                        product.Id.ToString(CultureInfo.InvariantCulture), product.ReadsPerMinute.ToString(CultureInfo.InvariantCulture),
+                        product.Id, product.ReadsPerMinute.ToString(CultureInfo.InvariantCulture),
                     }));
                 }
 

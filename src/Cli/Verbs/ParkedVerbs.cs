@@ -31,7 +31,7 @@ internal static class ParkedVerbs
                 {
                     tool.Table(["id", "product", "version", "kind", "parked at", "reason"], changes.Select(change => new[]
                     {
-                        Text(change.Id), Text(change.ProductId), Text(change.Version), change.Deleted ? "deleted" : "upserted",
+                        Text(change.Id), change.ProductId, Text(change.Version), change.Deleted ? "deleted" : "upserted",
                         change.ParkedAt.ToString("u", CultureInfo.InvariantCulture), change.Reason,
                     }));
                 }

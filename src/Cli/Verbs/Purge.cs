@@ -29,7 +29,7 @@ internal static class Purge
 
     private static async Task<int> PurgeAsync(Tool tool, string[] named, CancellationToken cancellationToken)
     {
-        foreach (var id in named.Select(Tool.IdOf).ToList())
+        foreach (var id in named.Select(tool.IdOf).ToList())
         {
             if (await tool.Mediator.Send(new PurgeCache(id), cancellationToken) == PurgeCacheResult.Unavailable)
             {

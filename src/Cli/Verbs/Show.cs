@@ -1,3 +1,4 @@
+using ProductCache.Domain;
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
@@ -23,7 +24,7 @@ internal static class Show
 
     private static async Task<int> RunAsync(Tool tool, string text, bool follow, CancellationToken cancellationToken)
     {
-        var id = Tool.IdOf(text);
+        var id = tool.IdOf(text);
         string? before = null;
         while (true)
         {
@@ -50,7 +51,7 @@ internal static class Show
             .. found.NearCopies.Select(copy => $"{copy.Instance}={copy.Version}"),
             $"{found.Entry.Entry?.Version}/{found.Entry.Entry?.FilledAt:O}/{found.Entry.Fault}",
             $"{found.Entry.Lease?.IsClaim}/{found.Entry.Lease?.Floor}",
-            $"{found.Row?.Product?.Version}/{found.Row?.Fault}",
+            $"{found.Row?.Version}/{found.Row?.Fault}",
         ]);
 
     private static void Print(Tool tool, string id, ProductInspection found)
@@ -72,7 +73,7 @@ internal static class Show
                     found.Entry.Fault,
                     Lease = found.Entry.Lease is { } lease ? new { lease.IsClaim, lease.Floor, ExpiresInSeconds = lease.ExpiresIn.TotalSeconds } : null,
                 },
-                Postgres = found.Row is { } row ? new { Version = row.Product?.Version.Value, row.Product?.Name, Price = row.Product?.Price.Amount, row.Fault } : null,
+                Postgres = found.Row is { } row ? new { row.Version, Body = TextOf(row.Product), row.Fault } : null,
             });
             return;
         }
@@ -97,7 +98,7 @@ internal static class Show
         [["Redis, lease", string.Empty, string.Empty, TextOf(lease.ExpiresIn), lease.IsClaim ? "a Worker fills it" : "a reader has requested it"]];
 
     private static string[] RowRow(InspectedRow? row) =>
-        ["PostgreSQL", VersionOf(row?.Product?.Version.Value), string.Empty, string.Empty, row?.Fault ?? (row?.Product is { } product ? $"{product.Name}, {product.Price}" : "no row")];
+        ["PostgreSQL", VersionOf(row?.Product is null ? null : row.Version), string.Empty, string.Empty, row?.Fault ?? TextOf(row?.Product) ?? "no row"];
 
     private static string SentenceOf(Finding finding) => finding switch
     {
@@ -116,6 +117,8 @@ internal static class Show
         { IsUnreadable: true } => entry.Reason,
         _ => Encoding.UTF8.GetString(entry.Body.Span),
     };
+
+    private static string? TextOf(Product? product) => product is null ? null : Encoding.UTF8.GetString(product.Json.Span);
 
     private static string VersionOf(long? version) => version?.ToString(CultureInfo.InvariantCulture) ?? string.Empty;
 

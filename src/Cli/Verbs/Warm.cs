@@ -43,7 +43,7 @@ internal static class Warm
                     throw new UsageException("--state works with --all and --query: a file of ids has no order.");
                 }
 
-                var batches = file is null ? FromStoreAsync(tool, text, ReadState(memory), cancellationToken) : FromFileAsync(file, cancellationToken);
+                var batches = file is null ? FromStoreAsync(tool, text, ReadState(tool, memory), cancellationToken) : FromFileAsync(tool, file, cancellationToken);
                 var total = file is null && text is null ? await tool.Get<IProductIds>().EstimateAsync(cancellationToken) : (long?)null;
                 return await FillAsync(tool, batches, total, perSecond, memory, cancellationToken);
             },
@@ -76,7 +76,7 @@ internal static class Warm
                 progress(seen);
                 if (memory is not null)
                 {
-                    await File.WriteAllTextAsync(memory.FullName, batch[^1].ToString(), cancellationToken);
+                    await File.WriteAllTextAsync(memory.FullName, batch[^1].Text, cancellationToken);
                 }
 
                 var pace = TimeSpan.FromSeconds((double)batch.Count / rate) - tool.Time.GetElapsedTime(began);
@@ -115,7 +115,7 @@ internal static class Warm
         return failed > 0 ? ExitCode.Found : ExitCode.Succeeded;
     }
 
-    private static ProductId? ReadState(FileInfo? memory)
+    private static ProductId? ReadState(Tool tool, FileInfo? memory)
     {
         if (memory is not { Exists: true })
         {
@@ -123,7 +123,7 @@ internal static class Warm
         }
 
         var text = File.ReadAllText(memory.FullName).Trim();
-        return ProductId.TryParse(text, out var id) ? id : throw new UsageException($"The file {memory.FullName} does not hold a product id.");
+        return tool.Get<ProductIdType>().TryParse(text, out var id) ? id : throw new UsageException($"The file {memory.FullName} does not hold a product id.");
     }
 
     private static async IAsyncEnumerable<IReadOnlyList<ProductId>> FromStoreAsync(
@@ -143,7 +143,7 @@ internal static class Warm
     }
 
     private static async IAsyncEnumerable<IReadOnlyList<ProductId>> FromFileAsync(
-        FileInfo file, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        Tool tool, FileInfo file, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (file.Name != "-" && !file.Exists)
         {
@@ -156,7 +156,7 @@ internal static class Warm
         {
             if (line.Trim() is { Length: > 0 } text)
             {
-                batch.Add(Tool.IdOf(text));
+                batch.Add(tool.IdOf(text));
             }
 
             if (batch.Count == BatchSize)

@@ -66,7 +66,7 @@ internal sealed class InstanceReporter(
         [.. servers.All.OrderBy(check => check.Key, StringComparer.Ordinal).Select(check => new ServerReport(
             check.Key, check.Value.Reason is null, IsRequired(check.Key), check.Value.Reason, check.Value.Since))],
         metrics.Newest,
-        [.. hot?.Top(MaxHot).Select(one => new HotProduct(one.Id.Value, one.Reads)) ?? []]);
+        [.. hot?.Top(MaxHot).Select(one => new HotProduct(one.Id.ToString(), one.Reads)) ?? []]);
 
     private bool IsRequired(string name) =>
         checks.Value.Registrations.Any(check => check.Name == name && check.Tags.Contains(HealthEndpoints.ReadyTag));

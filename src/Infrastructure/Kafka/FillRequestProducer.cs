@@ -8,7 +8,8 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Produces fill requests to the topic product-requests. The producer is resolved at a miss, so that hits never depend on Kafka.</summary>
-internal sealed class FillRequestProducer(IServiceScopeFactory scopes, TimeProvider time) : IFillRequestPublisher
+/// <param name="idType">Null: bigint.</param>
+internal sealed class FillRequestProducer(IServiceScopeFactory scopes, TimeProvider time, ProductIdType? idType = null) : IFillRequestPublisher
 {
     private readonly SilenceTimeout timeout = new(
         KafkaOptions.ProduceTimeout, KafkaOptions.FirstProduceTimeout, KafkaOptions.ProduceLimit, time);
@@ -31,7 +32,11 @@ internal sealed class FillRequestProducer(IServiceScopeFactory scopes, TimeProvi
     {
         await using var scope = scopes.CreateAsyncScope();
         var producer = scope.ServiceProvider.GetRequiredService<ITopicProducer<string, ProductRequested>>();
-        await producer.Produce(id.ToString(), new ProductRequested { ProductId = id.Value, Renews = renews?.ToString() }, cancellationToken);
+        var type = idType ?? ProductIdType.Bigint;
+        await producer.Produce(
+            id.ToString(),
+            new ProductRequested { ProductId = MessageIds.NumberOf(id, type), Key = MessageIds.KeyOf(id, type), Renews = renews?.ToString() },
+            cancellationToken);
         return true;
     }
 }

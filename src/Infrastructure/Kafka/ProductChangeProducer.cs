@@ -9,7 +9,8 @@ using ProductCache.Domain;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Produces changes to the topic product-changes.</summary>
-internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimeProvider time) : IChangePublisher
+/// <param name="idType">Null: bigint.</param>
+internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimeProvider time, ProductIdType? idType = null) : IChangePublisher
 {
     public async Task<IReadOnlyList<RefusedChange>> PublishAsync(IReadOnlyList<RecordedChange> changes, CancellationToken cancellationToken)
     {
@@ -40,7 +41,7 @@ internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimePro
         }
     }
 
-    private static async Task<RefusedChange?> ProduceAsync(
+    private async Task<RefusedChange?> ProduceAsync(
         ITopicProducer<string, ProductChanged> producer, RecordedChange change, CancellationToken cancellationToken)
     {
         // A change whose writer is traced continues that trace; the others belong to the span of their batch.
@@ -49,7 +50,9 @@ internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimePro
             : null;
         try
         {
-            await producer.Produce(new ProductId(change.ProductId).ToString(), MessageOf(change), cancellationToken);
+            var type = idType ?? ProductIdType.Bigint;
+            var id = type.TryParse(change.Id, out var parsed) ? parsed : throw new ArgumentException($"The product id is not {type.Rule}.", nameof(change));
+            await producer.Produce(id.ToString(), MessageOf(id, type, change), cancellationToken);
             return null;
         }
         catch (KafkaException exception) when (IsFinal(exception.Error))
@@ -58,9 +61,10 @@ internal sealed class ProductChangeProducer(IServiceScopeFactory scopes, TimePro
         }
     }
 
-    private static ProductChanged MessageOf(RecordedChange change) => new()
+    private static ProductChanged MessageOf(ProductId id, ProductIdType type, RecordedChange change) => new()
     {
-        ProductId = change.ProductId,
+        ProductId = MessageIds.NumberOf(id, type),
+        Key = MessageIds.KeyOf(id, type),
         Version = change.Version,
         Kind = change.Deleted ? ProductChangeKind.Deleted : ProductChangeKind.Upserted,
         ChangedAt = change.ChangedAt,

@@ -8,7 +8,7 @@ using IMediator = MediatR.IMediator;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Sends one <see cref="RefreshCache"/> for each batch of changes.</summary>
-internal sealed class ProductChangedConsumer(IMediator mediator, WorkerMetrics metrics, ILogger<ProductChangedConsumer> logger) : IConsumer<Batch<ProductChanged>>
+internal sealed class ProductChangedConsumer(IMediator mediator, WorkerMetrics metrics, ProductIdType idType, ILogger<ProductChangedConsumer> logger) : IConsumer<Batch<ProductChanged>>
 {
     public const int MaxBatch = 500;
 
@@ -31,6 +31,6 @@ internal sealed class ProductChangedConsumer(IMediator mediator, WorkerMetrics m
         MessagingLog.Refreshed(logger, changes.Length, result.Products, result.Replaced, result.Removed);
     }
 
-    private static Change ChangeOf(ProductChanged message) =>
-        new(new ProductId(message.ProductId), new ProductVersion(message.Version), message.Kind == ProductChangeKind.Deleted);
+    private Change ChangeOf(ProductChanged message) =>
+        new(MessageIds.Read(message.ProductId, message.Key, idType), new ProductVersion(message.Version), message.Kind == ProductChangeKind.Deleted);
 }

@@ -8,7 +8,8 @@ using IMediator = MediatR.IMediator;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Sends one <see cref="FillCache"/> for each batch of requests.</summary>
-internal sealed class ProductRequestedConsumer(IMediator mediator, WorkerMetrics metrics, TimeProvider time, ILogger<ProductRequestedConsumer> logger) : IConsumer<Batch<ProductRequested>>
+internal sealed class ProductRequestedConsumer(
+    IMediator mediator, WorkerMetrics metrics, TimeProvider time, ProductIdType idType, ILogger<ProductRequestedConsumer> logger) : IConsumer<Batch<ProductRequested>>
 {
     public const int MaxBatch = 100;
 
@@ -27,6 +28,6 @@ internal sealed class ProductRequestedConsumer(IMediator mediator, WorkerMetrics
         MessagingLog.Filled(logger, requests.Length, result.Stored, result.AlreadyThere, result.Refused, result.GivenUp);
     }
 
-    private static FillRequest RequestOf(ProductRequested message) =>
-        new(new ProductId(message.ProductId), message.Renews is { } renews ? EntryTimes.Parse(renews) : null);
+    private FillRequest RequestOf(ProductRequested message) =>
+        new(MessageIds.Read(message.ProductId, message.Key, idType), message.Renews is { } renews ? EntryTimes.Parse(renews) : null);
 }

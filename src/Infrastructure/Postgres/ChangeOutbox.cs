@@ -1,6 +1,8 @@
+using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
 using ProductCache.Application;
+using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Postgres;
 
@@ -15,7 +17,8 @@ internal readonly record struct OutboxState(long Depth, TimeSpan Age, long Parke
 /// </summary>
 /// <param name="maxIdle">Null: <see cref="MaxIdle"/>.</param>
 /// <param name="schema">Null: public.</param>
-internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdle = null, PostgresSchema? schema = null) : IChangeOutbox
+/// <param name="idType">Null: bigint.</param>
+internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdle = null, PostgresSchema? schema = null, ProductIdType? idType = null) : IChangeOutbox
 {
     /// <summary>Rows in a batch of the lane for single changes. Each has up to 20 changes.</summary>
     public const int MaxSingleRows = 100;
@@ -30,7 +33,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8, (SELECT count(*) FROM public.product_changes_parked) FROM public.product_changes";
 
     private const string Take =
-        "SELECT seq, product_ids, versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30'), traceparent FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED";
+        "SELECT seq, product_ids::text[], versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30'), traceparent FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED";
 
     private const string Park =
         "INSERT INTO public.product_changes_parked (product_id, version, deleted, changed_at, reason) VALUES ($1, $2, $3, $4, $5)";
@@ -39,6 +42,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
         "DELETE FROM public.product_changes WHERE bulk = $1 AND seq = ANY($2)";
 
     private readonly PostgresSchema schema = schema ?? PostgresSchema.Public;
+    private readonly ProductIdType idType = idType ?? ProductIdType.Bigint;
     private readonly string limitIdle = $"SET LOCAL idle_in_transaction_session_timeout = {(int)(maxIdle ?? MaxIdle).TotalMilliseconds}";
 
     public Task<ChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken) =>
@@ -77,14 +81,14 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                     rows.Add(reader.GetInt64(0));
 
                     // A row that was written by hand may contain null. Such a change is parked and never stops its lane.
-                    var (ids, versions) = (reader.GetFieldValue<long?[]>(1), reader.GetFieldValue<long?[]>(2));
+                    var (ids, versions) = (reader.GetFieldValue<string?[]>(1), reader.GetFieldValue<long?[]>(2));
                     var (deleted, changedAt) = (reader.GetBoolean(3), reader.GetFieldValue<DateTimeOffset>(4));
                     var trace = ProductCacheSpans.ReadTraceParent(reader.IsDBNull(5) ? null : reader.GetString(5));
-                    changes.AddRange(ids.Select((id, i) => new RecordedChange(id ?? 0, i < versions.Length ? versions[i] ?? 0 : 0, deleted, changedAt, trace)));
+                    changes.AddRange(ids.Select((id, i) => new RecordedChange(id ?? "0", i < versions.Length ? versions[i] ?? 0 : 0, deleted, changedAt, trace)));
                 }
             }
 
-            return new Batch(connection, transaction, schema, lane, rows, changes);
+            return new Batch(connection, transaction, schema, idType, lane, rows, changes);
         }
         catch
         {
@@ -106,7 +110,7 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
     }
 
     private sealed class Batch(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, PostgresSchema schema, ChangeLane lane, List<long> rows, List<RecordedChange> changes)
+        NpgsqlConnection connection, NpgsqlTransaction transaction, PostgresSchema schema, ProductIdType idType, ChangeLane lane, List<long> rows, List<RecordedChange> changes)
         : ChangeBatch
     {
         public override IReadOnlyList<RecordedChange> Changes => changes;
@@ -122,7 +126,9 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
                     {
                         Parameters =
                         {
-                            new NpgsqlParameter<long> { TypedValue = change.ProductId },
+                            idType == ProductIdType.Bigint
+                                ? new NpgsqlParameter<long> { TypedValue = long.TryParse(change.Id, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var id) ? id : 0 }
+                                : new NpgsqlParameter<string> { TypedValue = change.Id },
                             new NpgsqlParameter<long> { TypedValue = change.Version },
                             new NpgsqlParameter<bool> { TypedValue = change.Deleted },
                             new NpgsqlParameter<DateTimeOffset> { TypedValue = change.ChangedAt },

@@ -8,7 +8,7 @@ namespace ProductCache.Infrastructure.Postgres;
 /// Migrates the schema when the process starts, as soon as PostgreSQL is available; or, with DB_MIGRATE=off, waits until another process has
 /// done it. The Worker is not ready until then.
 /// </summary>
-internal sealed class Migrator(SchemaMigration migration, PostgresOptions options, PostgresFaults faults, TimeProvider time, ILogger<Migrator> logger)
+internal sealed class Migrator(ISchemaMigration migration, PostgresOptions options, PostgresFaults faults, TimeProvider time, ILogger<Migrator> logger)
     : BackgroundService, IHealthCheck
 {
     /// <summary>The interval of retries while PostgreSQL is unavailable.</summary>

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Npgsql;
+using ProductCache.Infrastructure.Mappings;
 
 namespace ProductCache.Infrastructure.Postgres;
 
@@ -13,7 +14,7 @@ internal sealed class PostgresFaults(PostgresOptions options)
 
     public string Explain(Exception exception) => exception switch
     {
-        MigrationException => exception.Message,
+        MigrationException or MappingException => exception.Message,
         PostgresException answer => Explain(answer),
         _ when exception.AndCauses().OfType<AuthenticationException>().FirstOrDefault() is { } handshake =>
             $"{server} {options.Tls?.Check?.Rejection ?? $"does not accept the TLS handshake: {TextOf(handshake)}"} ({SslSetting}).",

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using ProductCache.Application;
 
 namespace ProductCache.Infrastructure.Postgres;
 
@@ -12,10 +11,10 @@ internal static partial class PostgresLog
     public static partial void NotMigrated(ILogger logger, string reason);
 
     [LoggerMessage(102, LogLevel.Warning, "The relay of changes failed ({Lane}); retrying: {Reason} {Cause}")]
-    public static partial void RelayWaits(ILogger logger, ChangeLane lane, string reason, string? cause);
+    public static partial void RelayWaits(ILogger logger, string lane, string reason, string? cause);
 
     [LoggerMessage(103, LogLevel.Information, "The relay of changes has recovered ({Lane})")]
-    public static partial void RelayResumed(ILogger logger, ChangeLane lane);
+    public static partial void RelayResumed(ILogger logger, string lane);
 
     [LoggerMessage(104, LogLevel.Error, "{Count} changes cannot be published and were parked: see the table product_changes_parked")]
     public static partial void Parked(ILogger logger, int count);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Mappings;
 
 namespace ProductCache.Infrastructure.Postgres;
 
@@ -27,6 +28,7 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
     private const string PasswordSetting = "DB_PASSWORD";
     private const string PoolSizeSetting = "DB_POOL_SIZE";
     private const string SchemaSetting = "DB_SCHEMA";
+    private const string MigrateSetting = "DB_MIGRATE";
     private const string On = "on";
     private const string Off = "off";
     private const string None = "none";
@@ -44,7 +46,10 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
     /// <summary>The schema of our tables.</summary>
     public string Schema { get; init; } = PostgresSchema.Default;
 
-    /// <summary>Whether a Worker migrates the schema when it starts: DB_MIGRATE.</summary>
+    /// <summary>What a product is: PRODUCT_MAPPING.</summary>
+    public ProductMapping Mapping { get; init; } = ProductMapping.BuiltIn;
+
+    /// <summary>Whether a Worker migrates the schema when it starts: DB_MIGRATE. On by default for tables of this service, off for those of another owner.</summary>
     public bool Migrates { get; init; } = true;
 
     /// <summary>The password of new connections. Null: the one of the connection string.</summary>
@@ -65,6 +70,7 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
 
     public static PostgresOptions Read(Settings settings)
     {
+        var mapping = settings.ReadMapping();
         var isPooled = settings.OneOf("DB_POOLER", None, Transaction) == Transaction;
         var poolSize = settings.Number(PoolSizeSetting, 10, 1, 1_000);
         var options = settings.HasSecret(ConnectionStringSetting) ? ReadConnectionString(settings) : ReadParts(settings);
@@ -87,7 +93,7 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
             connection.MaxPoolSize = poolSize;
         }
 
-        var schema = settings.Text(SchemaSetting, PostgresSchema.Default);
+        var schema = settings.Text(SchemaSetting, mapping.IsBuiltIn ? PostgresSchema.Default : PostgresSchema.OfMappings);
         if (!PostgresSchema.IsValid(schema))
         {
             settings.Refuse($"{SchemaSetting} must be 1 to {PostgresSchema.MaxLength} of a-z, 0-9 and _, must not begin with a digit or with pg_, not '{schema}'.");
@@ -99,7 +105,8 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
             TransactionPooler = isPooled,
             ListPoolSize = settings.Number("DB_LIST_POOL_SIZE", DefaultListPoolSize, 1, 1_000),
             Schema = schema,
-            Migrates = settings.OneOf("DB_MIGRATE", On, Off) == On,
+            Migrates = (mapping.IsBuiltIn ? settings.OneOf(MigrateSetting, On, Off) : settings.OneOf(MigrateSetting, Off, On)) == On,
+            Mapping = mapping,
         };
     }
 

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Mappings;
 
 namespace ProductCache.Infrastructure.Postgres;
 
@@ -18,11 +19,21 @@ public static class PostgresRegistration
     public static IServiceCollection AddPostgresForWorkers(this IServiceCollection services, PostgresOptions options)
     {
         services.AddPostgres(options, Worker);
-        services.AddSingleton<VersionRepair>();
         services.AddSingleton<VersionHighWater>();
-        services.AddSingleton<IStoreAudit, StoreAudit>();
+        if (options.Mapping.IsBuiltIn)
+        {
+            services.AddSingleton<VersionRepair>();
+            services.AddSingleton<IStoreAudit, StoreAudit>();
+        }
+        else
+        {
+            services.AddSingleton<TouchExpansions>();
+            services.AddSingleton<IStoreAudit, MappedStoreAudit>();
+        }
+
         services.AddSingleton<IProductStore, ProductStore>();
-        services.AddSingleton<ChangeOutbox>();
+        services.AddSingleton(provider => new ChangeOutbox(
+            provider.GetRequiredService<NpgsqlDataSource>(), schema: provider.GetRequiredService<PostgresSchema>(), idType: options.Mapping.IdType));
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
         services.AddHostedService<OutboxRelay>();
         services.AddSchemaMigration(options);
@@ -38,25 +49,56 @@ public static class PostgresRegistration
     public static IServiceCollection AddPostgresForWriters(this IServiceCollection services, PostgresOptions options)
     {
         services.AddPostgres(options, Api);
-        services.AddSingleton<IProductWriter, ProductWriter>();
+        if (options.Mapping.IsBuiltIn)
+        {
+            services.AddSingleton<IProductWriter, ProductWriter>();
+        }
+
         services.AddSingleton<IStoreInspection, StoreInspection>();
         services.AddKeyedSingleton(Lists, (_, _) => options.CreateDataSource(Lists, Api, connection =>
         {
             connection.MaxPoolSize = options.ListPoolSize;
             connection.CommandTimeout = (int)PostgresOptions.ListTimeout.TotalSeconds;
         }));
-        services.AddSingleton<IProductCatalogue>(provider => new ProductCatalogue(
-            provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists),
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<PostgresSchema>()));
+        services.AddSingleton<IProductCatalogue>(provider =>
+        {
+            var (lists, time) = (provider.GetRequiredKeyedService<NpgsqlDataSource>(Lists), provider.GetRequiredService<TimeProvider>());
+            return options.Mapping.IsBuiltIn
+                ? new ProductCatalogue(lists, time, provider.GetRequiredService<PostgresSchema>())
+                : new MappedCatalogue(lists, options.Mapping, provider.GetRequiredService<ProductStatement>(), time);
+        });
         return services;
     }
+
+    /// <summary>What a product is, for every process.</summary>
+    public static IServiceCollection AddMapping(this IServiceCollection services, ProductMapping mapping)
+    {
+        services.TryAddSingleton(mapping);
+        services.TryAddSingleton(mapping.Format);
+        services.TryAddSingleton(mapping.IdType);
+        return services;
+    }
+
+    /// <summary>The verbs of mappings.</summary>
+    internal static IServiceCollection AddMappingTools(this IServiceCollection services, PostgresOptions options) => services
+        .AddSchemaMigration(options)
+        .AddSingleton<MappedCatalogue>()
+        .AddSingleton<IMappingTools, MappingTools>();
 
     /// <summary>The migration of the schema alone.</summary>
     internal static IServiceCollection AddSchemaMigration(this IServiceCollection services, PostgresOptions options)
     {
         services.AddDatabase(options, Worker);
-        services.AddSingleton<SchemaMigration>();
+        if (options.Mapping.IsBuiltIn)
+        {
+            services.AddSingleton<ISchemaMigration, SchemaMigration>();
+        }
+        else
+        {
+            services.AddSingleton<MappingInstallation>();
+            services.AddSingleton<ISchemaMigration>(provider => provider.GetRequiredService<MappingInstallation>());
+        }
+
         return services;
     }
 
@@ -72,6 +114,8 @@ public static class PostgresRegistration
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(PostgresSchema.Of(options.Schema));
         services.TryAddSingleton<PostgresFaults>();
+        services.AddMapping(options.Mapping);
+        services.TryAddSingleton(provider => new ProductStatement(options.Mapping, provider.GetRequiredService<PostgresSchema>()));
         services.TryAddSingleton(_ => options.CreateDataSource(Products, application));
         services.AddDbContextFactory<ProductsDbContext>((provider, builder) =>
             ProductsDbContext.Configure(builder, provider.GetRequiredService<NpgsqlDataSource>()));

@@ -11,6 +11,9 @@ internal sealed partial class PostgresSchema
 {
     public const string Default = "public";
 
+    /// <summary>The default with a mapping: nothing of ours is among the tables of the shop.</summary>
+    public const string OfMappings = "product_cache";
+
     /// <summary>The limit of PostgreSQL for a name, in bytes.</summary>
     public const int MaxLength = 63;
 

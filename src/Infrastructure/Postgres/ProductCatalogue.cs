@@ -3,6 +3,7 @@ using Npgsql;
 using NpgsqlTypes;
 using ProductCache.Application;
 using ProductCache.Domain;
+using ProductCache.Infrastructure.Mappings;
 
 namespace ProductCache.Infrastructure.Postgres;
 
@@ -10,9 +11,9 @@ namespace ProductCache.Infrastructure.Postgres;
 /// <param name="schema">Null: public.</param>
 internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider time, PostgresSchema? schema = null) : IProductCatalogue
 {
-    private const string Page = "FROM public.products WHERE id > $1 ORDER BY id LIMIT $2";
+    private const string Page = "FROM public.products AS p WHERE p.id > $1 ORDER BY p.id LIMIT $2";
 
-    private const string PageByName = @"FROM public.products WHERE id > $1 AND name ILIKE $3 ESCAPE '\' ORDER BY id LIMIT $2";
+    private const string PageByName = @"FROM public.products AS p WHERE p.id > $1 AND p.name ILIKE $3 ESCAPE '\' ORDER BY p.id LIMIT $2";
 
     // Local to the transaction of the batch, so that it works behind a pooler too. PostgreSQL ends the statement even if no cancellation
     // reaches it.
@@ -21,24 +22,25 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
     private const string Escape = @"\";
 
     private readonly PostgresSchema schema = schema ?? PostgresSchema.Public;
+    private readonly ProductStatement statement = new(ProductMapping.BuiltIn, schema ?? PostgresSchema.Public);
     private readonly PostgresTimeout timeout = new(time);
 
-    public Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? name, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? search, CancellationToken cancellationToken) =>
         timeout.WithinAsync<IReadOnlyList<ListedProduct>>(
             async token =>
             {
                 try
                 {
-                    var left = ListProductsHandler.MaxPageCharacters;
+                    var left = ListProductsHandler.MaxPageLength;
                     return await ReadPageAsync(
-                        ProductColumns.All,
+                        BuiltInTable.Columns,
                         after,
                         limit,
-                        name,
+                        search,
                         reader =>
                         {
                             var listed = Listed(reader);
-                            left -= ListProductsHandler.CharactersOf(listed);
+                            left -= ListProductsHandler.LengthOf(listed);
                             return (listed, left <= 0);
                         },
                         token);
@@ -46,15 +48,15 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
                 catch (PostgresException refused) when (!PostgresErrors.IsUnavailable(refused, token))
                 {
                     // One row of the page fails the statement. The ids can be read nevertheless.
-                    var ids = await ReadPageAsync("id", after, limit, name, reader => (reader.GetInt64(0), false), token);
-                    var rows = await ProductRows.ReadAsync(dataSource, schema, [.. ids], token);
-                    return [.. ids.Select(id => Listed(new ProductId(id), rows))];
+                    var ids = await ReadPageAsync("p.id", after, limit, search, reader => (new ProductId(reader.GetInt64(0)), false), token);
+                    var rows = await ProductRows.ReadAsync(dataSource, statement, ids, token);
+                    return [.. ids.Select(id => Listed(id, rows))];
                 }
             },
             cancellationToken);
 
     private async Task<List<T>> ReadPageAsync<T>(
-        string columns, ProductId? after, int limit, string? name, Func<NpgsqlDataReader, (T Row, bool IsLast)> read, CancellationToken cancellationToken)
+        string columns, ProductId? after, int limit, string? search, Func<NpgsqlDataReader, (T Row, bool IsLast)> read, CancellationToken cancellationToken)
     {
         await using var batch = dataSource.CreateBatch();
         var setTimeout = new NpgsqlBatchCommand(SetTimeout);
@@ -63,13 +65,13 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
             TypedValue = PostgresOptions.ListTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
         });
         batch.BatchCommands.Add(setTimeout);
-        var command = new NpgsqlBatchCommand(schema.In($"SELECT {columns} {(name is null ? Page : PageByName)}"));
+        var command = new NpgsqlBatchCommand(schema.In($"SELECT {columns} {(search is null ? Page : PageByName)}"));
         batch.BatchCommands.Add(command);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after?.Value ?? 0 });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        if (name is not null)
+        if (search is not null)
         {
-            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $"%{EscapePattern(name)}%", NpgsqlDbType = NpgsqlDbType.Text });
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $"%{EscapePattern(search)}%", NpgsqlDbType = NpgsqlDbType.Text });
         }
 
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
@@ -90,10 +92,10 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
 
     private static ListedProduct Listed(NpgsqlDataReader reader)
     {
-        var id = new ProductId(reader.GetInt64(0));
-        return ProductColumns.TryRead(reader, out var product, out var fault)
-            ? new ListedProduct(id, product, Unreadable: null)
-            : new ListedProduct(id, Product: null, fault);
+        var row = new ProductReader(reader, ProductIdType.Bigint);
+        return row.TryRead(out var product, out var fault)
+            ? new ListedProduct(row.Id, product, Unreadable: null)
+            : new ListedProduct(row.Id, Product: null, fault);
     }
 
     // The length of the page is kept: it shows the caller whether there is another page.

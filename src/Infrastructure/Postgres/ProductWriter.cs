@@ -2,6 +2,7 @@ using Npgsql;
 using NpgsqlTypes;
 using ProductCache.Application;
 using ProductCache.Domain;
+using ProductCache.Infrastructure.Mappings;
 
 namespace ProductCache.Infrastructure.Postgres;
 
@@ -30,13 +31,13 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         """;
 
     private static readonly string Insert =
-        $"INSERT INTO public.products (name, price, description, attributes) VALUES ($1, $2, $3, {NoneAsNull("$4::jsonb")}) RETURNING {ProductColumns.All}";
+        $"INSERT INTO public.products AS p (name, price, description, attributes) VALUES ($1, $2, $3, {NoneAsNull("$4::jsonb")}) RETURNING {BuiltInTable.Columns}";
 
     private static readonly string InsertWithKey =
         $"""
         WITH product AS ({Insert}),
         key AS (INSERT INTO public.idempotency_keys (client, key, fingerprint, product_id, version) SELECT $5, $6, $7, id, version FROM product)
-        SELECT id, name, price, description, version, attributes FROM product
+        SELECT id, version, body, fault FROM product
         """;
 
     private static readonly string DeleteExpiredKeys =
@@ -51,16 +52,17 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         $"""
         WITH expired AS (DELETE FROM public.idempotency_keys
           WHERE client = $1 AND key = $2 AND created_at < now() - interval '{IdempotencyKey.Lifetime.TotalHours:0} hours' RETURNING client)
-        SELECT fingerprint, product_id, version, {NoneAsNull("$3::jsonb")}::text
-        FROM public.idempotency_keys WHERE client = $1 AND key = $2 AND NOT EXISTS (SELECT FROM expired)
+        SELECT {BuiltInTable.Columns}, fingerprint
+        FROM (SELECT product_id AS id, version, fingerprint, $3 AS name, $4::numeric(12, 2) AS price, $5 AS description, {NoneAsNull("$6::jsonb")} AS attributes
+          FROM public.idempotency_keys WHERE client = $1 AND key = $2 AND NOT EXISTS (SELECT FROM expired)) AS p
         """;
 
     private static readonly string Update =
         $"""
-        UPDATE public.products SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description),
+        UPDATE public.products AS p SET name = coalesce($2, name), price = coalesce($3, price), description = coalesce($4, description),
           attributes = CASE WHEN $5::jsonb IS NULL THEN attributes
             ELSE {NoneAsNull("CASE WHEN $6 THEN public.products_merge_patch(attributes, $5::jsonb) ELSE $5::jsonb END")} END
-        WHERE id = $1 AND ($7::bigint[] IS NULL OR version = ANY($7)) AND ($8::bigint[] IS NULL OR version <> ALL($8)) RETURNING {ProductColumns.All}
+        WHERE id = $1 AND ($7::bigint[] IS NULL OR version = ANY($7)) AND ($8::bigint[] IS NULL OR version <> ALL($8)) RETURNING {BuiltInTable.Columns}
         """;
 
     private const string Delete = "DELETE FROM public.products WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY($2)) AND ($3::bigint[] IS NULL OR version <> ALL($3))";
@@ -194,17 +196,15 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
         await using var find = dataSource.CreateCommand(schema.In(FindKey));
         find.Parameters.AddWithValue(key.Client);
         find.Parameters.AddWithValue(key.Key);
-        find.Parameters.Add(AttributesOf(draft));
+        AddDraft(find.Parameters, draft);
         await using var reader = await find.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken))
         {
             return null;
         }
 
-        return reader.GetFieldValue<byte[]>(0).AsSpan().SequenceEqual(draft.Fingerprint())
-            ? new WriteResult.Written(new Product(
-                new ProductId(reader.GetInt64(1)), draft.Name!, new Price(draft.Price!.Value), draft.Description!, new ProductVersion(reader.GetInt64(2)),
-                reader.IsDBNull(3) ? null : ProductAttributes.OfStore(reader.GetString(3))))
+        return reader.GetFieldValue<byte[]>(reader.GetOrdinal("fingerprint")).AsSpan().SequenceEqual(draft.Fingerprint())
+            ? new WriteResult.Written(Read(reader))
             : WriteResult.KeyReused.Instance;
     }
 
@@ -231,12 +231,16 @@ internal sealed class ProductWriter(NpgsqlDataSource dataSource, TimeProvider ti
             await reader.NextResultAsync(cancellationToken);
         }
 
-        var product = await reader.ReadAsync(cancellationToken) ? ProductColumns.Read(reader) : null;
+        var product = await reader.ReadAsync(cancellationToken) ? Read(reader) : null;
 
         // The batch commits at its end: an error of the commit is thrown here.
         await reader.NextResultAsync(cancellationToken);
         return product;
     }
+
+    /// <exception cref="UnreadableProductException">The row is not a valid product.</exception>
+    private static Product Read(NpgsqlDataReader reader) =>
+        new ProductReader(reader, ProductIdType.Bigint).TryRead(out var product, out var fault) ? product : throw new UnreadableProductException(fault);
 
     // No attributes, null in JSON and an empty object are the same.
     private static string NoneAsNull(string attributes) => $"nullif(nullif({attributes}, 'null'), '{{}}')";

@@ -111,15 +111,15 @@ public sealed class ProductsDbContext(DbContextOptions<ProductsDbContext> option
         var products = modelBuilder.Entity<ProductRow>();
         products.ToTable("products", table =>
         {
-            // The rules of Domain.Product, so that no writer can store a row that the service cannot read.
+            // The rules of a product, so that no writer can store a row that the service cannot read.
             table.HasCheckConstraint("products_id_positive", "id > 0");
             table.HasCheckConstraint(
                 "products_name_valid",
-                $@"char_length(name) BETWEEN 1 AND {Product.MaxNameLength} AND name !~ '[\u0001-\u001f\u007f-\u009f]'");
+                $@"char_length(name) BETWEEN 1 AND {ProductLimits.MaxNameLength} AND name !~ '[\u0001-\u001f\u007f-\u009f]'");
 
             // NaN, a value of numeric, is greater than every number.
             table.HasCheckConstraint("products_price_valid", "price BETWEEN 0 AND 9999999999.99");
-            table.HasCheckConstraint("products_description_valid", $"char_length(description) <= {Product.MaxDescriptionLength}");
+            table.HasCheckConstraint("products_description_valid", $"char_length(description) <= {ProductLimits.MaxDescriptionLength}");
 
             // A little longer than the limit of the service, which counts escapes in another way. A value on level 9 is in a container on level 8.
             table.HasCheckConstraint(

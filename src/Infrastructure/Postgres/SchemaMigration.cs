@@ -9,7 +9,7 @@ namespace ProductCache.Infrastructure.Postgres;
 /// Brings the tables, functions and triggers of this service up to date, in one transaction. The migrations are those of EF; their statements
 /// are generated and run here, since EF can only run them in the schema that they were written for.
 /// </summary>
-internal sealed class SchemaMigration(IDbContextFactory<ProductsDbContext> contexts, NpgsqlDataSource dataSource, PostgresSchema schema)
+internal sealed class SchemaMigration(IDbContextFactory<ProductsDbContext> contexts, NpgsqlDataSource dataSource, PostgresSchema schema) : ISchemaMigration
 {
     /// <summary>The key of the advisory lock: a number that other users of the database are unlikely to choose.</summary>
     private const long LockKey = 0x70726f6475637473;

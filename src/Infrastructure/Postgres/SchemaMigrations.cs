@@ -22,12 +22,12 @@ public static class SchemaMigrations
         options,
         async migration => await migration.ScriptAsync(cancellationToken) is { Length: > 0 } script ? script : $"-- The schema {options.Schema} is up to date.");
 
-    private static async Task<string> RunAsync(PostgresOptions options, Func<SchemaMigration, Task<string>> runAsync)
+    private static async Task<string> RunAsync(PostgresOptions options, Func<ISchemaMigration, Task<string>> runAsync)
     {
         await using var services = new ServiceCollection().AddSchemaMigration(options).BuildServiceProvider();
         try
         {
-            return await runAsync(services.GetRequiredService<SchemaMigration>());
+            return await runAsync(services.GetRequiredService<ISchemaMigration>());
         }
         catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException)
         {

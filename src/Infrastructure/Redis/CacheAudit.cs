@@ -9,7 +9,7 @@ namespace ProductCache.Infrastructure.Redis;
 /// <summary>
 /// Reads and writes the store marker, in the hash product-cache:store (version, identity, comparison), and reads all entries.
 /// </summary>
-internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisTimeout timeout, RedisNames names) : ICacheAudit
+internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotifications notifications, RedisTimeout timeout, RedisNames names, EntryFormat? format = null) : ICacheAudit
 {
     /// <summary>Keys that one SCAN visits.</summary>
     private const int ScanCount = 1_000;
@@ -52,6 +52,7 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
     private static readonly RedisKey Sweep = "product-cache:sweep";
 
     private readonly IDatabase database = names.DatabaseOf(redis);
+    private readonly EntryFormat format = format ?? EntryFormat.BuiltIn;
 
     public async Task<StoreMarker> ReadMarkerAsync(CancellationToken cancellationToken)
     {
@@ -103,7 +104,7 @@ internal sealed class CacheAudit(IConnectionMultiplexer redis, CacheNotification
         Dictionary<ProductId, CachedProduct> entries = [];
         for (var i = 0; i < keys.Count; i++)
         {
-            if (CacheKeys.TryReadEntry(keys[i]!, out var id) && CachedProduct.TryRead(payloads[i], out var entry))
+            if (CacheKeys.TryReadEntry(keys[i]!, out var id) && CachedProduct.TryRead(payloads[i], out var entry) && format.Reads(entry.Payload))
             {
                 entries[id] = entry;
             }

@@ -12,7 +12,7 @@ namespace ProductCache.Infrastructure.Redis;
 /// answer in the hash product-cache:answers:nonce.
 /// </summary>
 internal sealed class CacheInspection(
-    IConnectionMultiplexer redis, ExpiringHashes hashes, RedisNames names, IInstances instances, TimeProvider time) : ICacheInspection
+    IConnectionMultiplexer redis, ExpiringHashes hashes, RedisNames names, IInstances instances, TimeProvider time, EntryFormat format) : ICacheInspection
 {
     /// <summary>How long the answers of Apis are awaited.</summary>
     public static readonly TimeSpan AnswerTimeout = TimeSpan.FromMilliseconds(500);
@@ -35,9 +35,11 @@ internal sealed class CacheInspection(
         var (entryLifetime, leaseLifetime) = ((long)parts[1], (long)parts[3]);
         CachedProduct? entry = null;
         string? fault = null;
-        if (entryLifetime != -2 && !CachedProduct.TryRead(parts[0].Resp2Type == ResultType.BulkString ? (byte[]?)parts[0] : null, out entry))
+        if (entryLifetime != -2
+            && !(CachedProduct.TryRead(parts[0].Resp2Type == ResultType.BulkString ? (byte[]?)parts[0] : null, out entry) && format.Reads(entry.Payload)))
         {
-            fault = "The entry is damaged, or of a format that this version does not read. The next reader removes it, or requests the product.";
+            entry = null;
+            fault = "The entry is damaged, or of a format or mapping that this process does not read. The next reader removes it, or requests the product.";
         }
 
         return new InspectedEntry(entry, entryLifetime < 0 ? null : TimeSpan.FromMilliseconds(entryLifetime), LeaseOf(parts[2], leaseLifetime), fault);
@@ -106,7 +108,7 @@ internal sealed class NearCopyAnswers(
 
     private async Task AnswerAsync(string? question, CancellationToken stoppingToken)
     {
-        if (question?.Split(' ') is not [{ Length: 32 } nonce, var text] || !ProductId.TryParse(text, out var id))
+        if (question?.Split(' ') is not [{ Length: 32 } nonce, var text] || !ProductId.TryReadEscaped(text, out var id))
         {
             return;
         }

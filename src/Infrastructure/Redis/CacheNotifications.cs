@@ -86,7 +86,7 @@ internal readonly record struct CacheNotification(
         ids = [];
         foreach (var text in list.Length == 0 ? [] : list.Split(','))
         {
-            if (!ProductId.TryParse(text, out var id))
+            if (!ProductId.TryReadEscaped(text, out var id))
             {
                 return false;
             }

@@ -9,10 +9,10 @@ namespace ProductCache.Infrastructure.Redis;
 /// The lease protocol on Redis: one script per step and product. The scripts of a batch are sent in one pipelined round.
 /// StackExchange.Redis sends EVALSHA and loads a script again if a server has lost it.
 /// </summary>
-/// <param name="readableFormats">Null: <see cref="CachedProduct.ReadableFormats"/>.</param>
+/// <param name="format">Null: the built-in table.</param>
 /// <param name="names">Null: <see cref="RedisNames.Default"/>.</param>
 internal sealed class GuardedCache(
-    IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, IReadOnlyList<byte>? readableFormats = null, RedisNames? names = null) : IGuardedCache
+    IConnectionMultiplexer redis, RedisScripts scripts, RedisTimeout timeout, EntryFormat? format = null, RedisNames? names = null) : IGuardedCache
 {
     /// <summary>The first character of the token of a claim. The token of a reader's lease is hexadecimal.</summary>
     internal const string ClaimPrefix = "w";
@@ -23,7 +23,7 @@ internal sealed class GuardedCache(
     private static readonly RedisResult RemovedByRefresh = RedisResult.Create((RedisValue)"removed");
 
     private readonly IDatabase database = (names ?? RedisNames.Default).DatabaseOf(redis);
-    private readonly RedisValue formats = (byte[])[.. readableFormats ?? CachedProduct.ReadableFormats];
+    private readonly RedisValue formats = (format ?? EntryFormat.BuiltIn).Readable;
 
     public async Task<Lease?> TakeLeaseAsync(ProductId id, CancellationToken cancellationToken)
     {
@@ -73,6 +73,7 @@ internal sealed class GuardedCache(
                 (long)(fill.Entry.Lifetime + fill.KeptBeyond).TotalMilliseconds,
                 (fill.Entry.FilledAt + fill.Entry.Lifetime + fill.KeptBeyond).UtcTicks.ToString(CultureInfo.InvariantCulture),
                 fill.Entry.Payload,
+                fill.Entry.End,
             ],
             cancellationToken);
         return [.. outcomes.Select(outcome => (string?)outcome switch
@@ -90,12 +91,7 @@ internal sealed class GuardedCache(
     {
         var results = await RunAsync(
             changes, "cache change", scripts.Change, change => change.Id, change => [change.Rank], cancellationToken, whereRefused: RemovedByChange);
-        return [.. results.Select(result => (long)result switch
-        {
-            -1 => new ChangeResult(ChangeOutcome.Removed, 0),
-            -2 => new ChangeResult(ChangeOutcome.Current, 0),
-            var rank => new ChangeResult(ChangeOutcome.Stale, rank),
-        })];
+        return [.. results.Select(ChangeResultOf)];
     }
 
     public async Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
@@ -107,8 +103,7 @@ internal sealed class GuardedCache(
             refresh => refresh.Id,
             refresh =>
             {
-                var entry = refresh.ToEntry();
-                return [refresh.StaleRank, entry.Rank, entry.Payload, CachedProduct.TimesOffset + 1, CachedProduct.HeaderLength];
+                return [refresh.StaleRank, refresh.Entry.Rank, refresh.Entry.Payload, CachedProduct.TimesOffset + 1, CachedProduct.HeaderLength, refresh.Entry.End];
             },
             cancellationToken,
             whereRefused: RemovedByRefresh);
@@ -128,6 +123,16 @@ internal sealed class GuardedCache(
         var round = Task.WhenAll(ids.Select(id => database.KeyDeleteAsync(BothKeys(id))));
         await timeout.WithinAsync(round, cancellationToken);
     }
+
+    // A stale entry of a mapping comes with the time of the step.
+    private static ChangeResult ChangeResultOf(RedisResult result) => result.Resp2Type == ResultType.Array && (RedisResult[]?)result is [var rank, var at]
+        ? new ChangeResult(ChangeOutcome.Stale, (long)rank, (long)at)
+        : (long)result switch
+        {
+            -1 => new ChangeResult(ChangeOutcome.Removed, 0),
+            -2 => new ChangeResult(ChangeOutcome.Current, 0),
+            var stale => new ChangeResult(ChangeOutcome.Stale, stale),
+        };
 
     private static RedisKey[] BothKeys(ProductId id) => [CacheKeys.Entry(id), CacheKeys.Lease(id)];
 
@@ -154,8 +159,15 @@ internal sealed class GuardedCache(
         }
 
         timeout.Written();
-        return new Lease(id, (string)token!);
+        var text = (string)token!;
+        return new Lease(id, text, TimeOf(text));
     }
+
+    // The token is nonce-seconds-microseconds, by the clock of Redis.
+    private static long TimeOf(string token) =>
+        token.Split('-') is [_, var seconds, var microseconds] && long.TryParse(seconds, out var whole) && long.TryParse(microseconds, out var part)
+            ? (whole * 1000) + (part / 1000)
+            : 0;
 
     // A reader has one product and no batch to search for the faulty item: any error of Redis means that it cannot be served.
     private async Task<RedisResult> RunForReaderAsync(ProductId id, string step, string script, RedisValue[] arguments, CancellationToken cancellationToken)

@@ -31,22 +31,25 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
     private const int MinCopies = 3;
 
     private readonly IDistributedCache cache;
+    private readonly ICacheClock? clock;
     private readonly TimeProvider time;
     private readonly TimeSpan timeToLive;
     private readonly long maxBytes;
-    private readonly ConcurrentLru<long, Copy>? copies;
+    private readonly ConcurrentLru<ProductId, Copy>? copies;
     private readonly Counter<long> clearings;
     private readonly Histogram<double> visible;
     private readonly NotificationSequence sequence;
 
     // Guards everything below and every change of the copies. A lookup needs no lock.
     private readonly Lock gate = new();
-    private readonly Dictionary<long, PendingRead> pendingReads = [];
+    private readonly Dictionary<ProductId, PendingRead> pendingReads = [];
     private long bytes;
 
-    public NearCache(IDistributedCache cache, NearCacheOptions options, TimeProvider time, IMeterFactory meters)
+    /// <param name="clock">Null: no content has an end.</param>
+    public NearCache(IDistributedCache cache, NearCacheOptions options, TimeProvider time, IMeterFactory meters, ICacheClock? clock = null)
     {
         this.cache = cache;
+        this.clock = clock;
         this.time = time;
         timeToLive = options.TimeToLive;
         maxBytes = options.MaxBytes;
@@ -57,7 +60,7 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
             "productcache.near.visible", "The time from the begin of the transaction that made a change to the near cache of this process.");
         if (maxBytes > 0)
         {
-            copies = new ConcurrentLru<long, Copy>((int)Math.Clamp(maxBytes / Overhead, MinCopies, int.MaxValue / 2));
+            copies = new ConcurrentLru<ProductId, Copy>((int)Math.Clamp(maxBytes / Overhead, MinCopies, int.MaxValue / 2));
             copies.Events.Value!.ItemRemoved += (_, removed) => bytes -= SizeOf(removed.Value!);
             copies.Events.Value.ItemUpdated += (_, updated) => bytes -= SizeOf(updated.OldValue!);
         }
@@ -69,10 +72,10 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
     public bool TryGet(ProductId id, [NotNullWhen(true)] out CachedProduct? entry)
     {
         entry = null;
-        if (copies is not null && copies.TryGet(id.Value, out var copy))
+        if (copies is not null && copies.TryGet(id, out var copy))
         {
             var now = time.GetTimestamp();
-            if (!sequence.IsSilent(now) && time.GetElapsedTime(copy.MadeAt, now) < timeToLive)
+            if (!sequence.IsSilent(now) && time.GetElapsedTime(copy.MadeAt, now) < timeToLive && HasNotEnded(copy.Entry))
             {
                 entry = copy.Entry;
             }
@@ -151,15 +154,18 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
         }
     }
 
+    // Without the clock of the cache, a copy whose content has an end is not used.
+    private bool HasNotEnded(CachedProduct entry) => entry.End == 0 || clock?.LeftUntil(entry.End) > TimeSpan.Zero;
+
     private static long SizeOf(Copy copy) => Overhead + copy.Entry.Payload.Length;
 
     private PendingRead Register(ProductId id)
     {
         lock (gate)
         {
-            if (!pendingReads.TryGetValue(id.Value, out var pending))
+            if (!pendingReads.TryGetValue(id, out var pending))
             {
-                pendingReads[id.Value] = pending = new PendingRead();
+                pendingReads[id] = pending = new PendingRead();
             }
 
             pending.Readers++;
@@ -173,7 +179,7 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
         {
             if (--pending.Readers == 0)
             {
-                pendingReads.Remove(id.Value);
+                pendingReads.Remove(id);
             }
 
             if (!CachedProduct.TryRead(payload, out var entry))
@@ -197,7 +203,7 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
 
             var copy = new Copy(entry, now);
             bytes += SizeOf(copy);
-            copies!.AddOrUpdate(id.Value, copy);
+            copies!.AddOrUpdate(id, copy);
             while (bytes > maxBytes && copies.Count > 0)
             {
                 copies.Policy.Eviction.Value!.Trim(1 + (copies.Count / 64));
@@ -207,8 +213,8 @@ internal sealed class NearCache : ReadOnlyDistributedCache, INearCache
 
     private void Drop_NeedsGate(ProductId id)
     {
-        copies?.TryRemove(id.Value);
-        if (pendingReads.TryGetValue(id.Value, out var pending))
+        copies?.TryRemove(id);
+        if (pendingReads.TryGetValue(id, out var pending))
         {
             pending.Voided = true;
         }

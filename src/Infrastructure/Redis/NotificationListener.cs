@@ -16,6 +16,8 @@ internal sealed class NotificationListener(
     NearCache nearCache,
     MissCoalescer misses,
     Revalidator revalidator,
+    RedisClock clock,
+    RedisTimeout timeout,
     TimeProvider time,
     ILogger<NotificationListener> logger) : BackgroundService
 {
@@ -35,14 +37,17 @@ internal sealed class NotificationListener(
         using var timer = new PeriodicTimer(CheckInterval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            if (time.GetElapsedTime(Volatile.Read(ref lastHeard)) < HeartbeatInterval)
-            {
-                continue;
-            }
-
             try
             {
-                await notifications.HeartbeatAsync(stoppingToken);
+                if (clock.IsDue)
+                {
+                    await clock.SyncAsync(redis, timeout, stoppingToken);
+                }
+
+                if (time.GetElapsedTime(Volatile.Read(ref lastHeard)) >= HeartbeatInterval)
+                {
+                    await notifications.HeartbeatAsync(stoppingToken);
+                }
             }
             catch (UnavailableException)
             {

@@ -4,14 +4,17 @@ using StackExchange.Redis;
 
 namespace ProductCache.Infrastructure.Redis;
 
-/// <summary>Reads entries with RedisCache, within the timeout of readers. A value that RedisCache cannot read is a miss.</summary>
-internal sealed class ReadOnlyRedisCache(IDistributedCache redis, RedisTimeout timeout) : ReadOnlyDistributedCache
+/// <summary>Reads entries with RedisCache, within the timeout of readers. A value that RedisCache or this process cannot read is a miss.</summary>
+/// <param name="format">Null: the built-in table.</param>
+internal sealed class ReadOnlyRedisCache(IDistributedCache redis, RedisTimeout timeout, EntryFormat? format = null) : ReadOnlyDistributedCache
 {
+    private readonly EntryFormat format = format ?? EntryFormat.BuiltIn;
+
     public override async Task<byte[]?> GetAsync(string key, CancellationToken token = default)
     {
         try
         {
-            return await timeout.WithinAsync(redis.GetAsync(key, token), token);
+            return await timeout.WithinAsync(redis.GetAsync(key, token), token) is { } payload && format.Reads(payload) ? payload : null;
         }
         catch (Exception exception) when (exception is RedisServerException or InvalidCastException or FormatException or OverflowException
             or ArgumentOutOfRangeException)

@@ -12,8 +12,8 @@ internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scr
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
 
-    /// <summary>No product has the id 0. The names follow the pattern of all products, so that permissions for keys are checked too.</summary>
-    private static readonly RedisKey[] Keys = ["product:{0}", "lease:{0}"];
+    /// <summary>No product has this id. The names follow the pattern of all products, so that permissions for keys are checked too.</summary>
+    private static readonly RedisKey[] Keys = ["product:{.}", "lease:{.}"];
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {

@@ -23,10 +23,14 @@ public static class RedisRegistration
                     ConnectionMultiplexerFactory = () => Task.FromResult(provider.GetRequiredService<IConnectionMultiplexer>()),
                     InstanceName = options.Names.KeyPrefix,
                 }),
-                provider.GetRequiredService<RedisTimeout>()),
+                provider.GetRequiredService<RedisTimeout>(),
+                provider.GetService<EntryFormat>()),
             nearCache,
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<IMeterFactory>()));
+            provider.GetRequiredService<IMeterFactory>(),
+            provider.GetRequiredService<RedisClock>()));
+        services.AddSingleton<RedisClock>();
+        services.AddSingleton<ICacheClock>(provider => provider.GetRequiredService<RedisClock>());
         services.AddSingleton<INearCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddSingleton<IDistributedCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddHostedService<NotificationListener>();

@@ -16,7 +16,7 @@ internal sealed class Diagnosis(
     PostgresHealth postgresHealth,
     RedisHealth redisHealth,
     KafkaHealth kafkaHealth,
-    SchemaMigration migration,
+    ISchemaMigration migration,
     IStoreAudit store,
     ChangeOutbox outbox,
     IInstances instances,

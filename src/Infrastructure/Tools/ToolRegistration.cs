@@ -3,6 +3,7 @@ using ProductCache.Application;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Instances;
 using ProductCache.Infrastructure.Kafka;
+using ProductCache.Infrastructure.Mappings;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.Infrastructure.Redis;
 
@@ -10,6 +11,20 @@ namespace ProductCache.Infrastructure.Tools;
 
 public static class ToolRegistration
 {
+    /// <summary>What the verbs of mappings need: PostgreSQL and nothing else.</summary>
+    /// <exception cref="SettingsException">A setting is missing or wrong, or there is no mapping.</exception>
+    public static ServiceProvider BuildMappingTools(Settings settings)
+    {
+        var postgres = PostgresOptions.Read(settings);
+        if (postgres.Mapping.IsBuiltIn)
+        {
+            settings.Text(MappingSettings.Setting);
+        }
+
+        settings.ThrowIfWrong();
+        return new ServiceCollection().AddMappingTools(postgres).BuildServiceProvider();
+    }
+
     /// <summary>What the command line needs: the use cases of Apis and Workers without their background services, which start with a host only.</summary>
     /// <exception cref="SettingsException">A setting is missing or wrong.</exception>
     public static ServiceProvider BuildTools(Settings settings)
@@ -24,7 +39,15 @@ public static class ToolRegistration
         services.AddOperatorUseCases();
         services.AddPostgresForWorkers(postgres);
         services.AddSingleton<IStoreInspection, StoreInspection>();
-        services.AddSingleton<IProductIds, ProductIds>();
+        if (postgres.Mapping.IsBuiltIn)
+        {
+            services.AddSingleton<IProductIds, ProductIds>();
+        }
+        else
+        {
+            services.AddSingleton<IProductIds, MappedCatalogue>();
+        }
+
         services.AddSingleton<IParkedChanges, ParkedChanges>();
         services.AddRedisForWorkers(redis);
         services.AddSingleton<ICacheInspection, CacheInspection>();

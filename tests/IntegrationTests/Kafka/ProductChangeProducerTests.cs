@@ -31,7 +31,7 @@ public sealed class ProductChangeProducerTests
         var topic = await TestTopics.CreateAsync(kafka);
         await using var publisher = await Publisher.StartAsync(kafka.Bootstrap, topic);
 
-        var refused = await publisher.Changes.PublishAsync([new RecordedChange(42, 7, Deleted: false, Time), new RecordedChange(43, 8, Deleted: true, Time)], default);
+        var refused = await publisher.Changes.PublishAsync([new RecordedChange("42", 7, Deleted: false, Time), new RecordedChange("43", 8, Deleted: true, Time)], default);
 
         Assert.That(refused, Is.Empty);
         var records = (await TestTopics.ReadAsync(kafka, topic, 2)).ToDictionary(
@@ -48,7 +48,7 @@ public sealed class ProductChangeProducerTests
     public async Task WhatTheTopicDoesNotTakeIsRefusedWithTheReason()
     {
         await using var publisher = await Publisher.StartAsync(kafka.Bootstrap, await TinyTopicAsync());
-        RecordedChange[] changes = [new(1, 1, Deleted: false, Time), new(2, 2, Deleted: true, Time)];
+        RecordedChange[] changes = [new("1", 1, Deleted: false, Time), new("2", 2, Deleted: true, Time)];
 
         var refused = await publisher.Changes.PublishAsync(changes, default);
 

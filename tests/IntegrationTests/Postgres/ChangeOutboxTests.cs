@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Collections.Concurrent;
 using Npgsql;
 using ProductCache.Application;
@@ -38,9 +39,9 @@ public sealed class ChangeOutboxTests
         var first = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero).AddMicroseconds(678_901);
         Assert.That(batch.Changes, Is.EqualTo(new[]
         {
-            new RecordedChange(1, 10, Deleted: false, first),
-            new RecordedChange(2, 20, Deleted: false, first),
-            new RecordedChange(3, 30, Deleted: true, new DateTimeOffset(2026, 1, 2, 3, 4, 6, TimeSpan.Zero)),
+            new RecordedChange("1", 10, Deleted: false, first),
+            new RecordedChange("2", 20, Deleted: false, first),
+            new RecordedChange("3", 30, Deleted: true, new DateTimeOffset(2026, 1, 2, 3, 4, 6, TimeSpan.Zero)),
         }));
     }
 
@@ -182,7 +183,7 @@ public sealed class ChangeOutboxTests
 
         await using var batch = await outbox.TakeAsync(ChangeLane.Single, default);
 
-        Assert.That(batch.Changes.Select(change => (change.ProductId, change.Version)), Is.EqualTo(new[] { (1L, 10L), (2L, 0L) }));
+        Assert.That(batch.Changes.Select(change => (change.Id, change.Version)), Is.EqualTo(new[] { ("1", 10L), ("2", 0L) }));
     }
 
     [Test]
@@ -249,7 +250,7 @@ public sealed class ChangeOutboxTests
     public void AStopIsNotTakenForAnOutage() =>
         Assert.CatchAsync<OperationCanceledException>(() => outbox.TakeAsync(ChangeLane.Single, new CancellationToken(canceled: true)));
 
-    private static IEnumerable<long> IdsOf(ChangeBatch batch) => batch.Changes.Select(change => change.ProductId);
+    private static IEnumerable<long> IdsOf(ChangeBatch batch) => batch.Changes.Select(change => long.Parse(change.Id, CultureInfo.InvariantCulture));
 
     /// <summary>Each change in a row of its own, with ten times the id for a version.</summary>
     private Task RecordAsync(params IEnumerable<int> ids) => RecordAsync(ids, bulk: false);

@@ -339,8 +339,8 @@ public sealed class ChangeTriggersTests
 
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(taken.Select(change => change.ProductId), Is.EqualTo(new[] { 2L }));
-            Assert.That((await TakeAllAsync()).Select(change => change.ProductId), Is.EqualTo(new[] { 1L }));
+            Assert.That(taken.Select(change => change.Id), Is.EqualTo(new[] { "2" }));
+            Assert.That((await TakeAllAsync()).Select(change => change.Id), Is.EqualTo(new[] { "1" }));
             Assert.That(await OutboxRowsAsync(), Is.Empty);
         }
     }

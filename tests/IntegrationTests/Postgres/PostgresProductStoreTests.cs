@@ -39,7 +39,7 @@ public sealed class PostgresProductStoreTests : ProductStoreSpecification
         Assert.ThrowsAsync<UnavailableException>(() => NewStore(nowhere).ReadAsync([new ProductId(1)], default));
     }
 
-    private static ProductStore NewStore(NpgsqlDataSource dataSource) => new(dataSource, new VersionRepair(dataSource), new VersionHighWater());
+    private static ProductStore NewStore(NpgsqlDataSource dataSource) => new(dataSource, ProductStatement.BuiltIn, new VersionHighWater(), new VersionRepair(dataSource));
 
     protected override Task PutAsync(ProductId id, string name, decimal price, string description) => database.ExecuteAsync(
         """

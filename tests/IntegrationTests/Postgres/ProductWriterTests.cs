@@ -110,22 +110,22 @@ public sealed class ProductWriterTests
     {
         var product = await CreateAsync();
 
-        var result = (WriteResult.Written)await writer.UpdateAsync(product.Id, new ProductDraft(null, 4, null), new([product.Version]), default);
+        var result = (WriteResult.Written)await writer.UpdateAsync(product.Id, new ProductDraft(null, 4, null), new([new ProductVersion(product.Version)]), default);
 
         Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 4.00 Green {result.Product.Version}"));
-        Assert.That(result.Product.Version.Value, Is.GreaterThan(product.Version.Value));
+        Assert.That(result.Product.Version, Is.GreaterThan(product.Version));
     }
 
     [Test]
     public async Task AnUpdateOfAnotherVersionWritesNothing()
     {
         var product = await CreateAsync();
-        var seen = product.Version;
+        var seen = new ProductVersion(product.Version);
         var newer = (WriteResult.Written)await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, new([seen]), default);
 
-        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new([seen]), default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
-        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new([]), default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
-        Assert.That(await writer.DeleteAsync(product.Id, new([seen]), default), Is.EqualTo(new WriteResult.OtherVersion(newer.Product.Version)));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new([seen]), default), Is.EqualTo(new WriteResult.OtherVersion(new ProductVersion(newer.Product.Version))));
+        Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, new([]), default), Is.EqualTo(new WriteResult.OtherVersion(new ProductVersion(newer.Product.Version))));
+        Assert.That(await writer.DeleteAsync(product.Id, new([seen]), default), Is.EqualTo(new WriteResult.OtherVersion(new ProductVersion(newer.Product.Version))));
         Assert.That(await RowAsync(product.Id), Is.EqualTo($"Tea 4.00 Green {newer.Product.Version}"));
     }
 
@@ -133,9 +133,9 @@ public sealed class ProductWriterTests
     public async Task AVersionThatMustNotBeThereIsNotWrittenOver()
     {
         var product = await CreateAsync();
-        var other = new WriteResult.OtherVersion(product.Version);
-        VersionCondition notThis = new(NoneOf: [product.Version]);
-        VersionCondition bothWays = new(OneOf: [product.Version], NoneOf: [product.Version]);
+        var other = new WriteResult.OtherVersion(new ProductVersion(product.Version));
+        VersionCondition notThis = new(NoneOf: [new ProductVersion(product.Version)]);
+        VersionCondition bothWays = new(OneOf: [new ProductVersion(product.Version)], NoneOf: [new ProductVersion(product.Version)]);
 
         Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, notThis, default), Is.EqualTo(other));
         Assert.That(await writer.UpdateAsync(product.Id, Tea with { Price = 5 }, bothWays, default), Is.EqualTo(other));
@@ -147,10 +147,10 @@ public sealed class ProductWriterTests
     public async Task AnotherVersionThanThatWhichMustNotBeThereIsWrittenOver()
     {
         var product = await CreateAsync();
-        VersionCondition notAnother = new(NoneOf: [new ProductVersion(product.Version.Value + 1)]);
+        VersionCondition notAnother = new(NoneOf: [new ProductVersion(product.Version + 1)]);
 
         Assert.That(await writer.UpdateAsync(product.Id, new ProductDraft(null, 5, null), new(NoneOf: []), default), Is.TypeOf<WriteResult.Written>());
-        Assert.That(await writer.DeleteAsync(product.Id, new(NoneOf: [product.Version]), default), Is.EqualTo(WriteResult.Deleted.Instance));
+        Assert.That(await writer.DeleteAsync(product.Id, new(NoneOf: [new ProductVersion(product.Version)]), default), Is.EqualTo(WriteResult.Deleted.Instance));
         Assert.That(await writer.UpdateAsync(product.Id, Tea, notAnother, default), Is.EqualTo(WriteResult.Absent.Instance));
     }
 
@@ -179,7 +179,7 @@ public sealed class ProductWriterTests
         var product = await CreateAsync();
 
         var results = await Task.WhenAll(Enumerable.Range(1, 8).Select(price =>
-            writer.UpdateAsync(product.Id, new ProductDraft(null, 100 + price, null), new([product.Version]), default)));
+            writer.UpdateAsync(product.Id, new ProductDraft(null, 100 + price, null), new([new ProductVersion(product.Version)]), default)));
 
         Assert.That(results.OfType<WriteResult.Written>().Count(), Is.EqualTo(1));
         Assert.That(results.OfType<WriteResult.OtherVersion>().Count(), Is.EqualTo(7));
@@ -244,9 +244,9 @@ public sealed class ProductWriterTests
         {
             Assert.That(ReasonOf(await writer.CreateAsync(Tea, null, default)), Does.Contain("suppresses"));
             Assert.That(ReasonOf(await writer.CreateAsync(Tea, Key(), default)), Does.Contain("suppresses"));
-            Assert.That(ReasonOf(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, new VersionCondition([product.Version], null), default)), Does.Contain("suppresses"));
+            Assert.That(ReasonOf(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, new VersionCondition([new ProductVersion(product.Version)], null), default)), Does.Contain("suppresses"));
             Assert.That(ReasonOf(await writer.UpdateAsync(product.Id, Tea with { Price = 4 }, null, default)), Does.Contain("suppresses"));
-            Assert.That(ReasonOf(await writer.DeleteAsync(product.Id, new VersionCondition([product.Version], null), default)), Does.Contain("suppresses"));
+            Assert.That(ReasonOf(await writer.DeleteAsync(product.Id, new VersionCondition([new ProductVersion(product.Version)], null), default)), Does.Contain("suppresses"));
         }
     }
 

@@ -28,6 +28,6 @@ internal sealed class ModelledRedis(IConnectionMultiplexer redis, RedisScripts s
         [CacheKeys.Entry(claim.Id), CacheKeys.Lease(claim.Id)],
         [
             claim.Token.Split('-')[0], (long)RedisOptions.LeaseLifetime.TotalMilliseconds, GuardedCache.BytesOf(request.Renews),
-            (byte[])[.. CachedProduct.ReadableFormats],
+            EntryFormat.BuiltIn.Readable,
         ]);
 }

@@ -208,7 +208,7 @@ public abstract partial class RedisGuardedCacheSpecification
                 break;
             case "refresh":
                 Assert.That(
-                    await cache.ReplaceStaleAsync([new Refresh(id, 10, Product(id, 6)), new Refresh(other, 10, Product(other, 6))], default),
+                    await cache.ReplaceStaleAsync([Refresh.To(Product(id, 6), 10), Refresh.To(Product(other, 6), 10)], default),
                     Is.EqualTo(new[] { RefreshOutcome.Current, RefreshOutcome.Replaced }));
                 break;
             case "release":

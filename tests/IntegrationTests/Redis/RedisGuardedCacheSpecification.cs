@@ -55,7 +55,7 @@ public abstract partial class RedisGuardedCacheSpecification : GuardedCacheSpeci
 
     protected abstract Task<string> AddressAsync();
 
-    protected override IGuardedCache CacheReading(params byte[] formats) => new GuardedCache(connection, Scripts, Timeout, formats);
+    protected override IGuardedCache CacheReading(params byte[] formats) => new GuardedCache(connection, Scripts, Timeout, EntryFormat.OfFormats(formats));
 
     protected override async Task<ProductId> NewIdBesideAsync(ProductId id)
     {

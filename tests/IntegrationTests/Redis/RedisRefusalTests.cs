@@ -128,7 +128,7 @@ public sealed class RedisRefusalTests
         store.Put(current, "Tea", 1, string.Empty);
         await FillAsync(store, cached, current);
         var claim = (await Cache.ClaimAsync([claimed], default))[0]!.Value;
-        Change[] changes = [.. new[] { cached, claimed }.Select(id => Upsert(id, store.Put(id, "Tea", 2, string.Empty).Version.Value))];
+        Change[] changes = [.. new[] { cached, claimed }.Select(id => Upsert(id, store.Put(id, "Tea", 2, string.Empty).Version))];
 
         await BeginAsync(state);
         try
@@ -183,7 +183,7 @@ public sealed class RedisRefusalTests
         var id = NewId();
         store.Put(id, "Tea", 1, string.Empty);
         await FillAsync(store, id);
-        var change = Upsert(id, store.Put(id, "Tea", 2, string.Empty).Version.Value);
+        var change = Upsert(id, store.Put(id, "Tea", 2, string.Empty).Version);
 
         await BeginAsync(state);
         try
@@ -280,11 +280,11 @@ public sealed class RedisRefusalTests
     [Test]
     public async Task KeysOfTheHealthCheckMayHaveAnyType()
     {
-        await admin.GetDatabase().StringSetAsync("product:{0}", "x");
-        await admin.GetDatabase().ListRightPushAsync("lease:{0}", "x");
+        await admin.GetDatabase().StringSetAsync("product:{.}", "x");
+        await admin.GetDatabase().ListRightPushAsync("lease:{.}", "x");
 
         Assert.That((await HealthAsync()).Status, Is.EqualTo(HealthStatus.Healthy));
-        Assert.That(await admin.GetDatabase().KeyExistsAsync(["product:{0}", "lease:{0}"]), Is.Zero);
+        Assert.That(await admin.GetDatabase().KeyExistsAsync(["product:{.}", "lease:{.}"]), Is.Zero);
     }
 
     public static IEnumerable<string> StateNames() => States.Keys;

@@ -59,7 +59,7 @@ public sealed class WrongScriptsTests
         yield return Case(nameof(RedisGuardedCacheTests.ARowThatDrewItsNumberFirstAndCommitsLastIsFilledInTheEnd), ClaimKeepsTheFloor);
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEntryIsKeptBeyondItsLifetime),
-            Right with { Fill = Without(Right.Fill, "redis.call('PEXPIRE', KEYS[1], ARGV[3])", "redis.call('PEXPIRE', KEYS[1], 300000)") });
+            Right with { Fill = Without(Right.Fill, "expire_entry(ARGV[3], ARGV[6])", "redis.call('PEXPIRE', KEYS[1], 300000)") });
         yield return Case(
             nameof(RedisGuardedCacheTests.AnEarlyLeaseLetsAWorkerReplaceAnEntryThatIsThere),
             Right with { Claim = Without(Right.Claim, "if data and not token and", "if data and") });
@@ -97,7 +97,7 @@ public sealed class WrongScriptsTests
             Right with { Refresh = Without(Right.Refresh, "string.sub(entry[2], first, last)", "string.sub(ARGV[3], first, last)") });
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshOverANegativeEntryDoesNothing),
-            Right with { Refresh = Without(Right.Refresh, "current == 0 or current >= rank", "current >= rank") });
+            Right with { Refresh = Without(Right.Refresh, "(current == 0 and not mapped) or current >= rank", "current >= rank") });
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshWhoseEntryWasReplacedSinceItWasFoundStaleRemovesIt),
             RefreshReplacesWhateverIsThere);
@@ -106,11 +106,11 @@ public sealed class WrongScriptsTests
             RefreshCreatesEntries);
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshLeavesAnEntryThatIsAsNewOrNewer),
-            Right with { Refresh = Without(Right.Refresh, "current == 0 or current >= rank", "current == 0 or current > rank") },
+            Right with { Refresh = Without(Right.Refresh, "(current == 0 and not mapped) or current >= rank", "(current == 0 and not mapped) or current > rank") },
             6);
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshLeavesAnEntryThatIsAsNewOrNewer),
-            Right with { Refresh = Without(Right.Refresh, "current == 0 or current >= rank", "current == 0 or current == rank") },
+            Right with { Refresh = Without(Right.Refresh, "(current == 0 and not mapped) or current >= rank", "(current == 0 and not mapped) or current == rank") },
             5);
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshOverAnEntryOfAnotherFormatRemovesIt),
@@ -137,7 +137,7 @@ public sealed class WrongScriptsTests
 
         yield return Case(
             nameof(RedisGuardedCacheTests.ReadersThatReadBothFormatsDoNotStarveWhicheverIsWritten),
-            Right with { Lease = Without(Right.Lease, "string.find(ARGV[#ARGV], string.sub(data, 1, 1), 1, true) ~= nil", "string.byte(ARGV[#ARGV]) == string.byte(data)") });
+            Right with { Lease = Without(Right.Lease, "string.find(readable, string.sub(data, 1, 1), 1, true) ~= nil", "string.byte(ARGV[#ARGV]) == string.byte(data)") });
 
         // What is not as we write it.
         yield return DamagedEntry("if left == -1 then", "if false then", "no expiry");
@@ -156,7 +156,7 @@ public sealed class WrongScriptsTests
         yield return DamagedLease("if left == -1 then", "if false then", "no expiry");
         yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "is_rank(fields[2])", "an empty token");
         yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "fields[2]", "a floor that is no number");
-        yield return DamagedPayload(" and (version == 0 or #data > 25)", "", GuardedCacheSpecification.DamagedPayload.WithoutBody);
+        yield return DamagedPayload("return version == 0 or #data > 25", "return true", GuardedCacheSpecification.DamagedPayload.WithoutBody);
         yield return DamagedPayload("filled_at >= 0 and ", "", GuardedCacheSpecification.DamagedPayload.NegativeTime);
         yield return DamagedPayload(" and filled_at <= MAX_MILLISECONDS", "", GuardedCacheSpecification.DamagedPayload.TimeBeyondTheYear9999);
         yield return DamagedPayload(" and lifetime >= 0", "", GuardedCacheSpecification.DamagedPayload.NegativeLifetime);

@@ -49,6 +49,13 @@ internal static class Mutants
             }
         }
 
+        protected static byte[] WithTimes(CachedProduct entry, long filledAt)
+        {
+            byte[] payload = [.. entry.Payload];
+            new EntryTimes(filledAt, (long)TimeSpan.FromMinutes(1).TotalMilliseconds).Write(payload.AsSpan(CachedProduct.TimesOffset));
+            return payload;
+        }
+
         protected void KeepFloor(CacheState before) => SetLease(lease => lease with { Floor = before.Lease!.Floor });
     }
 
@@ -119,8 +126,7 @@ internal static class Mutants
         {
             if (State.Entry is null && refreshes is [var refresh])
             {
-                var created = CachedProduct.Of(refresh.Row, DateTimeOffset.UnixEpoch, TimeSpan.FromMinutes(1));
-                State = State with { Entry = new InMemoryCache.StoredEntry(created.Payload, created.Rank, DateTimeOffset.MaxValue) };
+                State = State with { Entry = new InMemoryCache.StoredEntry(WithTimes(refresh.Entry, 0), refresh.Entry.Rank, DateTimeOffset.MaxValue) };
             }
 
             return base.ReplaceStaleAsync(refreshes, cancellationToken);
@@ -195,8 +201,7 @@ internal static class Mutants
             var outcomes = await base.ReplaceStaleAsync(refreshes, cancellationToken);
             if (outcomes is [RefreshOutcome.Replaced])
             {
-                var written = CachedProduct.Of(refreshes[0].Row, DateTimeOffset.FromUnixTimeMilliseconds(World.NoStamp), TimeSpan.FromMinutes(1));
-                State = State with { Entry = State.Entry! with { Payload = written.Payload } };
+                State = State with { Entry = State.Entry! with { Payload = WithTimes(refreshes[0].Entry, World.NoStamp) } };
             }
 
             return outcomes;

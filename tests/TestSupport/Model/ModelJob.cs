@@ -114,7 +114,7 @@ internal sealed class ModelJob : IGuardedCache, IProductStore, ICacheNotificatio
 
     public Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
     {
-        var what = $"refreshes {string.Join(", ", refreshes.Select(refresh => $"{run.NameOf(refresh.Id)} with version {refresh.Row.Version}"))}";
+        var what = $"refreshes {string.Join(", ", refreshes.Select(refresh => $"{run.NameOf(refresh.Id)} with version {refresh.Entry.Version}"))}";
         return StopAsync(what, () => SendAsync(what, () => run.Guarded.ReplaceStaleAsync(refreshes, default)), outcomes => $": {string.Join(", ", outcomes)}");
     }
 

@@ -45,7 +45,7 @@ internal sealed record PlantedBug(string Name)
         if (stale.Count > 0)
         {
             var rows = (await store.ReadAsync(stale.Keys, default)).Products;
-            await cache.ReplaceStaleAsync([.. rows.Values.Select(row => new Refresh(row.Id, stale[row.Id], row))], default);
+            await cache.ReplaceStaleAsync([.. rows.Values.Select(row => Refresh.To(row, stale[row.Id]))], default);
         }
 
         ProductId[] had = [.. found.Where(one => one.Second.Outcome != ChangeOutcome.Current).Select(one => one.First.Id).Distinct()];

@@ -8,7 +8,7 @@ namespace ProductCache.TestSupport.PortSpecifications;
 public abstract class GuardedCacheSpecification
 {
     /// <summary>One that comes after the present one.</summary>
-    private const byte NewFormat = CachedProduct.Format + 1;
+    private const byte NewFormat = CachedProduct.MappedFormat + 1;
 
     protected abstract IGuardedCache Cache { get; }
 
@@ -118,7 +118,7 @@ public abstract class GuardedCacheSpecification
     public async Task AnEntryOfAnotherFormatDoesNotStopAFill()
     {
         var id = NewId();
-        await PutEntryAsync(id, [CachedProduct.Format + 1, 1, 2, 3]);
+        await PutEntryAsync(id, [NewFormat, 1, 2, 3]);
         var entry = Entry(id);
 
         Assert.That(await TakeLeaseAsync(id), Is.Not.Null);
@@ -606,7 +606,7 @@ public abstract class GuardedCacheSpecification
     public async Task ARefreshOverAnEntryOfAnotherFormatRemovesIt()
     {
         var id = NewId();
-        await PutEntryAsync(id, [CachedProduct.Format + 1, .. new byte[CachedProduct.HeaderLength]]);
+        await PutEntryAsync(id, [NewFormat, .. new byte[CachedProduct.HeaderLength]]);
         var stale = await InvalidateAsync(Upsert(id, version: 6));
 
         Assert.That(await ReplaceStaleAsync(id, stale.StaleRank, version: 6), Is.EqualTo(RefreshOutcome.Removed));
@@ -768,7 +768,7 @@ public abstract class GuardedCacheSpecification
     public async Task AnEntryOfAnotherFormatIsNoRenewal()
     {
         var id = NewId();
-        await PutEntryAsync(id, [CachedProduct.Format + 1, .. Entry(id).Payload[1..]]);
+        await PutEntryAsync(id, [NewFormat, .. Entry(id).Payload[1..]]);
 
         Assert.That(await RevalidateAsync(id, await MarkerAsync(id, null)), Has.Property("Outcome").EqualTo(RevalidationOutcome.Asked).And.Property("Entry").Null);
     }
@@ -836,7 +836,7 @@ public abstract class GuardedCacheSpecification
     public async Task AnEntryOfAnotherFormatIsLeftToThoseWhoReadIt()
     {
         var id = NewId();
-        byte[] payload = [CachedProduct.Format + 1, 1, 2, 3];
+        byte[] payload = [NewFormat, 1, 2, 3];
         await PutEntryAsync(id, payload);
 
         await TakeLeaseAsync(id);
@@ -960,7 +960,7 @@ public abstract class GuardedCacheSpecification
     }
 
     private async Task<RefreshOutcome> ReplaceStaleAsync(ProductId id, long staleRank, long version) =>
-        (await Cache.ReplaceStaleAsync([new Refresh(id, staleRank, Product(id, version))], default))[0];
+        (await Cache.ReplaceStaleAsync([Refresh.To(Product(id, version), staleRank)], default))[0];
 
     private async Task<CachedProduct?> ReadEntryAsync(ProductId id) => CachedProduct.TryRead(await ReadAsync(id), out var entry) ? entry : null;
 

@@ -12,7 +12,7 @@ public abstract class InMemoryGuardedCacheSpecification : GuardedCacheSpecificat
 
     protected override IGuardedCache Cache => cache;
 
-    protected override IGuardedCache CacheReading(params byte[] formats) => cache.Reading(formats);
+    protected override IGuardedCache CacheReading(params byte[] formats) => cache.Reading(EntryFormat.OfFormats(formats));
 
     [SetUp]
     public void CreateCache()

@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using System.Text;
 using System.Text.Json;
 using ProductCache.Application;
@@ -13,7 +14,7 @@ public sealed class CachedProductTests
     [Test]
     public void AnEntryIsTheseBytes()
     {
-        var product = new Product(new ProductId(1), "Kettle", new Price(123.45m), "Boils.", new ProductVersion(258));
+        var product = TestProducts.Product(new ProductId(1), "Kettle", 123.45m, "Boils.", 258);
 
         var payload = CachedProduct.Of(product, FilledAt, Lifetime).Payload;
 
@@ -63,7 +64,7 @@ public sealed class CachedProductTests
     }
 
     [Test]
-    public void APayloadOfAnUnknownFormatIsAMiss([Values(0, 2, 123, 255)] byte format)
+    public void APayloadOfAnUnknownFormatIsAMiss([Values(0, 3, 123, 255)] byte format)
     {
         var payload = Entry().Payload;
         payload[0] = format;
@@ -137,7 +138,7 @@ public sealed class CachedProductTests
 
     private static CachedProduct Entry(string name = "x", string description = "", Price? price = null, long version = 1) =>
         CachedProduct.Of(
-            new Product(new ProductId(1), name, price ?? new Price(1), description, new ProductVersion(version)), FilledAt, Lifetime);
+            TestProducts.Product(new ProductId(1), name, price?.Amount ?? 1, description, version), FilledAt, Lifetime);
 
     private static string BodyOf(CachedProduct entry) => Encoding.UTF8.GetString(entry.Body.Span);
 }

@@ -215,7 +215,7 @@ public sealed class FillCacheTests
         outcomeOf = id =>
         {
             // The change that made the row outdated is in SQL when it is read again.
-            if (id.Value == 1 && rows[id].Version.Value == 5)
+            if (id.Value == 1 && rows[id].Version == 5)
             {
                 InsertRow(1, version: 8);
                 return FillOutcome.Outdated;

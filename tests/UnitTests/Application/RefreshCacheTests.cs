@@ -127,8 +127,8 @@ public sealed class RefreshCacheTests
         await Refresh(Upsert(1, 9), Upsert(2, 19));
 
         Assert.That(
-            refreshes,
-            Is.EquivalentTo(new[] { new Refresh(new ProductId(1), 6, rows[new ProductId(1)]), new Refresh(new ProductId(2), 8, rows[new ProductId(2)]) }));
+            refreshes.Select(refresh => (refresh.Id.Value, refresh.StaleRank, refresh.Entry.IsOf(rows[refresh.Id]))),
+            Is.EquivalentTo(new[] { (1L, 6L, true), (2L, 8L, true) }));
     }
 
     [Test]

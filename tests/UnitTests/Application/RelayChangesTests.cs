@@ -142,7 +142,7 @@ public sealed class RelayChangesTests
     [Test]
     public async Task WhatTheBrokerRefusesIsParkedWithItsReason()
     {
-        refusalOf = change => change.ProductId == 2 ? "too large" : null;
+        refusalOf = change => change.Id == "2" ? "too large" : null;
 
         var result = await Relay(Upsert(1, 10), Upsert(2, 20), Upsert(0, 30), Upsert(3, 40));
 
@@ -188,9 +188,9 @@ public sealed class RelayChangesTests
         Assert.ThrowsAsync<UnavailableException>(() => Relay(Upsert(1, 10)));
     }
 
-    private static RecordedChange Upsert(long id, long version) => new(id, version, Deleted: false, Sample.Time);
+    private static RecordedChange Upsert(long id, long version) => new($"{id}", version, Deleted: false, Sample.Time);
 
-    private static RecordedChange Deletion(long id, long version) => new(id, version, Deleted: true, Sample.Time);
+    private static RecordedChange Deletion(long id, long version) => new($"{id}", version, Deleted: true, Sample.Time);
 
     private Task<RelayChangesResult> Relay(params RecordedChange[] changes)
     {

@@ -70,7 +70,7 @@ public sealed class RevalidatorTests
         var read = WaitAsync(suffices: entry => entry.Version >= 3);
 
         // A refresh, which is no renewal.
-        await cache.ReplaceStaleAsync([new Refresh(Sample.Id, 2, Sample.Product(Sample.Id, version: 3))], default);
+        await cache.ReplaceStaleAsync([Refresh.To(Sample.Product(Sample.Id, version: 3), 2)], default);
         revalidator.Wake([Sample.Id]);
 
         Assert.That((await read.WaitAsync(Gated.Patience)).Entry?.Version, Is.EqualTo(3));

@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using ProductCache.Application;
 using ProductCache.Domain;
 
@@ -11,7 +12,7 @@ internal static class Sample
     public static readonly ProductId Id = new(42);
 
     public static Product Product(ProductId id, long version = 1) =>
-        new(id, $"Product {id}", new Price(9.99m), "What it is.", new ProductVersion(version));
+        TestProducts.Product(id, $"Product {id}", 9.99m, "What it is.", version);
 
     public static CachedProduct Entry(long version = 1) => CachedProduct.Of(Product(Id, version), Time, TimeSpan.FromMinutes(10));
 

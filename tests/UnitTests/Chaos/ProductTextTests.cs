@@ -1,7 +1,7 @@
+using ProductCache.TestSupport;
 using System.Text;
 using ProductCache.Application;
 using ProductCache.Chaos;
-using ProductCache.Domain;
 using ProductCache.UnitTests.Application;
 
 namespace ProductCache.UnitTests.Chaos;
@@ -28,6 +28,6 @@ public sealed class ProductTextTests
     public void WhatIsNoProductIsOfNoWrite(string body) => Assert.That(ProductText.NumberIn(Encoding.UTF8.GetBytes(body), 42), Is.EqualTo(Read.NoWrite));
 
     private static byte[] Body(string name, decimal price, string description) => CachedProduct
-        .Of(new Product(Sample.Id, name, new Price(price), description, new ProductVersion(1)), Sample.Time, TimeSpan.FromMinutes(1))
+        .Of(TestProducts.Product(Sample.Id, name, price, description), Sample.Time, TimeSpan.FromMinutes(1))
         .Body.ToArray();
 }

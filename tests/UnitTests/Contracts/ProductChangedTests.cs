@@ -132,7 +132,7 @@ public sealed class ProductChangedTests
 
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(LimitsOf("productId"), Is.EqualTo((1L, long.MaxValue)));
+            Assert.That(LimitsOf("productId"), Is.EqualTo((0L, long.MaxValue)));
             Assert.That(LimitsOf("version"), Is.EqualTo((1L, ProductChanged.MaxVersion)));
             Assert.That(
                 properties["kind"]!["enum"]!.AsArray().Select(word => word!.GetValue<string>()),

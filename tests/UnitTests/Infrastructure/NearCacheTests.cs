@@ -1,3 +1,4 @@
+using ProductCache.TestSupport;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -461,7 +462,7 @@ public sealed class NearCacheTests
     private static string Key(ProductId id) => CacheKeys.Entry(id);
 
     private static CachedProduct EntryOf(int descriptionLength) => CachedProduct.Of(
-        new Product(Sample.Id, "Tea", new Price(1), new string('x', descriptionLength), new ProductVersion(1)), Sample.Time, TimeSpan.FromMinutes(10));
+        TestProducts.Product(Sample.Id, "Tea", 1, new string('x', descriptionLength)), Sample.Time, TimeSpan.FromMinutes(10));
 
     private NearCache NewNearCache(NearCacheOptions options) => new(cache, options, time, services.GetRequiredService<IMeterFactory>());
 

@@ -1,4 +1,5 @@
--- Precedes every step on a product. KEYS: entry, lease. Last of ARGV: the formats that this process reads, one byte each.
+-- Precedes every step on a product. KEYS: entry, lease. Last of ARGV: what this process reads, the bytes of EntryFormat.Readable: formats, or
+-- the format of mappings and the numbers of 8 bytes of those that it reads.
 -- A damaged key (another type, a damaged field, no expiry) would block its product for ever, so it is removed and the step continues
 -- without it. That is always safe: a fill without its lease is refused, and a missing entry is a miss.
 local MAX_RANK = 9007199254740991
@@ -6,6 +7,13 @@ local MAX_VERSION = 4503599627370495
 -- ProductVersion.MaxLead, in ranks.
 local MAX_LEAD = 2199023255552
 local MAX_MILLISECONDS = 253402300799999
+-- The format of entries of a mapping, the length of their header, and the positions (from 1) of what they have beyond the other format.
+local MAPPED = 2
+local MAPPED_HEADER = 48
+local KIND = 26
+local ABSENT = 1
+local MAPPING = 27
+local END = 35
 local MAX_TICKS = '3155378975999999999'
 
 -- Ranks and floors are decimal, without leading zeros, and exact as numbers of Lua.
@@ -40,14 +48,46 @@ local function is_plausible(data, rank)
   if #data < 25 then
     return false
   end
-  local _, version, filled_at, lifetime = struct.unpack('>Bi8i8i8', data)
-  return version >= 0 and version <= MAX_VERSION and 2 * version == tonumber(rank) and (version == 0 or #data > 25)
-    and filled_at >= 0 and filled_at <= MAX_MILLISECONDS and lifetime >= 0 and lifetime <= MAX_MILLISECONDS
+  local format, version, filled_at, lifetime = struct.unpack('>Bi8i8i8', data)
+  if not (version >= 0 and version <= MAX_VERSION and 2 * version == tonumber(rank)
+    and filled_at >= 0 and filled_at <= MAX_MILLISECONDS and lifetime >= 0 and lifetime <= MAX_MILLISECONDS) then
+    return false
+  end
+  if format ~= MAPPED then
+    return version == 0 or #data > 25
+  end
+  if #data < MAPPED_HEADER then
+    return false
+  end
+  local kind, ends, tags = string.byte(data, KIND), struct.unpack('>i8', data, END), struct.unpack('>I2', data, 47)
+  local body = #data - MAPPED_HEADER - tags
+  return kind <= 2 and ends >= 0 and ends <= MAX_MILLISECONDS and (kind == ABSENT and body == 0 or kind ~= ABSENT and body > 0)
+end
+
+local function is_mapped(data)
+  return string.byte(data, 1) == MAPPED
 end
 
 -- Empty data counts as readable, but is never plausible.
 local function is_readable(data)
-  return string.find(ARGV[#ARGV], string.sub(data, 1, 1), 1, true) ~= nil
+  local readable = ARGV[#ARGV]
+  if string.byte(readable, 1) ~= MAPPED then
+    return string.find(readable, string.sub(data, 1, 1), 1, true) ~= nil
+  end
+  if data == '' then
+    return true
+  end
+  if not is_mapped(data) then
+    return false
+  end
+  local mapping = string.sub(data, MAPPING, MAPPING + 7)
+  for first = 2, #readable, 8 do
+    if string.sub(readable, first, first + 7) == mapping then
+      return true
+    end
+  end
+  -- A mapped entry that is too short to name its mapping is damaged, and counts as readable, so that it is removed.
+  return #data < MAPPED_HEADER
 end
 
 -- Returns { rank, data }, or an empty table. An entry of another format is kept for the processes that read it; its rank is valid here too.
@@ -82,6 +122,17 @@ local function read_lease()
   end
   redis.call('DEL', KEYS[2])
   return {}
+end
+
+-- No entry outlives the end of its content. ends: 0, or milliseconds since 1970 by the clock of this server.
+local function expire_entry(lifetime, ends)
+  redis.call('PEXPIRE', KEYS[1], lifetime)
+  if tonumber(ends) > 0 then
+    local now = redis.call('TIME')
+    if tonumber(ends) < now[1] * 1000 + now[2] / 1000 + tonumber(lifetime) then
+      redis.call('PEXPIREAT', KEYS[1], ends)
+    end
+  end
 end
 
 -- The token is created at every execution, so that a command that the client library sends twice never revives an old token.

@@ -1,4 +1,4 @@
--- ARGV: token, rank (0: absent), lifetime of the entry in ms, its expiry in .NET ticks, payload, formats.
+-- ARGV: token, rank, lifetime of the entry in ms, its expiry in .NET ticks, payload, end of the content (0: none), formats.
 -- absexp, sldexp and data are the fields that RedisCache reads.
 local lease = read_lease()
 if lease[1] ~= ARGV[1] then
@@ -18,6 +18,6 @@ end
 if type(reply) == 'table' and reply.err then
   return reply
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+expire_entry(ARGV[3], ARGV[6])
 redis.call('DEL', KEYS[2])
 return 'stored'

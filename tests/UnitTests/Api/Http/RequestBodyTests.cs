@@ -75,7 +75,7 @@ public sealed class RequestBodyTests
     public void TheLongestProductFitsWhicheverWayItIsSpelt()
     {
         var escaped = string.Concat("id,name,price,description".Where(char.IsLetter).Select(letter => $"\\u{(int)letter:x4}"));
-        var product = string.Concat(Enumerable.Repeat(@"\ud83d\ude00", Product.MaxNameLength + Product.MaxDescriptionLength));
+        var product = string.Concat(Enumerable.Repeat(@"\ud83d\ude00", ProductLimits.MaxNameLength + ProductLimits.MaxDescriptionLength));
         var numbers = $"{long.MaxValue}{new string('9', 28)}";
 
         var length = escaped.Length + product.Length + numbers.Length + """{"":,"":"","":,"":""}""".Length;

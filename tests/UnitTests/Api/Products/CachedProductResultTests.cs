@@ -1,3 +1,4 @@
+using NSubstitute;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
@@ -10,6 +11,8 @@ namespace ProductCache.UnitTests.Api.Products;
 
 public sealed class CachedProductResultTests
 {
+    private static readonly ICacheClock Clock = Substitute.For<ICacheClock>();
+
     private const int Ok = StatusCodes.Status200OK;
     private const int NotModified = StatusCodes.Status304NotModified;
 
@@ -110,7 +113,7 @@ public sealed class CachedProductResultTests
         IHeaderDictionary headers = new HeaderDictionary();
         var now = Sample.Time.AddSeconds(secondsSinceTheFill);
 
-        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.Cache, default, now);
+        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.Cache, default, now, Clock);
 
         using (Assert.EnterMultipleScope())
         {
@@ -128,7 +131,7 @@ public sealed class CachedProductResultTests
     {
         IHeaderDictionary headers = new HeaderDictionary();
 
-        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.Fill, new Forward(reason, collapsed), Sample.Time);
+        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.Fill, new Forward(reason, collapsed), Sample.Time, Clock);
 
         Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo($"ProductCache; {status}"));
     }
@@ -138,7 +141,7 @@ public sealed class CachedProductResultTests
     {
         IHeaderDictionary headers = new HeaderDictionary();
 
-        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.NearCache, default, Sample.Time);
+        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.NearCache, default, Sample.Time, Clock);
 
         Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo("ProductCache; hit; ttl=600; detail=near"));
     }
@@ -159,7 +162,7 @@ public sealed class CachedProductResultTests
             context.Request.Headers.IfNoneMatch = new StringValues(ifNoneMatch);
         }
 
-        await new CachedProductResult(entry, EntrySource.Cache, default, Sample.Time).ExecuteAsync(context);
+        await new CachedProductResult(entry, EntrySource.Cache, default, Sample.Time, Clock).ExecuteAsync(context);
         return context.Response;
     }
 

@@ -1,8 +1,8 @@
+using NSubstitute;
 using System.Diagnostics.Metrics;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Primitives;
 using Microsoft.Extensions.Time.Testing;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Products;
@@ -95,7 +95,7 @@ public sealed class ProductBatchResultTests
     [TestCase("1,2|2,3", "1,2,3")]
     public void IdsAreReadInOrderAndFolded(string parameters, string expected)
     {
-        Assert.That(ProductReadEndpoints.TryReadIds(new StringValues(parameters.Split('|')), out var ids, out _), Is.True);
+        Assert.That(ProductReadEndpoints.TryReadIds(parameters.Replace('|', ',').Split(','), ProductIdType.Bigint, out var ids, out _), Is.True);
         Assert.That(string.Join(',', ids), Is.EqualTo(expected));
     }
 
@@ -106,9 +106,7 @@ public sealed class ProductBatchResultTests
     [TestCase("1, 2", "Value 2 is not a product id")]
     public void WhatIsNoListOfIdsIsRefused(string? parameter, string fault)
     {
-        var parameters = parameter is null ? StringValues.Empty : new StringValues(parameter);
-
-        Assert.That(ProductReadEndpoints.TryReadIds(parameters, out _, out var told), Is.False);
+        Assert.That(ProductReadEndpoints.TryReadIds(parameter?.Split(',') ?? [], ProductIdType.Bigint, out _, out var told), Is.False);
         Assert.That(told, Does.Contain(fault));
     }
 
@@ -117,9 +115,9 @@ public sealed class ProductBatchResultTests
     {
         var ids = Enumerable.Range(1, 201).ToList();
 
-        Assert.That(ProductReadEndpoints.TryReadIds(string.Join(',', ids.Take(200)), out var read, out _), Is.True);
+        Assert.That(ProductReadEndpoints.TryReadIds(ids.Take(200).Select(id => $"{id}"), ProductIdType.Bigint, out var read, out _), Is.True);
         Assert.That(read, Has.Count.EqualTo(200));
-        Assert.That(ProductReadEndpoints.TryReadIds(string.Join(',', ids), out _, out var fault), Is.False);
+        Assert.That(ProductReadEndpoints.TryReadIds(ids.Select(id => $"{id}"), ProductIdType.Bigint, out _, out var fault), Is.False);
         Assert.That(fault, Is.EqualTo("ids may have at most 200 product ids, not 201."));
     }
 
@@ -129,7 +127,8 @@ public sealed class ProductBatchResultTests
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
         var answers = new LargeAnswers(new LargeAnswerOptions(MaxBytes: 1), meters.GetRequiredService<IMeterFactory>(), TimeProvider.System);
-        await new ProductBatchResult([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow(), answers, answers.Hold(context)).ExecuteAsync(context);
+        var (ids, clock) = (new ProductIds(ProductIdType.Bigint), Substitute.For<ICacheClock>());
+        await new ProductBatchResult([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow(), answers, answers.Hold(context), ids, clock).ExecuteAsync(context);
         await context.Response.BodyWriter.FlushAsync();
         return context.Response;
     }

@@ -1,0 +1,87 @@
+using System.Globalization;
+using Npgsql;
+using NpgsqlTypes;
+using ProductCache.Application;
+using ProductCache.Domain;
+using ProductCache.Infrastructure.Postgres;
+
+namespace ProductCache.Infrastructure.Mappings;
+
+/// <summary>Lists the products of a mapping: ids by its list, in the order of the store, and then the products by its SELECT.</summary>
+internal sealed class MappedCatalogue(NpgsqlDataSource dataSource, ProductMapping mapping, ProductStatement statement, TimeProvider time) : IProductCatalogue, IProductIds
+{
+    /// <summary>Where a mapping declares no list.</summary>
+    public const string NoList = "The mapping declares no list (-- list: select … as id from …)";
+
+    // Local to the transaction of the batch. PostgreSQL ends the statement even if no cancellation reaches it.
+    private const string SetTimeout = "SELECT set_config('statement_timeout', $1, true)";
+
+    private readonly PostgresTimeout timeout = new(time);
+
+    public Task<IReadOnlyList<ListedProduct>> ListAsync(ProductId? after, int limit, string? search, CancellationToken cancellationToken) =>
+        timeout.WithinAsync<IReadOnlyList<ListedProduct>>(
+            async token =>
+            {
+                var ids = await ReadIdsAsync(after, search, limit, token);
+                var rows = await ProductRows.ReadAsync(dataSource, statement, ids, token);
+                var left = ListProductsHandler.MaxPageLength;
+                List<ListedProduct> page = new(ids.Count);
+                foreach (var id in ids)
+                {
+                    var listed = new ListedProduct(id, rows.Products.GetValueOrDefault(id), rows.Unreadable.GetValueOrDefault(id));
+                    page.Add(listed);
+                    left -= ListProductsHandler.LengthOf(listed);
+                    if (left <= 0)
+                    {
+                        break;
+                    }
+                }
+
+                return page;
+            },
+            cancellationToken);
+
+    public Task<IReadOnlyList<ProductId>> ReadAsync(ProductId? after, string? search, int limit, CancellationToken cancellationToken) =>
+        PostgresErrors.TranslateAsync<IReadOnlyList<ProductId>>(async () => await ReadIdsAsync(after, search, limit, cancellationToken), cancellationToken, includeReason: true);
+
+    /// <summary>By the plan of the list: statistics of a table say nothing of a SELECT.</summary>
+    public Task<long> EstimateAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
+        async () =>
+        {
+            await using var command = dataSource.CreateCommand($"EXPLAIN (FORMAT JSON) {List}");
+            var plan = System.Text.Json.JsonDocument.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!);
+            return plan.RootElement[0].GetProperty("Plan").GetProperty("Plan Rows").GetInt64();
+        },
+        cancellationToken,
+        includeReason: true);
+
+    private string List => mapping.List ?? throw new UnavailableException(Dependency.Store, reason: NoList);
+
+    private async Task<List<ProductId>> ReadIdsAsync(ProductId? after, string? search, int limit, CancellationToken cancellationToken)
+    {
+        await using var batch = dataSource.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(SetTimeout)
+        {
+            Parameters = { new NpgsqlParameter<string> { TypedValue = PostgresOptions.ListTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) } },
+        });
+        var command = new NpgsqlBatchCommand(
+            $"SELECT l.id::text FROM ({List}) AS l WHERE true{(after is null ? string.Empty : $" AND l.id > $2::text::{mapping.IdType}")}{(search is null ? string.Empty : @" AND l.search ILIKE $3 ESCAPE '\'")} ORDER BY l.id LIMIT $1");
+        batch.BatchCommands.Add(command);
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)after?.Text ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new NpgsqlParameter { Value = search is null ? DBNull.Value : $"%{ProductCatalogue.EscapePattern(search)}%", NpgsqlDbType = NpgsqlDbType.Text });
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        List<ProductId> ids = [];
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            // A row whose id is none is no product.
+            if (!reader.IsDBNull(0) && mapping.IdType.TryParse(reader.GetString(0), out var id))
+            {
+                ids.Add(id);
+            }
+        }
+
+        return ids;
+    }
+}

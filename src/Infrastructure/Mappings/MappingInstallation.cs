@@ -1,0 +1,319 @@
+using System.Text;
+using Npgsql;
+using NpgsqlTypes;
+using ProductCache.Infrastructure.Postgres;
+
+namespace ProductCache.Infrastructure.Mappings;
+
+/// <summary>Installs and removes the objects of a mapping. Each verb is one transaction: it does everything or nothing.</summary>
+internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSource dataSource, PostgresSchema schema) : ISchemaMigration
+{
+    /// <summary>
+    /// How long a lock on a table of the shop is waited for: less than the time after which PostgreSQL looks for deadlocks (1 s), so that it is
+    /// this transaction that gives way and not one of the shop.
+    /// </summary>
+    public static readonly TimeSpan LockTimeout = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How often the locks are tried for.</summary>
+    public const int MaxAttempts = 20;
+
+    /// <summary>For the whole verb.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
+
+    private const string FindMapping = "SELECT to_regclass($1) IS NOT NULL";
+
+    // All triggers with our prefix whose function is in our schema, also those of another mapping.
+    private const string FindTriggers =
+        """
+        SELECT t.tgname, format('%I.%I', n.nspname, c.relname), t.tgenabled, p.proname
+        FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_proc AS p ON p.oid = t.tgfoid
+        WHERE p.pronamespace = to_regnamespace($1) AND t.tgname LIKE 'product\_cache\_%' AND NOT t.tgisinternal
+        """;
+
+    private readonly MappingObjects objects = new(mapping, schema);
+
+    private string Schema => $"\"{schema.Name}\"";
+
+    /// <returns>The number of objects that were missing or different.</returns>
+    public async Task<int> MigrateAsync(CancellationToken cancellationToken)
+    {
+        var difference = await DifferenceAsync(cancellationToken);
+        if (difference.Count > 0)
+        {
+            await InstallAsync(cancellationToken);
+        }
+
+        return difference.Count;
+    }
+
+    public async Task<string> ScriptAsync(CancellationToken cancellationToken) =>
+        (await DifferenceAsync(cancellationToken)).Count == 0 ? string.Empty : objects.Create();
+
+    public async Task<string?> MissingAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        if (await InstalledAsync(connection, cancellationToken) is not { } installed)
+        {
+            return $"The mapping {mapping.Name} is not installed in the schema {schema.Name}: run productcache mapping install with a role that may create triggers on its tables, or set DB_MIGRATE=on.";
+        }
+
+        // Another mapping may be installed, which watches more.
+        var missing = Names().Except(installed.Watches).ToList();
+        return installed.IdType != mapping.IdType.Name ? OtherIds(installed)
+            : missing.Count > 0 ? $"Another mapping is installed in the schema {schema.Name} ({installed.Name}), which does not watch what {mapping.Name} watches: run productcache mapping install."
+            : null;
+    }
+
+    /// <summary>What install would do, one line each. Empty: nothing.</summary>
+    public async Task<IReadOnlyList<string>> DifferenceAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        List<string> lines = [];
+        var installed = await InstalledAsync(connection, cancellationToken);
+        if (installed is null)
+        {
+            lines.Add($"create the tables, functions and the sequence in the schema {schema.Name}");
+        }
+        else if (installed.IdType != mapping.IdType.Name)
+        {
+            throw new MigrationException(OtherIds(installed));
+        }
+        else if (installed.Number != Number)
+        {
+            lines.Add($"replace the mapping {installed.Name} ({installed.Number}) by {mapping.Name} ({Number})");
+        }
+
+        var found = await TriggersAsync(connection, cancellationToken);
+        foreach (var trigger in objects.Triggers)
+        {
+            if (!found.TryGetValue(trigger.Name, out var actual))
+            {
+                lines.Add($"create the trigger {trigger.Name} on {trigger.Table}");
+            }
+            else if (actual.Enabled != trigger.Enabled || actual.Function != trigger.Function)
+            {
+                lines.Add($"replace the trigger {trigger.Name} on {actual.Table}");
+            }
+        }
+
+        lines.AddRange(found.Where(one => objects.Triggers.All(trigger => trigger.Name != one.Key)).Select(one => $"remove the trigger {one.Key} from {one.Value.Table}"));
+        return lines;
+    }
+
+    /// <exception cref="MigrationException">The objects cannot be created. Nothing was changed.</exception>
+    public Task InstallAsync(CancellationToken cancellationToken) => RunAsync(
+        async (connection, token) =>
+        {
+            if (await InstalledAsync(connection, token) is { } installed && installed.IdType != mapping.IdType.Name)
+            {
+                throw new MigrationException(OtherIds(installed));
+            }
+
+            await LockAsync(connection, token);
+            var found = await TriggersAsync(connection, token);
+            var keyTypes = await KeyTypesAsync(connection, token);
+            var script = new StringBuilder(objects.Create());
+            foreach (var (name, trigger) in found.Where(one => objects.Triggers.All(trigger => trigger.Name != one.Key)))
+            {
+                script.Append($"\nDROP TRIGGER {name} ON {trigger.Table};");
+            }
+
+            await ExecuteAsync(connection, script.ToString(), token);
+            await RecordAsync(connection, keyTypes, token);
+        },
+        cancellationToken);
+
+    /// <summary>Removes everything that install has created.</summary>
+    /// <exception cref="MigrationException">It cannot be removed. Nothing was changed.</exception>
+    public Task RemoveAsync(CancellationToken cancellationToken) => RunAsync(
+        async (connection, token) =>
+        {
+            var script = new StringBuilder();
+            foreach (var (name, trigger) in await TriggersAsync(connection, token))
+            {
+                script.Append($"DROP TRIGGER {name} ON {trigger.Table};\n");
+            }
+
+            foreach (var function in await FunctionsAsync(connection, token))
+            {
+                script.Append($"DROP FUNCTION {Schema}.{function}() CASCADE;\n");
+            }
+
+            foreach (var table in (string[])["product_mapping", "product_watches", "product_expansions", "product_touches", "product_changes", "product_changes_parked", "product_versions"])
+            {
+                script.Append($"DROP TABLE IF EXISTS {Schema}.{table};\n");
+            }
+
+            script.Append($"DROP SEQUENCE IF EXISTS {Schema}.product_version_seq;\n");
+            await ExecuteAsync(connection, script.ToString(), token);
+            if (schema.Name != PostgresSchema.Default)
+            {
+                // Only if nothing else is in it.
+                await ExecuteAsync(
+                    connection,
+                    $"DO $$ BEGIN DROP SCHEMA IF EXISTS {Schema}; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$",
+                    token);
+            }
+        },
+        cancellationToken);
+
+    /// <summary>The triggers of all mappings on tables of the shop, by name.</summary>
+    internal async Task<IReadOnlyDictionary<string, (string Table, char Enabled, string Function)>> TriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(FindTriggers, connection);
+        command.Parameters.AddWithValue(Schema);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        Dictionary<string, (string, char, string)> triggers = [];
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            triggers[reader.GetString(0)] = (reader.GetString(1), reader.GetChar(2), reader.GetString(3));
+        }
+
+        return triggers;
+    }
+
+    internal async Task<InstalledMapping?> InstalledAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using (var find = new NpgsqlCommand(FindMapping, connection))
+        {
+            find.Parameters.AddWithValue($"{Schema}.product_mapping");
+            if (await find.ExecuteScalarAsync(cancellationToken) is not true)
+            {
+                return null;
+            }
+        }
+
+        await using var read = new NpgsqlCommand($"SELECT number, id_type, name, watches FROM {Schema}.product_mapping", connection);
+        await using var reader = await read.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken)
+            ? new InstalledMapping(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetFieldValue<string[]>(3))
+            : null;
+    }
+
+    private string Number => ProductMapping.TextOf(mapping.Format.Mapping);
+
+    private IEnumerable<string> Names() => mapping.Watches.Select((watch, number) => MappingObjects.NameOf(watch, number));
+
+    private string OtherIds(InstalledMapping installed) =>
+        $"The schema {schema.Name} has a mapping for ids of the type {installed.IdType} ({installed.Name}), but {mapping.Name} has {mapping.IdType}: remove it first, or set DB_SCHEMA to another schema.";
+
+    // All tables at once and in one order, so that two installations cannot wait for each other.
+    private Task LockAsync(NpgsqlConnection connection, CancellationToken cancellationToken) => ExecuteAsync(
+        connection,
+        $"LOCK TABLE {string.Join(", ", mapping.Watches.Select(watch => watch.Table).Distinct().Order(StringComparer.Ordinal))} IN SHARE ROW EXCLUSIVE MODE",
+        cancellationToken);
+
+    private async Task<Dictionary<string, string>> KeyTypesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        Dictionary<string, string> types = [];
+        for (var i = 0; i < mapping.Watches.Count; i++)
+        {
+            var watch = mapping.Watches[i];
+            if (watch.Expansion is not null)
+            {
+                types[MappingObjects.NameOf(watch, i)] = await KeyTypeAsync(connection, watch, cancellationToken);
+            }
+        }
+
+        return types;
+    }
+
+    /// <summary>The type of the expression of a watch, without modifiers.</summary>
+    internal static async Task<string> KeyTypeAsync(NpgsqlConnection connection, Watch watch, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"SELECT {watch.Expression} AS key FROM {watch.Table} LIMIT 0", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var type = reader.GetDataTypeName(0);
+        return type.Contains('(', StringComparison.Ordinal) ? type[..type.IndexOf('(', StringComparison.Ordinal)] : type;
+    }
+
+    private async Task RecordAsync(NpgsqlConnection connection, Dictionary<string, string> keyTypes, CancellationToken cancellationToken)
+    {
+        for (var i = 0; i < mapping.Watches.Count; i++)
+        {
+            if (mapping.Watches[i] is not { Expansion: { } expansion } watch)
+            {
+                continue;
+            }
+
+            await using var add = new NpgsqlCommand(
+                $"INSERT INTO {Schema}.product_watches (name, key_type, expansion) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET key_type = $2, expansion = $3", connection);
+            var name = MappingObjects.NameOf(watch, i);
+            add.Parameters.AddWithValue(name);
+            add.Parameters.AddWithValue(keyTypes[name]);
+            add.Parameters.AddWithValue(expansion);
+            await add.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        await using var record = new NpgsqlCommand(
+            $"""
+            INSERT INTO {Schema}.product_mapping (number, id_type, name, watches) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (one) DO UPDATE SET number = $1, name = $3, watches = $4, installed_at = now()
+            """,
+            connection);
+        record.Parameters.AddWithValue(Number);
+        record.Parameters.AddWithValue(mapping.IdType.Name);
+        record.Parameters.AddWithValue(mapping.Name);
+        record.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. Names()], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        await record.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private async Task<List<string>> FunctionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            $"SELECT proname FROM pg_proc WHERE pronamespace = to_regnamespace($1) AND (proname LIKE '{MappingObjects.FunctionPrefix.Replace("_", @"\_", StringComparison.Ordinal)}%' OR proname IN ('product_draw_versions', 'product_changes_notify'))",
+            connection);
+        command.Parameters.AddWithValue(Schema);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        List<string> names = [];
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            names.Add(reader.GetString(0));
+        }
+
+        return names;
+    }
+
+    private async Task RunAsync(Func<NpgsqlConnection, CancellationToken, Task> runAsync, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+                await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+
+                // Instances queue; the lock belongs to the transaction.
+                await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtextextended('product-cache mapping {schema.Name}', 0))", cancellationToken);
+                await ExecuteAsync(connection, $"SET LOCAL lock_timeout = {(int)LockTimeout.TotalMilliseconds}", cancellationToken);
+                await runAsync(connection, cancellationToken);
+                await transaction.CommitAsync(cancellationToken);
+                return;
+            }
+            catch (PostgresException busy) when (busy.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected)
+            {
+                if (attempt == MaxAttempts)
+                {
+                    throw new MigrationException(
+                        $"The tables of the mapping {mapping.Name} are in use: their locks could not be had in {MaxAttempts} attempts of {LockTimeout.TotalMilliseconds:0} ms. Nothing was changed.", busy);
+                }
+            }
+            catch (PostgresException refused)
+            {
+                throw new MigrationException($"PostgreSQL refuses the objects of the mapping {mapping.Name}: {PostgresText.Of(refused)}. Nothing was changed.", refused);
+            }
+        }
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        if (sql.Length > 0)
+        {
+            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = (int)Timeout.TotalSeconds };
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+    }
+}
+
+/// <param name="Number">16 hexadecimal digits.</param>
+internal sealed record InstalledMapping(string Number, string IdType, string Name, IReadOnlyList<string> Watches);
