@@ -5,3 +5,5 @@ namespace ProductCache.UnitTests.Application;
 public sealed class InMemoryGuardedCacheTests : InMemoryGuardedCacheSpecification;
 
 public sealed class InMemoryProductStoreTests : InMemoryProductStoreSpecification;
+
+public sealed class InMemoryMappedCacheTests : InMemoryMappedCacheSpecification;
