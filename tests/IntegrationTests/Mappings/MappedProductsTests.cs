@@ -249,6 +249,7 @@ public sealed class MappedProductsTests
                 catch (PostgresException failed)
                 {
                     states.Add(failed.SqlState);
+                    break;
                 }
             }
 
