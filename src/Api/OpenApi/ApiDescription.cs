@@ -1,3 +1,4 @@
+using ProductCache.Infrastructure.Mappings;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
@@ -37,7 +38,7 @@ internal static class ApiDescription
     {
         options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
         options.ShouldInclude = description => OperationOf(description.ActionDescriptor.EndpointMetadata) is not null;
-        options.AddDocumentTransformer((document, _, _) =>
+        options.AddDocumentTransformer((document, context, _) =>
         {
             document.Info = new OpenApiInfo
             {
@@ -61,6 +62,11 @@ internal static class ApiDescription
                     Description = "An API key (pc_…) or a token (JWT) of the configured issuer. Writes require the scope products:write, cache administration requires cache:admin. Reads are open unless API_READS=protected; then they require any of the scopes.",
                 },
             };
+            if (context.ApplicationServices.GetRequiredService<ProductMapping>() is { IsBuiltIn: false } mapping)
+            {
+                MappedSchemas.Apply(document, mapping);
+            }
+
             return Task.CompletedTask;
         });
         options.AddOperationTransformer((operation, context, _) =>

@@ -60,6 +60,7 @@ public sealed class SampleMappingsTests
         var before = await SelectedAsync(shop, mapping);
         Assert.That(before.Values.Count(body => body is not null), Is.GreaterThan(20));
         await AssertServedAsync(service, before);
+        await AssertDescribedAsync(service, mapping);
 
         Assert.That(Changes[sample], Has.Length.EqualTo(mapping.Watches.Select(watch => watch.Table).Distinct().Count()));
         foreach (var change in Changes[sample])
@@ -69,6 +70,22 @@ public sealed class SampleMappingsTests
             Assert.That(after.Any(product => !JsonNode.DeepEquals(product.Value, before[product.Key])), Is.True, $"No product depends on: {change}");
             before = after;
             await AssertServedAsync(service, after, change);
+        }
+    }
+
+    /// <summary>OpenAPI has the schema of the mapping, the type of its ids, and no writes.</summary>
+    private static async Task AssertDescribedAsync(RunningService service, ProductMapping mapping)
+    {
+        var document = JsonNode.Parse(await service.Api.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative)))!;
+        var schemas = document["components"]!["schemas"]!;
+        var expected = JsonNode.Parse(await File.ReadAllTextAsync(MappingSettings.SchemaPathOf(service.Settings["PRODUCT_MAPPING"])))!;
+        var id = document["paths"]!["/api/v1/products/{id}"]!["get"]!["parameters"]!.AsArray().Single(parameter => parameter!["name"]!.GetValue<string>() == "id")!["schema"]!;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(schemas["Product"]!["properties"]!.AsObject().Select(member => member.Key), Is.EquivalentTo(expected["properties"]!.AsObject().Select(member => member.Key)));
+            Assert.That(schemas.AsObject().ContainsKey("ProductDraft"), Is.False);
+            Assert.That(document["paths"]!["/api/v1/products"]!.AsObject().ContainsKey("post"), Is.False);
+            Assert.That(id["type"]!.GetValue<string>(), Is.EqualTo(mapping.IdType.Name == "bigint" ? "integer" : "string"));
         }
     }
 
