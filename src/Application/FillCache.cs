@@ -5,7 +5,7 @@ namespace ProductCache.Application;
 
 /// <summary>Reads requested products from the store and fills the cache with them, in one query per round.</summary>
 /// <remarks>
-/// Throws <see cref="UnreadableProductException"/> at the end if a row is not a valid product. If it was requested alone, the reason is
+/// For the built-in table: throws <see cref="UnreadableProductException"/> at the end if a row is not a valid product. If it was requested alone, the reason is
 /// cached for its readers. If it was requested with others, the valid ones are filled.
 /// </remarks>
 public sealed record FillCache(IReadOnlyCollection<FillRequest> Requests) : IRequest<FillCacheResult>;
@@ -41,7 +41,10 @@ public sealed class FillCacheHandler(
         List<ProductId> answered = new(pending.Count);
         List<Lease> outdated = [];
         Dictionary<ProductId, string> unreadable = [];
-        var isAlone = pending.Count == 1;
+
+        // Of a mapping, a product that cannot be read is a state like any other: its reason is cached, and no record is at fault.
+        var isMapped = format is { IsMapped: true };
+        var isAlone = pending.Count == 1 || isMapped;
         int stored = 0, alreadyThere = 0, refused = 0;
 
         for (var attempt = 1; attempt <= MaxAttempts && pending.Count > 0; attempt++)
@@ -107,7 +110,7 @@ public sealed class FillCacheHandler(
             await notifications.FilledAsync(answered, cancellationToken);
         }
 
-        if (unreadable.Count > 0)
+        if (unreadable.Count > 0 && !isMapped)
         {
             throw new UnreadableProductException(isAlone
                 ? $"Product {unreadable.Keys.Single()} cannot be read: {unreadable.Values.Single()}"

@@ -52,14 +52,17 @@ public sealed class DataFolder : IDisposable
         }
     }
 
-    public void WriteConnection(PrivatePostgres postgres, PrivateRedis redis) => WriteForOwner(ConnectionFile, string.Create(
+    /// <param name="postgres">Null: the PostgreSQL is one of the user.</param>
+    public void WriteConnection(PrivatePostgres? postgres, PrivateRedis redis) => WriteForOwner(ConnectionFile, string.Create(
         CultureInfo.InvariantCulture,
         $"""
+        {(postgres is null ? string.Empty : $"""
         PGHOST=127.0.0.1
         PGPORT={postgres.Port}
         PGUSER={PrivatePostgres.User}
         PGPASSWORD={postgres.Password}
         PGDATABASE={PrivatePostgres.Database}
+        """)}
         REDIS_PORT={redis.Port}
         REDISCLI_AUTH={redis.Password}
 

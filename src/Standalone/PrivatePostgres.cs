@@ -47,6 +47,16 @@ public sealed class PrivatePostgres : IPrivateServer, IAsyncDisposable
 
     public string ConnectionString => ConnectionStringOf(User, Password, Database);
 
+    /// <summary>The settings of a process that uses it.</summary>
+    public IEnumerable<KeyValuePair<string, string>> Settings =>
+    [
+        new("DB_HOST", "127.0.0.1"),
+        new("DB_PORT", Port.ToString(CultureInfo.InvariantCulture)),
+        new("DB_NAME", Database),
+        new("DB_USER", User),
+        new("DB_PASSWORD", Password),
+    ];
+
     /// <summary>The connection string of the superuser, for the database postgres.</summary>
     public string AdministratorConnectionString { get; }
 

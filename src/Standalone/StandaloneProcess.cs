@@ -96,19 +96,18 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         var folder = Push(new Disposing(DataFolder.Open())).Of<DataFolder>();
         var startingDashboard = dashboard is null ? Task.FromResult<string?>(null) : Push(dashboard).StartAsync();
         var startingRedis = PrivateRedis.StartWithPasswordAsync(Path.Combine(folder.Path, "redis"), ports.Take(6379));
-        var postgres = Push(await PrivatePostgres.StartAsync(Path.Combine(folder.Path, "postgres"), ports.Take(5433)));
+        var postgres = ignored.HasMapping ? null : Push(await PrivatePostgres.StartAsync(Path.Combine(folder.Path, "postgres"), ports.Take(5433)));
         var redis = Push(await startingRedis);
         folder.WriteConnection(postgres, redis);
-        restarts.Add(Push(new Restarts("PostgreSQL", postgres, TimeProvider.System, Console.WriteLine)));
+        if (postgres is not null)
+        {
+            restarts.Add(Push(new Restarts("PostgreSQL", postgres, TimeProvider.System, Console.WriteLine)));
+        }
+
         restarts.Add(Push(new Restarts("Redis", redis, TimeProvider.System, Console.WriteLine)));
 
         Dictionary<string, string> settings = new(ignored.AsEmpty())
         {
-            ["DB_HOST"] = "127.0.0.1",
-            ["DB_PORT"] = Text(postgres.Port),
-            ["DB_NAME"] = PrivatePostgres.Database,
-            ["DB_USER"] = PrivatePostgres.User,
-            ["DB_PASSWORD"] = postgres.Password,
             ["REDIS_HOST"] = "127.0.0.1",
             ["REDIS_PORT"] = Text(redis.Port),
             ["REDIS_PASSWORD"] = redis.Password!,
@@ -121,7 +120,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
             // Its own lines are text, also where it runs in a container for development.
             [LogFormat.Setting] = Environment.GetEnvironmentVariable(LogFormat.Setting) is { Length: > 0 } format ? format : LogFormat.Text,
         };
-        foreach (var (key, value) in dashboard?.Settings ?? [])
+        foreach (var (key, value) in (postgres?.Settings ?? []).Concat(dashboard?.Settings ?? []))
         {
             settings[key] = value;
         }
@@ -147,7 +146,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
 
         // MANAGEMENT_PORT is one of the Api: the Worker has its own.
         await StartHostAsync(WorkerHost.Build([.. arguments, "--MANAGEMENT_PORT=", "--MANAGEMENT_ADDRESS="], configureWorker));
-        var added = await SampleProducts.AddAsync(postgres.ConnectionString, CancellationToken.None);
+        var added = postgres is null ? 0 : await SampleProducts.AddAsync(postgres.ConnectionString, CancellationToken.None);
         await StartHostAsync(ApiHost.Build(arguments, WithoutSignals));
         var kafka = realKafka ?? $"{settings["KAFKA_BOOTSTRAP"]} (embedded, in memory)";
         var withoutDashboard = await startingDashboard;
@@ -158,20 +157,20 @@ internal sealed class StandaloneProcess : IAsyncDisposable
         }
     }
 
-    private static string Banner(int api, int worker, PrivatePostgres postgres, PrivateRedis redis, string kafka, int added, string folder, string key, string? dashboard) => string.Create(
+    private static string Banner(int api, int worker, PrivatePostgres? postgres, PrivateRedis redis, string kafka, int added, string folder, string key, string? dashboard) => string.Create(
         CultureInfo.InvariantCulture,
         $"""
 
         ProductCache is running.
-          API         http://localhost:{api}/productapp/1/ and /docs/
+          API         http://localhost:{api}/productapp/{(postgres is null ? "{id}" : "1")}/ and /docs/
           Worker      http://localhost:{worker}/health/ready and /metrics
-          PostgreSQL  127.0.0.1:{postgres.Port} (./run psql), data in {folder}{(added > 0 ? $", {added} sample products added" : string.Empty)}
+          PostgreSQL  {(postgres is null ? "yours, with the tables of the mapping" : $"127.0.0.1:{postgres.Port} (./run psql), data in {folder}")}{(added > 0 ? $", {added} sample products added" : string.Empty)}
           Redis       127.0.0.1:{redis.Port} (./run redis-cli)
           Kafka       {kafka}{(dashboard is null ? string.Empty : $"{Environment.NewLine}  Dashboard   {dashboard} (traces, metrics, log lines)")}
 
         Try it twice: the first request misses (202), the second is answered from the cache (200).
-          curl -i http://localhost:{api}/productapp/1/
-          curl -i http://localhost:{api}/productapp/1/
+          curl -i http://localhost:{api}/productapp/{(postgres is null ? "ID" : "1")}/
+          curl -i http://localhost:{api}/productapp/{(postgres is null ? "ID" : "1")}/
 
         {key}
 

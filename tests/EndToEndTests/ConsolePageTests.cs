@@ -114,7 +114,7 @@ public sealed partial class ConsolePageTests
 
         await page.Page.GetByLabel("Product id").FillAsync("0x");
         await page.Button("Look up").ClickAsync();
-        await Assertions.Expect(page.Page.Locator("#look-up-fault")).ToContainTextAsync("An id is a number");
+        await Assertions.Expect(page.Page.Locator("#look-up-fault")).ToContainTextAsync("A product id must be an integer");
     }
 
     [Test]

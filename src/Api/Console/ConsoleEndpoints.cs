@@ -13,7 +13,7 @@ namespace ProductCache.Api.Console;
 /// The data of the console page. It is no contract: it changes with the page, and OpenAPI does not describe it. Only the routes that the page
 /// uses to read, write and purge are.
 /// </summary>
-internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances instances, IWatchedTraces traces, ProductIds ids) : IDisposable
+internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances instances, IWatchedTraces traces, ProductIds ids, EntryFormat format) : IDisposable
 {
     /// <summary>Products that are looked up at the same time. Each asks all Apis, so a further request is refused.</summary>
     public const int MaxInspections = 8;
@@ -48,7 +48,7 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
 
         try
         {
-            return await AnswerAsync(http, async () => BodyOf(await mediator.Send(new InspectProduct(productId), cancellationToken)));
+            return await AnswerAsync(http, async () => BodyOf(await mediator.Send(new InspectProduct(productId), cancellationToken), isWritable: !format.IsMapped));
         }
         finally
         {
@@ -98,8 +98,9 @@ internal sealed class ConsoleEndpoints(IMediator mediator, SharedInstances insta
         one.Hot,
     };
 
-    private static object BodyOf(ProductInspection found) => new
+    private static object BodyOf(ProductInspection found, bool isWritable) => new
     {
+        IsWritable = isWritable,
         found.Finding,
         NearCopies = found.NearCopies.Select(copy => new { copy.Instance, copy.Version, AgeMs = copy.Age is { } age ? (long?)age.TotalMilliseconds : null }),
         Redis = new

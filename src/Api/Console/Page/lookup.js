@@ -13,7 +13,7 @@ const findings = {
   unknown: ["unknown", "? Unknown", "PostgreSQL could not be asked, so versions cannot be compared."],
 };
 
-const isId = text => /^[1-9]\d{0,18}$/.test(text);
+const path = id => encodeURIComponent(id);
 
 export function createLookUp() {
   const [input, fault, panel, title, when, watched] = [find("look-up"), find("look-up-fault"), find("product"), find("product-title"), find("looked-up"), find("watch")];
@@ -22,25 +22,25 @@ export function createLookUp() {
   let busy = false;
 
   async function lookUp(wanted, { focus = true } = {}) {
-    if (!isId(wanted)) {
-      say(fault, "An id is a number from 1 to 2⁶³ - 1, without leading zeros.");
+    const mine = ++turn;
+    panel.setAttribute("aria-busy", "true");
+    const answer = wanted ? await ask(`console/data/products/${path(wanted)}`) : { status: 400 };
+    if (mine !== turn) return;
+    panel.removeAttribute("aria-busy");
+    if (answer.status === 400 || answer.status === 404) {
+      say(fault, answer.body?.detail ?? "Enter the id of a product.");
       input.setAttribute("aria-invalid", "true");
       return;
     }
     say(fault, "");
     input.removeAttribute("aria-invalid");
     input.value = wanted;
-    const mine = ++turn;
     if (id !== wanted) {
       watched.replaceChildren();
       id = wanted;
-      history.replaceState(null, "", `#${id}`);
+      history.replaceState(null, "", `#${path(id)}`);
     }
     say(title, `Product ${id}`);
-    panel.setAttribute("aria-busy", "true");
-    const answer = await ask(`console/data/products/${id}`);
-    if (mine !== turn) return;
-    panel.removeAttribute("aria-busy");
     panel.classList.remove("empty");
     say(when, `looked up at ${clock(Date.now())}`);
     panel.replaceChildren(...(answer.ok ? show(answer.body) : [node("p", { class: "bad", role: "alert" }, problem(answer, "cache:admin")), buttons(null)]));
@@ -61,7 +61,7 @@ export function createLookUp() {
     const product = found?.postgres?.product;
     return node("p", { class: "buttons" },
       node("button", { type: "button", class: "primary", onclick: read }, "Read and watch"),
-      product ? node("button", { type: "button", onclick: () => startEdit(found.postgres) }, "Edit") : null,
+      product && found.isWritable ? node("button", { type: "button", onclick: () => startEdit(found.postgres) }, "Edit") : null,
       node("button", { type: "button", onclick: purge }, "Purge"),
       node("button", { type: "button", onclick: () => lookUp(id, { focus: false }) }, "Look again"));
   }
@@ -84,7 +84,7 @@ export function createLookUp() {
 
   // Without Cache-Control the browser would send no-cache, and the product would be read again.
   const read = () => alone("Reading…", async () => {
-    const { answer, trace } = await watch(`api/v1/products/${id}`, { headers: { Prefer: "wait=10", "Cache-Control": "no-transform" } });
+    const { answer, trace } = await watch(`api/v1/products/${path(id)}`, { headers: { Prefer: "wait=10", "Cache-Control": "no-transform" } });
     const failed = !answer.ok && answer.status !== 404 ? node("p", { class: "panel bad", role: "alert" }, problem(answer, "products:read")) : null;
     return [failed, trace ? draw(trace, `Read of product ${id}`) : failed ? null : node("p", { class: "panel hint" }, noSteps(answer))].filter(Boolean);
   });
@@ -92,7 +92,7 @@ export function createLookUp() {
   const purge = async () => {
     if (!await confirmed(`Purge product ${id}?`, "It is removed from Redis and from all near caches. The next reader requests it from PostgreSQL.")) return;
     await alone("Purging…", async () => {
-      const answer = await ask(`api/v1/cache/products/${id}`, { method: "DELETE" });
+      const answer = await ask(`api/v1/cache/products/${path(id)}`, { method: "DELETE" });
       return [node("p", { class: answer.ok ? "panel good" : "panel bad", role: "status" },
         answer.ok ? `✓ Product ${id} was purged at ${clock(Date.now())}.` : `! Not purged. ${problem(answer, "cache:admin")}`)];
     });
@@ -100,7 +100,7 @@ export function createLookUp() {
 
   function startEdit(stored) {
     watched.replaceChildren(createEdit(id, stored, {
-      save: (patch, version) => watch(`api/v1/products/${id}`, {
+      save: (patch, version) => watch(`api/v1/products/${path(id)}`, {
         method: "PATCH",
         headers: { "Content-Type": "application/merge-patch+json", "If-Match": `"${version}"` },
         body: JSON.stringify(patch),
@@ -110,7 +110,7 @@ export function createLookUp() {
         await lookUp(id, { focus: false });
       },
       async reload() {
-        const answer = await ask(`console/data/products/${id}`);
+        const answer = await ask(`console/data/products/${path(id)}`);
         return answer.ok ? answer.body.postgres : null;
       },
       cancel: () => watched.replaceChildren(),
@@ -122,8 +122,16 @@ export function createLookUp() {
     event.preventDefault();
     lookUp(input.value.trim());
   });
-  if (isId(location.hash.slice(1))) lookUp(location.hash.slice(1), { focus: false });
+  if (location.hash.length > 1) lookUp(decoded(location.hash.slice(1)), { focus: false });
   return lookUp;
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 const noSteps = answer => `Status ${answer.status}. No steps were reported: the data of the console is not available, or Redis is not.`;
@@ -143,7 +151,10 @@ function place(name, title, ...content) {
 
 const facts = entries => node("dl", { class: "facts" }, entries.filter(([, value]) => value !== null && value !== undefined).map(([label, value]) => node("div", {}, node("dt", {}, label), node("dd", {}, value))));
 // JSON.parse has rounded an id beyond 2^53.
-const json = (id, product) => node("pre", { tabindex: 0, "aria-label": "JSON" }, JSON.stringify(product, null, 2).replace(/"id": [^,\n]+/, `"id": ${id}`));
+const json = (id, product) => {
+  const text = JSON.stringify(product, null, 2);
+  return node("pre", { tabindex: 0, "aria-label": "JSON" }, /^\d+$/.test(id) ? text.replace(/"id": \d[^,\n]*/, `"id": ${id}`) : text);
+};
 
 function version(value, stored) {
   if (value === null || value === undefined) return node("p", { class: "version none" }, "no copy");

@@ -23,9 +23,10 @@ export function createSearch(lookUp) {
     }
     for (const item of answer.body.items) {
       // The URL has the exact id even if JSON.parse rounds the number.
-      const id = item.self.slice(item.self.lastIndexOf("/") + 1);
+      const id = decodeURIComponent(item.self.slice(item.self.lastIndexOf("/") + 1));
+      const product = item.product ?? item;
       found.append(node("li", {}, node("button", { type: "button", onclick: () => lookUp(id) },
-        node("span", { class: "id" }, id), node("span", { class: "name" }, item.name ?? `unreadable: ${item.unreadable}`), node("span", { class: "count" }, item.price === undefined ? "" : item.price.toFixed(2)))));
+        node("span", { class: "id" }, id), node("span", { class: "name" }, item.unreadable ? `unreadable: ${item.unreadable}` : product.name ?? product.title ?? ""), node("span", { class: "count" }, typeof product.price === "number" ? product.price.toFixed(2) : ""))));
     }
     next = answer.body.next ?? null;
     more.hidden = next === null;
