@@ -23,10 +23,10 @@ internal sealed class Exploration
     private Exploration(Scenario scenario, Mutant mutant)
     {
         (Scenario, this.mutant) = (scenario, mutant);
-        Programs = new Programs(mutant);
+        Programs = new Programs(mutant, scenario);
 
         // Its clock stands still: what expires is a step of its own.
-        Cache = mutant.Cache(new InMemoryCache(new StepClock()));
+        Cache = mutant.Cache(new InMemoryCache(new StepClock(), Programs.Format));
     }
 
     public Scenario Scenario { get; }

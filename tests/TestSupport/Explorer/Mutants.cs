@@ -29,6 +29,13 @@ internal static class Mutants
         new("ANoCacheRequestDoesNotSayWhatItRenews", Scenarios.FreshBehind) { DropsWhatARequestRenews = true },
         new("AMarkerIsKeptThoughTheHistoryIsAnother", Cached(Scenarios.Fresh)) { Cache = cache => new RenewalHidesTheHistory(cache) },
         new("AChangeLeavesAnUnreadableEntry", Scenarios.Unreadable) { Cache = cache => new NegativeEntrySurvives(cache) },
+        new("AChangeOfAMappedProductDoesNotRaiseTheFloor", Scenarios.Mapped) { Cache = cache => new ChangeLeavesTheFloor(cache) },
+        new("AFillOfAMappedProductIsNotComparedWithTheFloor", Scenarios.Mapped) { Cache = cache => new FillIgnoresTheFloor(cache) },
+        new("AFillOfAMappedProductIsNotComparedWithTheToken", Scenarios.Mapped) { Cache = cache => new FillIgnoresTheToken(cache) },
+        new("AReplacedBodyDoesNotRaiseTheFloorByOneMore", Scenarios.MappedEarly) { Cache = cache => new RefreshRaisesTheFloorToItsRank(cache) },
+        new("AStaleEntryOfAMappingIsTakenForCurrent", Scenarios.Mapped) { Cache = cache => new StaleIsCurrent(cache) },
+        new("AVersionOfZeroIsTakenForNoEntry", Scenarios.MappedAbsent) { Cache = cache => new RefreshTakesZeroForNothing(cache) },
+        new("ATableOfAMappingIsNotWatched", Scenarios.Mapped with { KeysAreWatched = false }),
         new("ChangedIsPublishedBeforeTheRefresh", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.ChangedIsPublishedBeforeTheRefresh },
         new("ChangedIsPublishedForEntriesOnly", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.ChangedIsPublishedForEntriesOnly },
         new("TheNearCacheDoesNotRegisterItsReads", Cached(Scenarios.Near)) { PlantedBug = PlantedBug.NearCacheIgnoresPendingReads },
@@ -68,6 +75,22 @@ internal static class Mutants
             KeepFloor(before);
             return results;
         }
+    }
+
+    private sealed class RefreshRaisesTheFloorToItsRank(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override async Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken)
+        {
+            var outcomes = await base.ReplaceStaleAsync(refreshes, cancellationToken);
+            SetLease(lease => refreshes is [var refresh] && lease.Floor == refresh.Entry.Rank + 1 ? lease with { Floor = refresh.Entry.Rank } : lease);
+            return outcomes;
+        }
+    }
+
+    private sealed class RefreshTakesZeroForNothing(InMemoryCache cache) : WrongCache(cache)
+    {
+        public override Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) =>
+            State.Entry is { Rank: 0 } ? Task.FromResult<IReadOnlyList<RefreshOutcome>>([.. refreshes.Select(_ => RefreshOutcome.Current)]) : base.ReplaceStaleAsync(refreshes, cancellationToken);
     }
 
     private sealed class RefreshLeavesTheFloor(InMemoryCache cache) : WrongCache(cache)

@@ -14,7 +14,7 @@ internal sealed record RequestMessage(ProductId Id, Answer? Renews = null)
 }
 
 /// <summary>The use cases that are explored, each with an instance of its own for each run.</summary>
-internal sealed class Programs(Mutant mutant)
+internal sealed class Programs(Mutant mutant, Scenario scenario)
 {
     public static readonly ProductId Id = new(1);
 
@@ -30,6 +30,9 @@ internal sealed class Programs(Mutant mutant)
     private readonly Dictionary<long, StoreRead> reads = [];
     private NearCacheState? nearCache;
 
+    /// <summary>Null: the built-in table.</summary>
+    public EntryFormat? Format { get; } = scenario.Mapped ? EntryFormat.OfMapping(7) : null;
+
     /// <summary>What a reader gets of a row.</summary>
     public ReadOnlyMemory<byte> BodyOf(long version)
     {
@@ -44,7 +47,11 @@ internal sealed class Programs(Mutant mutant)
     /// <summary>What a Worker reads of a row, as the history of commits has it.</summary>
     public StoreRead ReadOf(long row)
     {
-        if (!reads.TryGetValue(row, out var read))
+        if (!reads.TryGetValue(row, out var read) && scenario.Mapped)
+        {
+            reads[row] = read = World.MappedReadOf(row);
+        }
+        else if (read is null)
         {
             Dictionary<ProductId, Product> products = [];
             Dictionary<ProductId, string> unreadable = [];
@@ -77,7 +84,7 @@ internal sealed class Programs(Mutant mutant)
     /// <summary>A Worker that received changes.</summary>
     public HandlerState Refresh(Change[] changes) => Start(new HandlerProgram($"refresh after {World.Describe(changes)}", async (ports, _) =>
     {
-        await mutant.PlantedBug.RefreshAsync(ports, ports, ports, new RefreshCache(changes));
+        await mutant.PlantedBug.RefreshAsync(ports, ports, ports, new RefreshCache(changes), Format);
         return null;
     }));
 
@@ -147,7 +154,7 @@ internal sealed class Programs(Mutant mutant)
         var renews = mutant.DropsWhatARequestRenews ? null : (EntryTimes?)message.Renews?.Value;
         var request = new FillCache([new FillRequest(message.Id, renews)]);
         IProductStore store = mutant.ReadsSqlBeforeTheClaim ? await Mutant.ReadEarlyAsync(ports, message.Id) : ports;
-        await new FillCacheHandler(ports, store, ports, Lifetimes, absences, clock, new Random(0)).Handle(request, default);
+        await new FillCacheHandler(ports, store, ports, Lifetimes, absences, clock, new Random(0), Format).Handle(request, default);
         return null;
     }, ReadsClock: true);
 

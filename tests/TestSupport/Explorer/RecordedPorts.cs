@@ -93,7 +93,7 @@ internal sealed class RecordedPorts(StepClock clock, bool readsClock) : ReadOnly
 
     public Task<IReadOnlyList<RefreshOutcome>> ReplaceStaleAsync(IReadOnlyList<Refresh> refreshes, CancellationToken cancellationToken) => StopAsync(
         PortKind.Command,
-        refreshes.Count == 0 ? "refreshes nothing" : $"refreshes rank {refreshes[0].StaleRank} to version {refreshes[0].Entry.Version}",
+        refreshes.Count == 0 ? "refreshes nothing" : $"refreshes rank {refreshes[0].StaleRank} to {(refreshes[0].Entry.Mapping == 0 ? $"version {refreshes[0].Entry.Version}" : World.Describe(refreshes[0].Entry))}",
         world => world.OnCache(cache => cache.ReplaceStaleAsync(refreshes, default)),
         outcomes => string.Join(", ", outcomes));
 

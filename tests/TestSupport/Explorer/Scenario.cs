@@ -88,6 +88,15 @@ internal sealed record Scenario(string Name)
     /// <summary>A change may leave a row that is no valid product.</summary>
     public bool UnreadableRows { get; init; }
 
+    /// <summary>The product is one of a mapping: every state has a version, which its commit draws.</summary>
+    public bool Mapped { get; init; }
+
+    /// <summary>Of a mapped product: a commit may change its body through a key, and leave the version to a Worker.</summary>
+    public bool ChangesThroughKeys { get; init; }
+
+    /// <summary>False: the table of the keys is not watched.</summary>
+    public bool KeysAreWatched { get; init; } = true;
+
     /// <summary>An insert may draw its version before other changes commit, and commit after them. It counts as a change.</summary>
     public bool LateInserts { get; init; }
 }

@@ -11,11 +11,16 @@ internal static class Scenarios
     public static readonly Scenario Near = new("An API process has a near cache") { Reads = 1, NearReads = 1, FillJobs = 1 };
     public static readonly Scenario Late = new("An insert commits after later versions") { LateInserts = true, Changes = 3, Faults = 0 };
 
+    public static readonly Scenario Mapped = new("Readers miss a product of a mapping") { Mapped = true, ChangesThroughKeys = true };
+    public static readonly Scenario MappedAbsent = Mapped with { Name = "Readers miss a product that a mapping does not give yet", StartsWithRow = false };
+    public static readonly Scenario MappedEarly = Mapped with { Name = "A reader asks for an early refresh of a product of a mapping", Reads = 1, EarlyReads = 1, ChangeJobs = 1 };
+    public static readonly Scenario MappedNear = Mapped with { Name = "An API process has a near cache, with a mapping", Reads = 1, NearReads = 1, FillJobs = 1, ChangeJobs = 1 };
+
     public static readonly Scenario EarlyBehind = Early with { Name = $"{Early.Name}, and Workers are behind", Faults = 0, WorkersMayBeBehind = true };
     public static readonly Scenario FreshBehind = Fresh with { Name = $"{Fresh.Name}, and Workers are behind", Faults = 0, WorkersMayBeBehind = true };
 
     /// <summary>Two changes and any single fault: complete within seconds each.</summary>
-    public static readonly IReadOnlyList<Scenario> Short = [Read, ReadAbsent, Unreadable, Purge, Early, Fresh, Near, Late];
+    public static readonly IReadOnlyList<Scenario> Short = [Read, ReadAbsent, Unreadable, Purge, Early, Fresh, Near, Late, Mapped, MappedAbsent, MappedEarly, MappedNear];
 
     /// <summary>More changes, readers and faults. Most take minutes; the largest end incomplete at their limit of time or states.</summary>
     public static readonly IReadOnlyList<Scenario> Long =
@@ -37,6 +42,9 @@ internal static class Scenarios
         Fresh with { Name = $"{Fresh.Name}; 2 readers miss", Reads = 2, FillJobs = 1 },
         Fresh with { Name = $"{Fresh.Name}; 2 faults", Faults = 2, FillJobs = 1 },
         Fresh with { Name = $"{Fresh.Name}; any number of failovers", Faults = Scenario.Unlimited, Kinds = Fault.Failover },
+        Mapped with { Name = $"{Mapped.Name}; 2 faults", Faults = 2 },
+        Mapped with { Name = $"{Mapped.Name}; 3 changes", Changes = 3 },
+        MappedEarly with { Name = $"{MappedEarly.Name}; 3 changes", Changes = 3, Faults = 0 },
         Near with { Name = $"{Near.Name}; 2 Workers fill", FillJobs = 2 },
         Near with { Name = $"{Near.Name}; 2 readers at one time", NearReads = 2, NearArrivals = 2, ChangeJobs = 1 },
         Near with { Name = $"{Near.Name}; 2 faults", Faults = 2 },

@@ -77,7 +77,7 @@ internal sealed partial class World(Exploration exploration)
 
     private Programs Programs => exploration.Programs;
 
-    private bool ChangesArePending => drawn is not null || topic.Length > 0 || running.Any(job => job.Role == Role.ChangeJob);
+    private bool ChangesArePending => drawn is not null || expansions > 0 || topic.Length > 0 || running.Any(job => job.Role == Role.ChangeJob);
 
     public static World Start(Exploration exploration)
     {
@@ -93,8 +93,8 @@ internal sealed partial class World(Exploration exploration)
 
     private static World Empty(Exploration exploration) => new(exploration)
     {
-        history = exploration.Scenario.StartsWithRow ? [0, 1] : [0],
-        lastVersion = exploration.Scenario.StartsWithRow ? 1 : 0,
+        history = exploration.Scenario.Mapped ? [MappedRow(0, exploration.Scenario.StartsWithRow ? 0 : null)] : exploration.Scenario.StartsWithRow ? [0, 1] : [0],
+        lastVersion = exploration.Scenario is { StartsWithRow: true, Mapped: false } ? 1 : 0,
         changesLeft = exploration.Scenario.Changes,
         faultsLeft = exploration.Scenario.Faults,
         readsLeft = exploration.Scenario.Reads,
@@ -165,6 +165,7 @@ internal sealed partial class World(Exploration exploration)
     public static string Describe(byte[]? payload) => CachedProduct.TryRead(payload, out var entry) ? Describe(entry) : "no entry";
 
     public static string Describe(CachedProduct? entry) => entry is null ? "no entry"
+        : entry.Mapping != 0 ? $"{DescribeMapped(MappedRowOf(entry))} {Describe(EntryTimes.Of(entry))}"
         : $"{(entry.IsAbsent ? "an absence" : entry.IsUnreadable ? $"'{entry.Reason}'" : $"version {entry.Version}")} {Describe(EntryTimes.Of(entry))}";
 
     public static string Describe(EntryTimes times) => string.Create(
@@ -182,7 +183,7 @@ internal sealed partial class World(Exploration exploration)
     /// <summary>All states that are one step away, each with a text for the trace. The order is always the same.</summary>
     public IEnumerable<(World Next, Func<string> What)> Steps()
     {
-        foreach (var step in WriterSteps().Concat(DeliverySteps()).Concat(ReaderSteps()).Concat(NearCacheSteps()).Concat(CacheFaults()))
+        foreach (var step in (IsMapped ? MappedWriterSteps() : WriterSteps()).Concat(DeliverySteps()).Concat(ReaderSteps()).Concat(NearCacheSteps()).Concat(CacheFaults()))
         {
             yield return step;
         }

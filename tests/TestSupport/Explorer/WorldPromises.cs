@@ -11,7 +11,7 @@ internal sealed partial class World
     private InMemoryCache.StoredEntry? checkedEntry;
 
     /// <summary>Nothing is on its way, and no handler runs but readers that wait, so nothing happens unless a reader comes or looks again.</summary>
-    public bool IsQuiet => drawn is null && topic.Length == 0 && requests.Length == 0 && running.All(one => one.State.Waits)
+    public bool IsQuiet => drawn is null && expansions == 0 && topic.Length == 0 && requests.Length == 0 && running.All(one => one.State.Waits)
         && copies.Length == 0 && inbox.Length == 0 && !gap && near is not { Reads: > 0 };
 
     /// <summary>
@@ -34,6 +34,7 @@ internal sealed partial class World
         Write(key, ref length, seen);
         Write(key, ref length, (int)(drawn ?? 0));
         Write(key, ref length, (int)lastVersion);
+        Write(key, ref length, expansions);
         WriteSorted(key, ref length, requests, message => Programs.Fill(message).Id);
         WriteCache(key, ref length);
         WriteSorted(key, ref length, topic, message => (2 * (int)message.Change.Rank) + (message.IsFresh ? 1 : 0));
@@ -86,7 +87,7 @@ internal sealed partial class World
             Violation ??= $"A reader comes when nothing is on its way. {violation}";
         }
 
-        if (Scenario.EarlyReads > 0 && Row > 0)
+        if (Scenario.EarlyReads > 0 && (IsMapped ? !IsAbsentRow(Row) : Row > 0))
         {
             var before = Stamp(later);
             var renewed = later.With(world => world.Serve(Role.EarlyReader, Programs.EarlyReader(), behind));
@@ -112,7 +113,7 @@ internal sealed partial class World
     {
         if (Cache.Entry is { } entry && CachedProduct.TryRead(entry.Payload, out var product))
         {
-            Write(key, ref length, (int)product.Version);
+            Write(key, ref length, (int)(IsMapped ? MappedRowOf(product) : product.Version));
             Write(key, ref length, (StampOf(product) << 8) | CommitsAt(product));
             Write(key, ref length, product.IsUnreadable ? (int)FaultyRowOf(product) : (int)entry.Rank);
         }
@@ -213,26 +214,26 @@ internal sealed partial class World
     /// entry is the newer one; it is gone once its deletion has passed.
     /// </summary>
     private bool IsOlder(CachedProduct entry, int commit) =>
-        CommitOf(entry) < commit && !(history[commit] is > 0 and var version && entry.Version > version);
+        CommitOf(entry) < commit && (IsMapped || !(history[commit] is > 0 and var version && entry.Version > version));
 
-    private string DescribeRow() => Row switch
+    private string DescribeRow() => IsMapped ? DescribeMapped(Row) : Row switch
     {
         > 0 => $"version {Row}",
         0 => "no row",
         _ => $"version {-Row}, which is no valid product",
     };
 
-    private bool WasCommitted(CachedProduct entry) => entry.IsUnreadable
+    private bool WasCommitted(CachedProduct entry) => IsMapped ? Array.IndexOf(history, MappedRowOf(entry)) >= 0 : entry.IsUnreadable
         ? FaultyRowOf(entry) < 0
         : Array.IndexOf(history, entry.Version) >= 0 && entry.Body.Span.SequenceEqual(exploration.Programs.BodyOf(entry.Version).Span);
 
-    private bool IsCurrent(CachedProduct entry) => Row == (entry.IsUnreadable ? FaultyRowOf(entry) : entry.Version);
+    private bool IsCurrent(CachedProduct entry) => IsMapped ? Row % BodiesOfAVersion == MappedRowOf(entry) % BodiesOfAVersion : Row == (entry.IsUnreadable ? FaultyRowOf(entry) : entry.Version);
 
     // The row as it stands in the history of commits; 0: it is not there.
     private long FaultyRowOf(CachedProduct entry) => Array.Find(history, row => row < 0 && FaultOf(row) == entry.Reason);
 
     /// <summary>The commit whose result an entry shows.</summary>
-    private int CommitOf(CachedProduct entry) => entry.Version == 0 ? CommitsAt(entry) : Array.IndexOf(history, entry.Version);
+    private int CommitOf(CachedProduct entry) => IsMapped ? MappedCommitOf(entry) : entry.Version == 0 ? CommitsAt(entry) : Array.IndexOf(history, entry.Version);
 
     // The reader comes, a Worker takes its request, and nothing else happens.
     private void Serve(Role role, HandlerState reader, bool behind)

@@ -21,12 +21,12 @@ internal sealed record PlantedBug(string Name)
 
     public override string ToString() => Name;
 
-    public Task RefreshAsync(IGuardedCache cache, IProductStore store, ICacheNotifications notifications, RefreshCache request)
+    public Task RefreshAsync(IGuardedCache cache, IProductStore store, ICacheNotifications notifications, RefreshCache request, EntryFormat? format = null)
     {
         var forEntriesOnly = this == ChangedIsPublishedForEntriesOnly;
         return forEntriesOnly || this == ChangedIsPublishedBeforeTheRefresh
             ? RefreshWronglyAsync(cache, store, notifications, request.Changes, forEntriesOnly)
-            : new RefreshCacheHandler(cache, store, notifications).Handle(request, default);
+            : new RefreshCacheHandler(cache, store, notifications, format).Handle(request, default);
     }
 
     private static async Task RefreshWronglyAsync(
