@@ -81,6 +81,19 @@ internal sealed class BenchServers : IAsyncDisposable
         return port;
     }
 
+    /// <summary>Starts an Api and a Worker for the products of a mapping, and returns the port of the Api when both are ready.</summary>
+    public async Task<int> StartMappedAsync(string mapping)
+    {
+        var worker = new Ports().Take(28_300);
+        Dictionary<string, string> own = new(settings)
+        {
+            ["PRODUCT_MAPPING"] = mapping, ["DB_MIGRATE"] = "on", ["CACHE_NAMESPACE"] = "mapped", ["WORKER_PORT"] = worker.ToString(CultureInfo.InvariantCulture),
+        };
+        Launch("ProductCache.Worker.dll", [], own);
+        await ReadyAsync(worker);
+        return await StartApiAsync(own.Where(setting => setting.Key != "API_PORT"));
+    }
+
     public async Task<long> InsertAsync(int count)
     {
         await using var command = DataSource.CreateCommand(

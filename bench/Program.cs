@@ -45,6 +45,7 @@ foreach (var bench in ofService)
         "misses" => Misses.RunAsync(servers),
         "changes" => Changes.RunAsync(servers),
         "tracing" => Tracing.RunAsync(servers),
+        "mapping" => Mapping.RunAsync(servers),
         "bulk" => BulkUpdate.RunAsync(servers),
         _ => SqlReads.RunAsync(servers),
     });
