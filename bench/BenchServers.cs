@@ -10,6 +10,8 @@ namespace ProductCache.Bench;
 /// <summary>PostgreSQL, Redis and Kafka (embedded, or the one of KAFKA_BOOTSTRAP), and an Api and a Worker process.</summary>
 internal sealed class BenchServers : IAsyncDisposable
 {
+    private const string MappedNamespace = "mapped";
+
     private readonly string folder;
     private readonly PrivatePostgres postgres;
     private readonly PrivateRedis redis;
@@ -50,7 +52,7 @@ internal sealed class BenchServers : IAsyncDisposable
         var ports = new Ports();
         var postgres = await PrivatePostgres.StartAsync(Path.Combine(folder, "postgres"), ports.Take(25_433));
         var redis = await PrivateRedis.StartAsync(ports.Take(26_379));
-        var kafka = string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP")) ? new EmbeddedKafka(Topics.All) : null;
+        var kafka = string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KAFKA_BOOTSTRAP")) ? new EmbeddedKafka([.. Topics.All, .. Topics.All.Select(topic => $"{MappedNamespace}.{topic}")]) : null;
         var servers = new BenchServers(folder, postgres, redis, kafka);
         await servers.StartServiceAsync(ports.Take(28_000), ports.Take(28_001));
         return servers;
@@ -87,7 +89,7 @@ internal sealed class BenchServers : IAsyncDisposable
         var worker = new Ports().Take(28_300);
         Dictionary<string, string> own = new(settings)
         {
-            ["PRODUCT_MAPPING"] = mapping, ["DB_MIGRATE"] = "on", ["CACHE_NAMESPACE"] = "mapped", ["WORKER_PORT"] = worker.ToString(CultureInfo.InvariantCulture),
+            ["PRODUCT_MAPPING"] = mapping, ["DB_MIGRATE"] = "on", ["CACHE_NAMESPACE"] = MappedNamespace, ["WORKER_PORT"] = worker.ToString(CultureInfo.InvariantCulture),
         };
         Launch("ProductCache.Worker.dll", [], own);
         await ReadyAsync(worker);
