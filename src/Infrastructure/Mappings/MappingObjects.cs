@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using ProductCache.Domain;
 using ProductCache.Infrastructure.Postgres;
 
 namespace ProductCache.Infrastructure.Mappings;
@@ -32,10 +33,17 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
     public IReadOnlyList<WatchTrigger> Triggers { get; } =
         [.. mapping.Watches.SelectMany((watch, number) => TriggersOf(watch, NameOf(watch, number), schema))];
 
+    /// <summary>The triggers on our own tables: they fire in all sessions.</summary>
+    public static readonly IReadOnlyList<(string Name, string Table)> OwnTriggers =
+    [
+        ("product_draw_versions", "product_touches"), ("product_changes_notify", "product_changes"), ("product_expansions_notify", "product_expansions"),
+    ];
+
     /// <summary>Creates what is missing, and replaces the rest. Names in the statements are qualified.</summary>
     public string Create()
     {
-        var script = new StringBuilder($"CREATE SCHEMA IF NOT EXISTS \"{schema.Name}\";\n");
+        // IF NOT EXISTS asks for CREATE in the database, also where the schema exists.
+        var script = new StringBuilder($"DO $$ BEGIN IF to_regnamespace('\"{schema.Name}\"') IS NULL THEN CREATE SCHEMA \"{schema.Name}\"; END IF; END $$;\n");
         script.Append(Template
             .Replace("{schema}", schema.Name, StringComparison.Ordinal)
             .Replace("{id}", mapping.IdType.Name, StringComparison.Ordinal)
@@ -60,18 +68,20 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
     // Where the watch leads to ids, their values are cast to the type of the ids.
     private string FunctionsOf(Watch watch, string name)
     {
-        var expression = $"({watch.Expression})::{(watch.Expansion is null ? mapping.IdType.Name : "text")}";
+        var expression = watch.KeyAs(mapping.IdType);
+        var isValid = watch.Expansion is null ? ValidIds(mapping.IdType, "key") : "key IS NOT NULL";
         var target = watch.Expansion is null
             ? $"INSERT INTO \"{schema.Name}\".product_touches (ids) SELECT array_agg(key)"
             : $"INSERT INTO \"{schema.Name}\".product_expansions (watch, keys) SELECT '{name}', array_agg(key)";
         string Record(string keys) =>
-            $"{target} FROM (SELECT key, (row_number() OVER () - 1) / {MaxKeys} AS chunk FROM ({keys}) AS keys WHERE key IS NOT NULL) AS numbered GROUP BY chunk;";
+            $"{target} FROM (SELECT key, (row_number() OVER () - 1) / {MaxKeys} AS chunk FROM ({keys}) AS keys WHERE {isValid}) AS numbered GROUP BY chunk;";
         string KeysOf(string rows) => $"SELECT DISTINCT {expression} AS key FROM {rows}";
         string Function(string kind, string body) =>
             $"""
 
             CREATE OR REPLACE FUNCTION "{schema.Name}".{kind}_{name}() RETURNS trigger
             LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+            #variable_conflict use_column
             BEGIN
               {body}
               RETURN NULL;
@@ -102,6 +112,15 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
                   END IF;
                 """.Trim());
     }
+
+    /// <summary>
+    /// A condition that is true for what may be an id. What is none is not recorded: an index of PostgreSQL refuses long texts, and with them the
+    /// write of the shop would fail.
+    /// </summary>
+    internal static string ValidIds(ProductIdType type, string column) =>
+        type == ProductIdType.Text ? $"char_length({column}) BETWEEN 1 AND {ProductId.MaxLength}"
+        : type == ProductIdType.Bigint ? $"{column} > 0"
+        : $"{column} IS NOT NULL";
 
     private static IEnumerable<WatchTrigger> TriggersOf(Watch watch, string name, PostgresSchema schema)
     {

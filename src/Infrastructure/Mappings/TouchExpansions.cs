@@ -105,8 +105,10 @@ internal sealed class TouchExpansions(NpgsqlDataSource dataSource, ProductMappin
         var select = expansion.Select.Replace(ProductMapping.KeysParameter, $"($1::text[]::{expansion.KeyType}[])", StringComparison.Ordinal);
         await using var command = new NpgsqlCommand(
             $"""
-            SELECT id::text FROM (SELECT DISTINCT id::{mapping.IdType} AS id FROM ({select}) AS found(id)) AS ids
-            WHERE id IS NOT NULL AND ($2::text IS NULL OR id > $2::text::{mapping.IdType}) ORDER BY ids.id LIMIT {MaxProducts}
+            SELECT id::text FROM (SELECT DISTINCT id::{mapping.IdType} AS id FROM (
+            {select}
+            ) AS found(id)) AS ids
+            WHERE {MappingObjects.ValidIds(mapping.IdType, "id")} AND ($2::text IS NULL OR id > $2::text::{mapping.IdType}) ORDER BY ids.id LIMIT {MaxProducts}
             """,
             connection)
         { CommandTimeout = (int)Timeout.TotalSeconds };
