@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Tools;
@@ -279,7 +280,6 @@ public sealed class MappingCheckTests
         var file = Path.Combine(folder, "shop.sql");
         await File.WriteAllTextAsync(file, mapping);
         await using var services = ToolRegistration.BuildMappingTools(TestSettings.Of(shop.Settings, [("PRODUCT_MAPPING", file), .. settings]));
-        var tools = (IMappingTools)services.GetService(typeof(IMappingTools))!;
-        return await tools.CheckAsync(ids, default);
+        return await services.GetRequiredService<IMappingTools>().CheckAsync(ids, default);
     }
 }
