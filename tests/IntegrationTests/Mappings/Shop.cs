@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using ProductCache.IntegrationTests.Postgres;
 using ProductCache.TestSupport;
@@ -64,8 +65,11 @@ internal sealed class Shop : IAsyncDisposable
     }
 
     /// <summary>An Api and a Worker over it, which install the mapping.</summary>
-    public Task<RunningService> StartAsync(params (string Name, string Value)[] more) => RunningService.StartAsync(
-        null, [("DB_NAME", Name), ("DB_SCHEMA", "product_cache"), ("DB_MIGRATE", "on"), ("PRODUCT_MAPPING", Mapping), .. more]);
+    public Task<RunningService> StartAsync(params (string Name, string Value)[] more) => StartAsync(null, more);
+
+    /// <inheritdoc cref="StartAsync(ValueTuple{string, string}[])"/>
+    public Task<RunningService> StartAsync(Action<IServiceCollection>? configure, params (string Name, string Value)[] more) => RunningService.StartAsync(
+        configure, [("DB_NAME", Name), ("DB_SCHEMA", "product_cache"), ("DB_MIGRATE", "on"), ("PRODUCT_MAPPING", Mapping), .. more]);
 
     /// <summary>One transaction.</summary>
     public async Task ExecuteAsync(string sql)
