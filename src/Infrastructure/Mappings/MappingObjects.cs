@@ -63,7 +63,9 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
 
     /// <summary>The name of a watch, by which expansions refer to it. It changes with what the watch says.</summary>
     public static string NameOf(Watch watch, int number) =>
-        $"{number + 1}_{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(watch.ToString())).AsSpan(0, 4))}";
+        $"{number + 1}_{HashOf(watch.ToString())}";
+
+    private static string HashOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 4));
 
     // Where the watch leads to ids, their values are cast to the type of the ids.
     private string FunctionsOf(Watch watch, string name)
@@ -124,9 +126,11 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
 
     private static IEnumerable<WatchTrigger> TriggersOf(Watch watch, string name, PostgresSchema schema)
     {
+        // Mappings in two schemas may watch the same table.
+        var owner = schema.Name == PostgresSchema.OfMappings ? string.Empty : $"{HashOf(schema.Name)}_";
         WatchTrigger Trigger(string suffix, char enabled, string function, string timing)
         {
-            var trigger = $"{TriggerPrefix}{name}_{suffix}";
+            var trigger = $"{TriggerPrefix}{owner}{name}_{suffix}";
             var enable = enabled == 'O' ? string.Empty : $"\nALTER TABLE {watch.Table} ENABLE {(enabled == 'A' ? "ALWAYS" : "REPLICA")} TRIGGER {trigger};";
             return new WatchTrigger(
                 trigger,

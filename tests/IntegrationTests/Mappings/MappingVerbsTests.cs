@@ -222,6 +222,56 @@ public sealed class MappingVerbsTests
     }
 
     [Test]
+    public async Task TwoMappingsMayWatchTheSameTables()
+    {
+        await using var services = ToolRegistration.BuildMappingTools(TestSettings.Of(shop.Settings, []));
+        await using var others = ToolRegistration.BuildMappingTools(TestSettings.Of(shop.Settings, [("DB_SCHEMA", "other")]));
+        var (tools, other) = (services.GetRequiredService<IMappingTools>(), others.GetRequiredService<IMappingTools>());
+        await tools.InstallAsync(default);
+        await other.InstallAsync(default);
+
+        Assert.That(await tools.DifferenceAsync(default), Is.Empty);
+        await shop.ExecuteAsync("UPDATE shop.products SET stock = stock");
+        Assert.That(await shop.ScalarAsync<long>("SELECT (SELECT count(*) FROM product_cache.product_versions) * 10 + (SELECT count(*) FROM other.product_versions)"), Is.EqualTo(33));
+
+        await other.RemoveAsync(default);
+        Assert.That(await tools.DifferenceAsync(default), Is.Empty);
+        Assert.That(await shop.ScalarAsync<bool>("SELECT to_regnamespace('other') IS NULL"), Is.True);
+    }
+
+    [Test]
+    public async Task ASchemaOfAnotherOwnerIsUsedAndStays()
+    {
+        var role = $"installer_{Guid.NewGuid():N}"[..24];
+        var owner = shop.Settings["DB_USER"];
+        await shop.ExecuteAsync(
+            $"""
+            CREATE ROLE {role} LOGIN PASSWORD 'secret';
+            GRANT USAGE ON SCHEMA shop TO {role};
+            ALTER TABLE shop.products OWNER TO {role};
+            ALTER TABLE shop.prices OWNER TO {role};
+            CREATE SCHEMA given;
+            GRANT USAGE, CREATE ON SCHEMA given TO {role};
+            """);
+        try
+        {
+            var before = await shop.CatalogueAsync();
+            await using var services = ToolRegistration.BuildMappingTools(TestSettings.Of(shop.Settings, [("DB_SCHEMA", "given"), ("DB_USER", role), ("DB_PASSWORD", "secret")]));
+            var tools = services.GetRequiredService<IMappingTools>();
+            Assert.That((await tools.CheckAsync([], default)).Checks.Where(check => check.Result == CheckResult.Fault), Is.Empty);
+            await tools.InstallAsync(default);
+            Assert.That(await tools.DifferenceAsync(default), Is.Empty);
+
+            await tools.RemoveAsync(default);
+            Assert.That(await shop.CatalogueAsync(), Is.EqualTo(before));
+        }
+        finally
+        {
+            await shop.ExecuteAsync($"REASSIGN OWNED BY {role} TO {owner}; DROP OWNED BY {role} CASCADE; DROP ROLE {role}; DROP SCHEMA given CASCADE");
+        }
+    }
+
+    [Test]
     public async Task InstallWaitsForAWriterAndTheWriterDoesNotFail()
     {
         await using var writer = await shop.DataSource.OpenConnectionAsync();
