@@ -45,7 +45,8 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         """
         SELECT seqcache = 1 AND seqincrement = 1 AND NOT seqcycle,
                ARRAY(SELECT concat_ws(' ', t.tgname, o.relname) FROM pg_trigger AS t JOIN pg_class AS o ON o.oid = t.tgrelid
-                     WHERE o.relnamespace = c.relnamespace AND t.tgenabled = 'A' AND NOT t.tgisinternal)
+                     WHERE o.relnamespace = c.relnamespace AND t.tgenabled = 'A' AND NOT t.tgisinternal),
+               ARRAY(SELECT concat_ws(' ', proname, prosrc) FROM pg_proc WHERE pronamespace = c.relnamespace AND prorettype = 'trigger'::regtype)
         FROM pg_sequence JOIN pg_class AS c ON c.oid = seqrelid WHERE c.relnamespace = to_regnamespace($1) AND c.relname = 'product_version_seq'
         """;
 
@@ -65,15 +66,38 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         return difference.Count;
     }
 
-    public async Task<string> ScriptAsync(CancellationToken cancellationToken) =>
-        (await DifferenceAsync(cancellationToken)).Count == 0 ? string.Empty : objects.Create();
+    public async Task<string> ScriptAsync(CancellationToken cancellationToken)
+    {
+        if ((await DifferenceAsync(cancellationToken)).Count == 0)
+        {
+            return string.Empty;
+        }
+
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await ExecuteAsync(connection, SearchPath, cancellationToken);
+        return ScriptOf(await KeyTypesAsync(connection, cancellationToken), await TriggersAsync(connection, cancellationToken));
+    }
+
+    /// <summary>All statements of install, for a DBA who runs them.</summary>
+    /// <param name="keyTypes">The types of the expressions by the names of the watches; see <see cref="KeyTypeAsync"/>.</param>
+    internal string ScriptOf(IReadOnlyDictionary<string, string> keyTypes, FoundTriggers found)
+    {
+        var script = new StringBuilder($"BEGIN;\nSET LOCAL lock_timeout = {(int)LockTimeout.TotalMilliseconds};\n{objects.Create()}");
+        foreach (var trigger in found.Except(objects.Triggers))
+        {
+            script.Append($"\nDROP TRIGGER {trigger.Name} ON {trigger.Table};");
+        }
+
+        return script.Append($"\n{RecordOf(keyTypes)}\nCOMMIT;").ToString();
+    }
 
     public async Task<string?> MissingAsync(CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         if (await InstalledAsync(connection, cancellationToken) is not { } installed)
         {
-            return $"The mapping {mapping.Name} is not installed in the schema {schema.Name}: run productcache mapping install with a role that may create triggers on its tables, or set DB_MIGRATE=on.";
+            return $"The mapping {mapping.Name} is not installed in the schema {schema.Name}: run productcache mapping install as the owner of its tables, or set DB_MIGRATE=on.";
         }
 
         // Another mapping may be installed, which watches more.
@@ -142,8 +166,8 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
                 script.Append($"\nDROP TRIGGER {trigger.Name} ON {trigger.Table};");
             }
 
+            script.Append('\n').Append(RecordOf(keyTypes));
             await ExecuteAsync(connection, script.ToString(), token);
-            await RecordAsync(connection, keyTypes, token);
         },
         cancellationToken);
 
@@ -225,9 +249,13 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         }
 
         var triggers = reader.GetFieldValue<string[]>(1);
+
+        // One that is missing has taken its trigger with it.
+        var functions = reader.GetFieldValue<string[]>(2);
         return
         [
             .. reader.GetBoolean(0) ? [] : (string[])["let the sequence product_version_seq give one number after the other"],
+            .. objects.Functions.Where(function => functions.Any(found => found.StartsWith($"{function.Name} ", StringComparison.Ordinal) && found != $"{function.Name} {function.Body}")).Select(function => $"replace the function {schema.Name}.{function.Name}"),
             .. MappingObjects.OwnTriggers.Where(own => !triggers.Contains($"{own.Name} {own.Table}")).Select(own => $"replace the trigger {own.Name} on {schema.Name}.{own.Table}"),
         ];
     }
@@ -291,8 +319,9 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         return open < 0 ? type : type[..open] + type[(close + 1)..];
     }
 
-    private async Task RecordAsync(NpgsqlConnection connection, Dictionary<string, string> keyTypes, CancellationToken cancellationToken)
+    private string RecordOf(IReadOnlyDictionary<string, string> keyTypes)
     {
+        var script = new StringBuilder();
         for (var i = 0; i < mapping.Watches.Count; i++)
         {
             if (mapping.Watches[i] is not { Expansion: { } expansion } watch)
@@ -300,27 +329,25 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
                 continue;
             }
 
-            await using var add = new NpgsqlCommand(
-                $"INSERT INTO {Schema}.product_watches (name, key_type, expansion) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET key_type = $2, expansion = $3", connection);
             var name = MappingObjects.NameOf(watch, i);
-            add.Parameters.AddWithValue(name);
-            add.Parameters.AddWithValue(keyTypes[name]);
-            add.Parameters.AddWithValue(expansion);
-            await add.ExecuteNonQueryAsync(cancellationToken);
+            script.Append(
+                $"""
+                INSERT INTO {Schema}.product_watches (name, key_type, expansion) VALUES ({Quoted(name)}, {Quoted(keyTypes[name])}, {Quoted(expansion)})
+                ON CONFLICT (name) DO UPDATE SET key_type = excluded.key_type, expansion = excluded.expansion;
+
+                """);
         }
 
-        await using var record = new NpgsqlCommand(
+        return script.Append(
             $"""
-            INSERT INTO {Schema}.product_mapping (number, id_type, name, watches) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (one) DO UPDATE SET number = $1, name = $3, watches = $4, installed_at = now()
-            """,
-            connection);
-        record.Parameters.AddWithValue(Number);
-        record.Parameters.AddWithValue(mapping.IdType.Name);
-        record.Parameters.AddWithValue(mapping.Name);
-        record.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. Names()], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        await record.ExecuteNonQueryAsync(cancellationToken);
+            INSERT INTO {Schema}.product_mapping (number, id_type, name, watches)
+            VALUES ({Quoted(Number)}, {Quoted(mapping.IdType.Name)}, {Quoted(mapping.Name)}, ARRAY[{string.Join(", ", Names().Select(Quoted))}])
+            ON CONFLICT (one) DO UPDATE SET number = excluded.number, name = excluded.name, watches = excluded.watches, installed_at = now();
+            """).ToString();
     }
+
+    // E: whatever standard_conforming_strings is.
+    private static string Quoted(string text) => $"E'{text.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal)}'";
 
     private async Task<List<string>> FunctionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Postgres;
 
@@ -11,7 +12,7 @@ namespace ProductCache.Infrastructure.Mappings;
 internal sealed record WatchTrigger(string Name, string Table, char Enabled, string Function, string Definition);
 
 /// <summary>The statements that create the objects of a mapping. The tables of the shop get triggers and nothing else.</summary>
-internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema schema)
+internal sealed partial class MappingObjects(ProductMapping mapping, PostgresSchema schema)
 {
     /// <summary>The beginning of the names of all triggers on tables of the shop.</summary>
     public const string TriggerPrefix = "product_cache_";
@@ -32,6 +33,9 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
     /// <summary>All triggers on the tables of the shop.</summary>
     public IReadOnlyList<WatchTrigger> Triggers { get; } =
         [.. mapping.Watches.SelectMany((watch, number) => TriggersOf(watch, NameOf(watch, number), schema))];
+
+    /// <summary>All functions, with the statements between the dollars.</summary>
+    public IEnumerable<(string Name, string Body)> Functions => FunctionPattern().Matches(Create()).Select(match => (match.Groups["name"].Value, match.Groups["body"].Value));
 
     /// <summary>The triggers on our own tables: they fire in all sessions.</summary>
     public static readonly IReadOnlyList<(string Name, string Table)> OwnTriggers =
@@ -150,6 +154,9 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
         yield return Trigger("truncate", 'A', $"{AllRows}_{name}", $"BEFORE TRUNCATE ON {watch.Table} FOR EACH STATEMENT");
         yield return Trigger("replicated", 'R', $"{OneRow}_{name}", $"AFTER INSERT OR UPDATE OR DELETE ON {watch.Table} FOR EACH ROW");
     }
+
+    [GeneratedRegex(@"CREATE OR REPLACE FUNCTION ""[^""]+""\.(?<name>\w+)\(\)[^$]+\$\$(?<body>.+?)\$\$", RegexOptions.Singleline)]
+    private static partial Regex FunctionPattern();
 
     private static string Load()
     {

@@ -46,11 +46,15 @@ internal sealed class MappingTools(
         checks.Clear();
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         Fine("mapping", $"{mapping.Name}: ids are {mapping.IdType}, {mapping.Watches.Count} watches, number {Number}.");
-        var report = new MappingReport(Number, checks, [], null, new MappingObjects(mapping, schema).Create());
+        var report = new MappingReport(Number, checks, [], null, string.Empty);
         var areTablesFine = true;
-        foreach (var watch in mapping.Watches)
+        Dictionary<string, string> keyTypes = [];
+        for (var i = 0; i < mapping.Watches.Count; i++)
         {
-            areTablesFine &= await CheckTableAsync(connection, watch, cancellationToken) && await CheckWatchAsync(connection, watch, cancellationToken);
+            var watch = mapping.Watches[i];
+            var type = await CheckTableAsync(connection, watch, cancellationToken) ? await CheckWatchAsync(connection, watch, cancellationToken) : null;
+            areTablesFine &= type is not null;
+            keyTypes[MappingObjects.NameOf(watch, i)] = type ?? string.Empty;
         }
 
         if (!areTablesFine)
@@ -58,6 +62,7 @@ internal sealed class MappingTools(
             return report;
         }
 
+        report = report with { Script = installation.ScriptOf(keyTypes, await installation.TriggersAsync(connection, cancellationToken)) };
         await CheckRightsAsync(connection, cancellationToken);
         if (!await CheckSelectAsync(connection, cancellationToken))
         {
@@ -123,7 +128,8 @@ internal sealed class MappingTools(
             : reader.GetBoolean(7) || Fault(table, $"The user does not own {table}, so it may not enable and remove triggers on it.", "Run the verbs of mappings as the owner of the table.");
     }
 
-    private async Task<bool> CheckWatchAsync(NpgsqlConnection connection, Watch watch, CancellationToken cancellationToken)
+    /// <returns>The type of the expression. Null: the watch cannot work.</returns>
+    private async Task<string?> CheckWatchAsync(NpgsqlConnection connection, Watch watch, CancellationToken cancellationToken)
     {
         string type;
         try
@@ -132,32 +138,34 @@ internal sealed class MappingTools(
         }
         catch (PostgresException refused)
         {
-            return Fault(
+            Fault(
                 watch.Table,
                 $"The expression ({watch.Expression}) cannot be computed from a row of {watch.Table}: {PostgresText.Of(refused)}.",
                 "Triggers have no search path: write the schema before your own functions and types, and no table before columns.");
+            return null;
         }
 
         if (watch.Expansion is not { } expansion)
         {
-            return CheckId(watch.Table, $"The expression ({watch.Expression}) of {watch.Table}", type);
+            return CheckId(watch.Table, $"The expression ({watch.Expression}) of {watch.Table}", type) ? type : null;
         }
 
         if (type is "record")
         {
-            return Fault(watch.Table, $"The expression ({watch.Expression}) of {watch.Table} gives several columns instead of one key.");
+            return Fault(watch.Table, $"The expression ({watch.Expression}) of {watch.Table} gives several columns instead of one key.") ? type : null;
         }
 
         try
         {
             var columns = await ColumnsOfAsync(connection, expansion.Replace(ProductMapping.KeysParameter, $"(NULL::{type}[])", StringComparison.Ordinal), [], cancellationToken);
-            return columns.Count == 1
+            var isFine = columns.Count == 1
                 ? CheckId(watch.Table, $"The SELECT behind {watch.Table}", columns[0].Type)
                 : Fault(watch.Table, $"The SELECT behind {watch.Table} gives {columns.Count} columns instead of one, the ids of the products.");
+            return isFine ? type : null;
         }
         catch (PostgresException refused)
         {
-            return Fault(watch.Table, $"The SELECT behind {watch.Table} fails: {PostgresText.Of(refused)}.");
+            return Fault(watch.Table, $"The SELECT behind {watch.Table} fails: {PostgresText.Of(refused)}.") ? type : null;
         }
     }
 

@@ -55,7 +55,7 @@ internal sealed class TouchExpansions(NpgsqlDataSource dataSource, ProductMappin
             await transaction.CommitAsync(cancellationToken);
             return true;
         }
-        catch (PostgresException refused) when (refused.SqlState != PostgresErrorCodes.SerializationFailure && refused.SqlState != PostgresErrorCodes.DeadlockDetected)
+        catch (NpgsqlException refused) when (refused is PostgresException { SqlState: not (PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected) } or { InnerException: TimeoutException })
         {
             if (failed.Count == MaxFailed)
             {
@@ -63,7 +63,7 @@ internal sealed class TouchExpansions(NpgsqlDataSource dataSource, ProductMappin
             }
 
             failed[expansion.Seq] = time.GetTimestamp();
-            throw new MappingException($"The products that depend on a changed row cannot be found: {PostgresText.Of(refused)}. The SELECT: {expansion.Select}", refused);
+            throw new MappingException($"The products that depend on a changed row cannot be found: {(refused is PostgresException answer ? PostgresText.Of(answer) : refused.Message.TrimEnd('.'))}. The SELECT: {expansion.Select}", refused);
         }
     }
 
