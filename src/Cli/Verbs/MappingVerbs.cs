@@ -34,10 +34,12 @@ internal static class MappingVerbs
                 else if (arguments.GetValue(sql))
                 {
                     tool.Line(report.Script);
+                    await PrintFaultsAsync(checks);
                 }
                 else if (arguments.GetValue(draft))
                 {
                     tool.Line(MappingSchema.Draft(report.Products));
+                    await PrintFaultsAsync(checks);
                 }
                 else
                 {
@@ -100,6 +102,10 @@ internal static class MappingVerbs
             cancellationToken));
         return command;
     }
+
+    // The output is for a file.
+    private static Task PrintFaultsAsync(List<Check> checks) =>
+        Console.Error.WriteAsync(string.Concat(checks.Where(check => check.Result == CheckResult.Fault).Select(check => $"{check.Text}\n")));
 
     private static void Print(Tool tool, MappingReport report, List<Check> checks, bool withPlan)
     {

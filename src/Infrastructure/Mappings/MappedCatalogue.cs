@@ -14,7 +14,7 @@ internal sealed class MappedCatalogue(NpgsqlDataSource dataSource, ProductMappin
     public const string NoList = "The mapping declares no list (-- list: select … as id from …)";
 
     // Local to the transaction of the batch. PostgreSQL ends the statement even if no cancellation reaches it.
-    private const string SetTimeout = "SELECT set_config('statement_timeout', $1, true)";
+    private const string SetTimeout = "SELECT set_config('statement_timeout', $1, true), set_config('transaction_read_only', 'on', true)";
 
     private readonly PostgresTimeout timeout = new(time);
 
@@ -55,33 +55,73 @@ internal sealed class MappedCatalogue(NpgsqlDataSource dataSource, ProductMappin
         cancellationToken,
         includeReason: true);
 
+    /// <summary>An id that the list gives and that is none, such as a text that is too long. Null: there is none.</summary>
+    public Task<string?> FindInvalidIdAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
+        async () =>
+        {
+            await using var batch = NewBatch(new NpgsqlBatchCommand($"SELECT left(coalesce(l.id::text, 'null'), 50) FROM (\n{List}\n) AS l WHERE ({MappingObjects.ValidIds(mapping.IdType, "l.id")}) IS NOT TRUE LIMIT 1"));
+            await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+            await reader.NextResultAsync(cancellationToken);
+            return await reader.ReadAsync(cancellationToken) ? reader.GetString(0) : null;
+        },
+        cancellationToken,
+        includeReason: true);
+
     private string List => mapping.List ?? throw new UnavailableException(Dependency.Store, reason: NoList);
 
     private async Task<List<ProductId>> ReadIdsAsync(ProductId? after, string? search, int limit, CancellationToken cancellationToken)
     {
-        await using var batch = dataSource.CreateBatch();
+        List<ProductId> ids = [];
+        var last = after?.Text;
+        while (true)
+        {
+            var texts = await ReadTextsAsync(last, search, limit, cancellationToken);
+            foreach (var text in texts)
+            {
+                // A row whose id is none is no product.
+                if (mapping.IdType.TryParse(text, out var id))
+                {
+                    ids.Add(id);
+                }
+            }
+
+            // Fewer ids than the limit mean that there are no more: rows without one must not end the list.
+            if (ids.Count >= limit || texts.Count < limit || texts[^1] is null)
+            {
+                return ids.Count > limit ? ids[..limit] : ids;
+            }
+
+            last = texts[^1];
+        }
+    }
+
+    private NpgsqlBatch NewBatch(NpgsqlBatchCommand command)
+    {
+        var batch = dataSource.CreateBatch();
         batch.BatchCommands.Add(new NpgsqlBatchCommand(SetTimeout)
         {
             Parameters = { new NpgsqlParameter<string> { TypedValue = PostgresOptions.ListTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) } },
         });
-        var command = new NpgsqlBatchCommand(
-            $"SELECT l.id::text FROM ({List}) AS l WHERE true{(after is null ? string.Empty : $" AND l.id > $2::text::{mapping.IdType}")}{(search is null ? string.Empty : @" AND l.search ILIKE $3 ESCAPE '\'")} ORDER BY l.id LIMIT $1");
         batch.BatchCommands.Add(command);
+        return batch;
+    }
+
+    private async Task<List<string?>> ReadTextsAsync(string? after, string? search, int limit, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlBatchCommand(
+            $"SELECT l.id::text FROM (\n{List}\n) AS l WHERE true{(after is null ? string.Empty : $" AND l.id > $2::text::{mapping.IdType}")}{(search is null ? string.Empty : @" AND l.search ILIKE $3 ESCAPE '\'")} ORDER BY l.id LIMIT $1");
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)after?.Text ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)after ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter { Value = search is null ? DBNull.Value : $"%{ProductCatalogue.EscapePattern(search)}%", NpgsqlDbType = NpgsqlDbType.Text });
+        await using var batch = NewBatch(command);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.NextResultAsync(cancellationToken);
-        List<ProductId> ids = [];
+        List<string?> texts = [];
         while (await reader.ReadAsync(cancellationToken))
         {
-            // A row whose id is none is no product.
-            if (!reader.IsDBNull(0) && mapping.IdType.TryParse(reader.GetString(0), out var id))
-            {
-                ids.Add(id);
-            }
+            texts.Add(reader.IsDBNull(0) ? null : reader.GetString(0));
         }
 
-        return ids;
+        return texts;
     }
 }

@@ -29,6 +29,9 @@ internal sealed class MappedStoreAudit(
     private readonly string moveVersions =
         $"SELECT CASE WHEN last_value < $1 THEN setval('\"{schema.Name}\".product_version_seq', $1) ELSE last_value END FROM \"{schema.Name}\".product_version_seq";
 
+    // Nothing is read: this asks only whether all tables, columns and rights are there.
+    private readonly string describe = $"SELECT 1 FROM (\n{mapping.Select.Replace(ProductMapping.IdsParameter, "$1", StringComparison.Ordinal)}\n) AS m LIMIT 0";
+
     private readonly string redraw = $"INSERT INTO \"{schema.Name}\".product_touches (ids) VALUES ($1)";
 
     public Task<StoreState> InspectAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
@@ -49,14 +52,19 @@ internal sealed class MappedStoreAudit(
                 }
 
                 var own = reader.GetFieldValue<string[]>(5);
-                faults.AddRange(((string[])["product_draw_versions", "product_changes_notify", "product_expansions_notify"])
-                    .Where(name => !own.Contains($"{name} A")).Select(name => $"The trigger {name} is missing or disabled."));
+                faults.AddRange(MappingObjects.OwnTriggers
+                    .Where(trigger => !own.Contains($"{trigger.Name} A")).Select(trigger => $"The trigger {trigger.Name} is missing or disabled."));
             }
 
             // The triggers of another mapping, of which this process is not a part, are judged by the processes of that mapping.
             if (await installation.InstalledAsync(connection, cancellationToken) is { } installed && installed.Number == ProductMapping.TextOf(mapping.Format.Mapping))
             {
                 faults.AddRange(FaultsOf(await installation.TriggersAsync(connection, cancellationToken)));
+            }
+
+            if (faults.Count == 0)
+            {
+                await DescribeAsync(connection, cancellationToken);
             }
 
             return new StoreState(identity, last, faults);
@@ -66,6 +74,11 @@ internal sealed class MappedStoreAudit(
 
     public async Task RepairAsync(CancellationToken cancellationToken)
     {
+        if (await FindMissingTableAsync(cancellationToken) is { } missing)
+        {
+            throw new StoreNotRepairedException($"{NotThere(missing)} Restore it, or install another mapping");
+        }
+
         if (!options.Migrates)
         {
             var faults = (await InspectAsync(cancellationToken)).Faults;
@@ -109,11 +122,41 @@ internal sealed class MappedStoreAudit(
         },
         cancellationToken);
 
-    private IEnumerable<string> FaultsOf(IReadOnlyDictionary<string, (string Table, char Enabled, string Function)> found)
-    {
-        foreach (var trigger in objects.Triggers)
+    private static string NotThere(string table) => $"The watched table {table} does not exist.";
+
+    private Task<string?> FindMissingTableAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
+        async () =>
         {
-            if (!found.TryGetValue(trigger.Name, out var actual) || actual.Function != trigger.Function)
+            await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+            return (await installation.TriggersAsync(connection, cancellationToken)).MissingTables.FirstOrDefault();
+        },
+        cancellationToken,
+        includeReason: true);
+
+    private async Task DescribeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = new NpgsqlCommand(describe, connection);
+            command.Parameters.Add(ProductStatement.ParameterOf(mapping.IdType, []));
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
+        catch (PostgresException refused) when (refused.SqlState.StartsWith("42", StringComparison.Ordinal))
+        {
+            throw new StoreNotRepairedException($"PostgreSQL refuses the SELECT of the mapping {mapping.Name}: {PostgresText.Of(refused)}");
+        }
+    }
+
+    private IEnumerable<string> FaultsOf(FoundTriggers found)
+    {
+        foreach (var table in found.MissingTables)
+        {
+            yield return NotThere(table);
+        }
+
+        foreach (var trigger in objects.Triggers.Where(trigger => found.Tables.GetValueOrDefault(trigger.Table) is not null))
+        {
+            if (found.Of(trigger) is not { } actual || actual.Function != trigger.Function)
             {
                 yield return $"The trigger {trigger.Name} on {trigger.Table} is missing.";
             }

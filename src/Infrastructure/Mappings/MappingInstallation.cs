@@ -1,6 +1,7 @@
 using System.Text;
 using Npgsql;
 using NpgsqlTypes;
+using ProductCache.Domain;
 using ProductCache.Infrastructure.Postgres;
 
 namespace ProductCache.Infrastructure.Mappings;
@@ -20,6 +21,9 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
     /// <summary>For the whole verb.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
 
+    /// <summary>As the triggers run.</summary>
+    internal const string SearchPath = "SET LOCAL search_path = pg_catalog, pg_temp";
+
     private const string FindMapping = "SELECT to_regclass($1) IS NOT NULL";
 
     // All triggers with our prefix whose function is in our schema, also those of another mapping.
@@ -28,6 +32,22 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         SELECT t.tgname, format('%I.%I', n.nspname, c.relname), t.tgenabled, p.proname
         FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_proc AS p ON p.oid = t.tgfoid
         WHERE p.pronamespace = to_regnamespace($1) AND t.tgname LIKE 'product\_cache\_%' AND NOT t.tgisinternal
+        """;
+
+    // Null: there is no such table.
+    private const string FindTables =
+        """
+        SELECT watch, (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(watch))
+        FROM unnest($1) AS watch
+        """;
+
+    private const string FindOwn =
+        """
+        SELECT seqcache = 1 AND seqincrement = 1 AND NOT seqcycle,
+               ARRAY(SELECT concat_ws(' ', t.tgname, o.relname) FROM pg_trigger AS t JOIN pg_class AS o ON o.oid = t.tgrelid
+                     WHERE o.relnamespace = c.relnamespace AND t.tgenabled = 'A' AND NOT t.tgisinternal),
+               ARRAY(SELECT concat_ws(' ', proname, prosrc) FROM pg_proc WHERE pronamespace = c.relnamespace AND prorettype = 'trigger'::regtype)
+        FROM pg_sequence JOIN pg_class AS c ON c.oid = seqrelid WHERE c.relnamespace = to_regnamespace($1) AND c.relname = 'product_version_seq'
         """;
 
     private readonly MappingObjects objects = new(mapping, schema);
@@ -46,15 +66,38 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         return difference.Count;
     }
 
-    public async Task<string> ScriptAsync(CancellationToken cancellationToken) =>
-        (await DifferenceAsync(cancellationToken)).Count == 0 ? string.Empty : objects.Create();
+    public async Task<string> ScriptAsync(CancellationToken cancellationToken)
+    {
+        if ((await DifferenceAsync(cancellationToken)).Count == 0)
+        {
+            return string.Empty;
+        }
+
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await ExecuteAsync(connection, SearchPath, cancellationToken);
+        return ScriptOf(await KeyTypesAsync(connection, cancellationToken), await TriggersAsync(connection, cancellationToken));
+    }
+
+    /// <summary>All statements of install, for a DBA who runs them.</summary>
+    /// <param name="keyTypes">The types of the expressions by the names of the watches; see <see cref="KeyTypeAsync"/>.</param>
+    internal string ScriptOf(IReadOnlyDictionary<string, string> keyTypes, FoundTriggers found)
+    {
+        var script = new StringBuilder($"BEGIN;\nSET LOCAL lock_timeout = {(int)LockTimeout.TotalMilliseconds};\n{objects.Create()}");
+        foreach (var trigger in found.Except(objects.Triggers))
+        {
+            script.Append($"\nDROP TRIGGER {trigger.Name} ON {trigger.Table};");
+        }
+
+        return script.Append($"\n{RecordOf(keyTypes)}\nCOMMIT;").ToString();
+    }
 
     public async Task<string?> MissingAsync(CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         if (await InstalledAsync(connection, cancellationToken) is not { } installed)
         {
-            return $"The mapping {mapping.Name} is not installed in the schema {schema.Name}: run productcache mapping install with a role that may create triggers on its tables, or set DB_MIGRATE=on.";
+            return $"The mapping {mapping.Name} is not installed in the schema {schema.Name}: run productcache mapping install as the owner of its tables, or set DB_MIGRATE=on.";
         }
 
         // Another mapping may be installed, which watches more.
@@ -78,15 +121,20 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         {
             throw new MigrationException(OtherIds(installed));
         }
-        else if (installed.Number != Number)
+        else
         {
-            lines.Add($"replace the mapping {installed.Name} ({installed.Number}) by {mapping.Name} ({Number})");
+            if (installed.Number != Number)
+            {
+                lines.Add($"replace the mapping {installed.Name} ({installed.Number}) by {mapping.Name} ({Number})");
+            }
+
+            lines.AddRange(await OwnFaultsAsync(connection, cancellationToken));
         }
 
         var found = await TriggersAsync(connection, cancellationToken);
         foreach (var trigger in objects.Triggers)
         {
-            if (!found.TryGetValue(trigger.Name, out var actual))
+            if (found.Of(trigger) is not { } actual)
             {
                 lines.Add($"create the trigger {trigger.Name} on {trigger.Table}");
             }
@@ -96,7 +144,7 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
             }
         }
 
-        lines.AddRange(found.Where(one => objects.Triggers.All(trigger => trigger.Name != one.Key)).Select(one => $"remove the trigger {one.Key} from {one.Value.Table}"));
+        lines.AddRange(found.Except(objects.Triggers).Select(one => $"remove the trigger {one.Name} from {one.Table}"));
         return lines;
     }
 
@@ -113,13 +161,13 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
             var found = await TriggersAsync(connection, token);
             var keyTypes = await KeyTypesAsync(connection, token);
             var script = new StringBuilder(objects.Create());
-            foreach (var (name, trigger) in found.Where(one => objects.Triggers.All(trigger => trigger.Name != one.Key)))
+            foreach (var trigger in found.Except(objects.Triggers))
             {
-                script.Append($"\nDROP TRIGGER {name} ON {trigger.Table};");
+                script.Append($"\nDROP TRIGGER {trigger.Name} ON {trigger.Table};");
             }
 
+            script.Append('\n').Append(RecordOf(keyTypes));
             await ExecuteAsync(connection, script.ToString(), token);
-            await RecordAsync(connection, keyTypes, token);
         },
         cancellationToken);
 
@@ -129,9 +177,9 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         async (connection, token) =>
         {
             var script = new StringBuilder();
-            foreach (var (name, trigger) in await TriggersAsync(connection, token))
+            foreach (var trigger in (await TriggersAsync(connection, token)).All)
             {
-                script.Append($"DROP TRIGGER {name} ON {trigger.Table};\n");
+                script.Append($"DROP TRIGGER {trigger.Name} ON {trigger.Table};\n");
             }
 
             foreach (var function in await FunctionsAsync(connection, token))
@@ -148,28 +196,68 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
             await ExecuteAsync(connection, script.ToString(), token);
             if (schema.Name != PostgresSchema.Default)
             {
-                // Only if nothing else is in it.
+                // Only if nothing else is in it, and if it is not another owner who has created it.
                 await ExecuteAsync(
                     connection,
-                    $"DO $$ BEGIN DROP SCHEMA IF EXISTS {Schema}; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$",
+                    $"DO $$ BEGIN DROP SCHEMA IF EXISTS {Schema}; EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN NULL; END $$",
                     token);
             }
         },
         cancellationToken);
 
-    /// <summary>The triggers of all mappings on tables of the shop, by name.</summary>
-    internal async Task<IReadOnlyDictionary<string, (string Table, char Enabled, string Function)>> TriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>The triggers of all mappings on tables of the shop.</summary>
+    internal async Task<FoundTriggers> TriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(FindTriggers, connection);
-        command.Parameters.AddWithValue(Schema);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        Dictionary<string, (string, char, string)> triggers = [];
-        while (await reader.ReadAsync(cancellationToken))
+        List<FoundTrigger> triggers = [];
+        await using (var command = new NpgsqlCommand(FindTriggers, connection))
         {
-            triggers[reader.GetString(0)] = (reader.GetString(1), reader.GetChar(2), reader.GetString(3));
+            command.Parameters.AddWithValue(Schema);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                triggers.Add(new FoundTrigger(reader.GetString(0), reader.GetString(1), reader.GetChar(2), reader.GetString(3)));
+            }
         }
 
-        return triggers;
+        Dictionary<string, string?> tables = [];
+        await using (var command = new NpgsqlCommand(FindTables, connection))
+        {
+            command.Parameters.Add(new NpgsqlParameter<string[]>
+            {
+                TypedValue = [.. mapping.Watches.Select(watch => watch.Table).Distinct()],
+                NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text,
+            });
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                tables[reader.GetString(0)] = reader.IsDBNull(1) ? null : reader.GetString(1);
+            }
+        }
+
+        return new FoundTriggers(triggers, tables);
+    }
+
+    // What install would repair of our own tables.
+    private async Task<List<string>> OwnFaultsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(FindOwn, connection);
+        command.Parameters.AddWithValue(Schema);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken))
+        {
+            return ["create the sequence product_version_seq"];
+        }
+
+        var triggers = reader.GetFieldValue<string[]>(1);
+
+        // One that is missing has taken its trigger with it.
+        var functions = reader.GetFieldValue<string[]>(2);
+        return
+        [
+            .. reader.GetBoolean(0) ? [] : (string[])["let the sequence product_version_seq give one number after the other"],
+            .. objects.Functions.Where(function => functions.Any(found => found.StartsWith($"{function.Name} ", StringComparison.Ordinal) && found != $"{function.Name} {function.Body}")).Select(function => $"replace the function {schema.Name}.{function.Name}"),
+            .. MappingObjects.OwnTriggers.Where(own => !triggers.Contains($"{own.Name} {own.Table}")).Select(own => $"replace the trigger {own.Name} on {schema.Name}.{own.Table}"),
+        ];
     }
 
     internal async Task<InstalledMapping?> InstalledAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -208,27 +296,32 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         Dictionary<string, string> types = [];
         for (var i = 0; i < mapping.Watches.Count; i++)
         {
-            var watch = mapping.Watches[i];
-            if (watch.Expansion is not null)
-            {
-                types[MappingObjects.NameOf(watch, i)] = await KeyTypeAsync(connection, watch, cancellationToken);
-            }
+            // Of all, since PostgreSQL creates functions whose statements cannot run, and then every write of the shop would fail.
+            types[MappingObjects.NameOf(mapping.Watches[i], i)] = await KeyTypeAsync(connection, mapping.Watches[i], mapping.IdType, cancellationToken);
         }
 
         return types;
     }
 
-    /// <summary>The type of the expression of a watch, without modifiers.</summary>
-    internal static async Task<string> KeyTypeAsync(NpgsqlConnection connection, Watch watch, CancellationToken cancellationToken)
+    /// <summary>The type of the expression of a watch, without modifiers. The transaction must have <see cref="SearchPath"/>.</summary>
+    internal static async Task<string> KeyTypeAsync(NpgsqlConnection connection, Watch watch, ProductIdType idType, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand($"SELECT {watch.Expression} AS key FROM {watch.Table} LIMIT 0", connection);
+        // In the triggers the rows have other names than that of the table.
+        await using var command = new NpgsqlCommand($"SELECT ({watch.Expression}) AS key, {watch.KeyAs(idType)} AS recorded FROM {watch.Table} AS one_of_the_rows LIMIT 0", connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var type = reader.GetDataTypeName(0);
-        return type.Contains('(', StringComparison.Ordinal) ? type[..type.IndexOf('(', StringComparison.Ordinal)] : type;
+        return WithoutModifiers(reader.GetDataTypeName(0));
     }
 
-    private async Task RecordAsync(NpgsqlConnection connection, Dictionary<string, string> keyTypes, CancellationToken cancellationToken)
+    /// <summary>"numeric" for "numeric(10,2)", "text[]" for "text[]".</summary>
+    internal static string WithoutModifiers(string type)
     {
+        var (open, close) = (type.IndexOf('(', StringComparison.Ordinal), type.IndexOf(')', StringComparison.Ordinal));
+        return open < 0 ? type : type[..open] + type[(close + 1)..];
+    }
+
+    private string RecordOf(IReadOnlyDictionary<string, string> keyTypes)
+    {
+        var script = new StringBuilder();
         for (var i = 0; i < mapping.Watches.Count; i++)
         {
             if (mapping.Watches[i] is not { Expansion: { } expansion } watch)
@@ -236,27 +329,25 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
                 continue;
             }
 
-            await using var add = new NpgsqlCommand(
-                $"INSERT INTO {Schema}.product_watches (name, key_type, expansion) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET key_type = $2, expansion = $3", connection);
             var name = MappingObjects.NameOf(watch, i);
-            add.Parameters.AddWithValue(name);
-            add.Parameters.AddWithValue(keyTypes[name]);
-            add.Parameters.AddWithValue(expansion);
-            await add.ExecuteNonQueryAsync(cancellationToken);
+            script.Append(
+                $"""
+                INSERT INTO {Schema}.product_watches (name, key_type, expansion) VALUES ({Quoted(name)}, {Quoted(keyTypes[name])}, {Quoted(expansion)})
+                ON CONFLICT (name) DO UPDATE SET key_type = excluded.key_type, expansion = excluded.expansion;
+
+                """);
         }
 
-        await using var record = new NpgsqlCommand(
+        return script.Append(
             $"""
-            INSERT INTO {Schema}.product_mapping (number, id_type, name, watches) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (one) DO UPDATE SET number = $1, name = $3, watches = $4, installed_at = now()
-            """,
-            connection);
-        record.Parameters.AddWithValue(Number);
-        record.Parameters.AddWithValue(mapping.IdType.Name);
-        record.Parameters.AddWithValue(mapping.Name);
-        record.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. Names()], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
-        await record.ExecuteNonQueryAsync(cancellationToken);
+            INSERT INTO {Schema}.product_mapping (number, id_type, name, watches)
+            VALUES ({Quoted(Number)}, {Quoted(mapping.IdType.Name)}, {Quoted(mapping.Name)}, ARRAY[{string.Join(", ", Names().Select(Quoted))}])
+            ON CONFLICT (one) DO UPDATE SET number = excluded.number, name = excluded.name, watches = excluded.watches, installed_at = now();
+            """).ToString();
     }
+
+    // E: whatever standard_conforming_strings is.
+    private static string Quoted(string text) => $"E'{text.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal)}'";
 
     private async Task<List<string>> FunctionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -285,7 +376,7 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
 
                 // Instances queue; the lock belongs to the transaction.
                 await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtextextended('product-cache mapping {schema.Name}', 0))", cancellationToken);
-                await ExecuteAsync(connection, $"SET LOCAL lock_timeout = {(int)LockTimeout.TotalMilliseconds}", cancellationToken);
+                await ExecuteAsync(connection, $"SET LOCAL lock_timeout = {(int)LockTimeout.TotalMilliseconds}; {SearchPath}", cancellationToken);
                 await runAsync(connection, cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
                 return;
@@ -313,6 +404,24 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
             await command.ExecuteNonQueryAsync(cancellationToken);
         }
     }
+}
+
+/// <param name="Table">With the schema, in quotes where they are needed.</param>
+/// <param name="Enabled">As in pg_trigger.</param>
+internal sealed record FoundTrigger(string Name, string Table, char Enabled, string Function);
+
+/// <summary>The triggers that the database has, and the watched tables by the names of the mapping. Null: there is no such table.</summary>
+internal sealed record FoundTriggers(IReadOnlyList<FoundTrigger> All, IReadOnlyDictionary<string, string?> Tables)
+{
+    public IEnumerable<string> MissingTables => Tables.Where(table => table.Value is null).Select(table => table.Key);
+
+    /// <summary>A trigger goes with its table when that is renamed: what counts is the table that has the name now.</summary>
+    public FoundTrigger? Of(WatchTrigger expected) => All.FirstOrDefault(one => Is(one, expected));
+
+    /// <summary>Those that the mapping does not have.</summary>
+    public IEnumerable<FoundTrigger> Except(IReadOnlyList<WatchTrigger> expected) => All.Where(one => !expected.Any(trigger => Is(one, trigger)));
+
+    private bool Is(FoundTrigger one, WatchTrigger expected) => one.Name == expected.Name && one.Table == Tables.GetValueOrDefault(expected.Table);
 }
 
 /// <param name="Number">16 hexadecimal digits.</param>

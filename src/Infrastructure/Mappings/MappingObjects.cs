@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
+using ProductCache.Domain;
 using ProductCache.Infrastructure.Postgres;
 
 namespace ProductCache.Infrastructure.Mappings;
@@ -10,7 +12,7 @@ namespace ProductCache.Infrastructure.Mappings;
 internal sealed record WatchTrigger(string Name, string Table, char Enabled, string Function, string Definition);
 
 /// <summary>The statements that create the objects of a mapping. The tables of the shop get triggers and nothing else.</summary>
-internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema schema)
+internal sealed partial class MappingObjects(ProductMapping mapping, PostgresSchema schema)
 {
     /// <summary>The beginning of the names of all triggers on tables of the shop.</summary>
     public const string TriggerPrefix = "product_cache_";
@@ -32,10 +34,20 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
     public IReadOnlyList<WatchTrigger> Triggers { get; } =
         [.. mapping.Watches.SelectMany((watch, number) => TriggersOf(watch, NameOf(watch, number), schema))];
 
+    /// <summary>All functions, with the statements between the dollars.</summary>
+    public IEnumerable<(string Name, string Body)> Functions => FunctionPattern().Matches(Create()).Select(match => (match.Groups["name"].Value, match.Groups["body"].Value));
+
+    /// <summary>The triggers on our own tables: they fire in all sessions.</summary>
+    public static readonly IReadOnlyList<(string Name, string Table)> OwnTriggers =
+    [
+        ("product_draw_versions", "product_touches"), ("product_changes_notify", "product_changes"), ("product_expansions_notify", "product_expansions"),
+    ];
+
     /// <summary>Creates what is missing, and replaces the rest. Names in the statements are qualified.</summary>
     public string Create()
     {
-        var script = new StringBuilder($"CREATE SCHEMA IF NOT EXISTS \"{schema.Name}\";\n");
+        // IF NOT EXISTS asks for CREATE in the database, also where the schema exists.
+        var script = new StringBuilder($"DO $$ BEGIN IF to_regnamespace('\"{schema.Name}\"') IS NULL THEN CREATE SCHEMA \"{schema.Name}\"; END IF; END $$;\n");
         script.Append(Template
             .Replace("{schema}", schema.Name, StringComparison.Ordinal)
             .Replace("{id}", mapping.IdType.Name, StringComparison.Ordinal)
@@ -55,23 +67,27 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
 
     /// <summary>The name of a watch, by which expansions refer to it. It changes with what the watch says.</summary>
     public static string NameOf(Watch watch, int number) =>
-        $"{number + 1}_{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(watch.ToString())).AsSpan(0, 4))}";
+        $"{number + 1}_{HashOf(watch.ToString())}";
+
+    private static string HashOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 4));
 
     // Where the watch leads to ids, their values are cast to the type of the ids.
     private string FunctionsOf(Watch watch, string name)
     {
-        var expression = $"({watch.Expression})::{(watch.Expansion is null ? mapping.IdType.Name : "text")}";
+        var expression = watch.KeyAs(mapping.IdType);
+        var isValid = watch.Expansion is null ? ValidIds(mapping.IdType, "key") : "key IS NOT NULL";
         var target = watch.Expansion is null
             ? $"INSERT INTO \"{schema.Name}\".product_touches (ids) SELECT array_agg(key)"
             : $"INSERT INTO \"{schema.Name}\".product_expansions (watch, keys) SELECT '{name}', array_agg(key)";
         string Record(string keys) =>
-            $"{target} FROM (SELECT key, (row_number() OVER () - 1) / {MaxKeys} AS chunk FROM ({keys}) AS keys WHERE key IS NOT NULL) AS numbered GROUP BY chunk;";
+            $"{target} FROM (SELECT key, (row_number() OVER () - 1) / {MaxKeys} AS chunk FROM ({keys}) AS keys WHERE {isValid}) AS numbered GROUP BY chunk;";
         string KeysOf(string rows) => $"SELECT DISTINCT {expression} AS key FROM {rows}";
         string Function(string kind, string body) =>
             $"""
 
             CREATE OR REPLACE FUNCTION "{schema.Name}".{kind}_{name}() RETURNS trigger
             LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+            #variable_conflict use_column
             BEGIN
               {body}
               RETURN NULL;
@@ -103,11 +119,22 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
                 """.Trim());
     }
 
+    /// <summary>
+    /// A condition that is true for what may be an id. What is none is not recorded: an index of PostgreSQL refuses long texts, and with them the
+    /// write of the shop would fail.
+    /// </summary>
+    internal static string ValidIds(ProductIdType type, string column) =>
+        type == ProductIdType.Text ? $"char_length({column}) BETWEEN 1 AND {ProductId.MaxLength}"
+        : type == ProductIdType.Bigint ? $"{column} > 0"
+        : $"{column} IS NOT NULL";
+
     private static IEnumerable<WatchTrigger> TriggersOf(Watch watch, string name, PostgresSchema schema)
     {
+        // Mappings in two schemas may watch the same table.
+        var owner = schema.Name == PostgresSchema.OfMappings ? string.Empty : $"{HashOf(schema.Name)}_";
         WatchTrigger Trigger(string suffix, char enabled, string function, string timing)
         {
-            var trigger = $"{TriggerPrefix}{name}_{suffix}";
+            var trigger = $"{TriggerPrefix}{owner}{name}_{suffix}";
             var enable = enabled == 'O' ? string.Empty : $"\nALTER TABLE {watch.Table} ENABLE {(enabled == 'A' ? "ALWAYS" : "REPLICA")} TRIGGER {trigger};";
             return new WatchTrigger(
                 trigger,
@@ -127,6 +154,9 @@ internal sealed class MappingObjects(ProductMapping mapping, PostgresSchema sche
         yield return Trigger("truncate", 'A', $"{AllRows}_{name}", $"BEFORE TRUNCATE ON {watch.Table} FOR EACH STATEMENT");
         yield return Trigger("replicated", 'R', $"{OneRow}_{name}", $"AFTER INSERT OR UPDATE OR DELETE ON {watch.Table} FOR EACH ROW");
     }
+
+    [GeneratedRegex(@"CREATE OR REPLACE FUNCTION ""[^""]+""\.(?<name>\w+)\(\)[^$]+\$\$(?<body>.+?)\$\$", RegexOptions.Singleline)]
+    private static partial Regex FunctionPattern();
 
     private static string Load()
     {

@@ -20,7 +20,8 @@ internal sealed class MappingTools(
     private const string FindTable =
         """
         SELECT c.relkind, c.relpersistence, c.relispartition, EXISTS (SELECT FROM pg_inherits WHERE c.oid IN (inhrelid, inhparent)),
-               n.nspname LIKE 'pg\_%' OR n.nspname = 'information_schema', has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'TRIGGER')
+               n.nspname LIKE 'pg\_%' OR n.nspname = 'information_schema', has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'TRIGGER'),
+               pg_has_role(c.relowner, 'USAGE')
         FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)
         """;
 
@@ -45,11 +46,15 @@ internal sealed class MappingTools(
         checks.Clear();
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         Fine("mapping", $"{mapping.Name}: ids are {mapping.IdType}, {mapping.Watches.Count} watches, number {Number}.");
-        var report = new MappingReport(Number, checks, [], null, new MappingObjects(mapping, schema).Create());
+        var report = new MappingReport(Number, checks, [], null, string.Empty);
         var areTablesFine = true;
-        foreach (var watch in mapping.Watches)
+        Dictionary<string, string> keyTypes = [];
+        for (var i = 0; i < mapping.Watches.Count; i++)
         {
-            areTablesFine &= await CheckTableAsync(connection, watch, cancellationToken) && await CheckWatchAsync(connection, watch, cancellationToken);
+            var watch = mapping.Watches[i];
+            var type = await CheckTableAsync(connection, watch, cancellationToken) ? await CheckWatchAsync(connection, watch, cancellationToken) : null;
+            areTablesFine &= type is not null;
+            keyTypes[MappingObjects.NameOf(watch, i)] = type ?? string.Empty;
         }
 
         if (!areTablesFine)
@@ -57,13 +62,14 @@ internal sealed class MappingTools(
             return report;
         }
 
+        report = report with { Script = installation.ScriptOf(keyTypes, await installation.TriggersAsync(connection, cancellationToken)) };
         await CheckRightsAsync(connection, cancellationToken);
         if (!await CheckSelectAsync(connection, cancellationToken))
         {
             return report;
         }
 
-        var chosen = await ChooseAsync(ids, cancellationToken);
+        var chosen = await ChooseAsync(connection, ids, cancellationToken);
         var plan = await CheckPlanAsync(connection, chosen, cancellationToken);
         return report with { Products = await ReadAsync(chosen, cancellationToken), Plan = plan };
     });
@@ -80,14 +86,23 @@ internal sealed class MappingTools(
 
     private async Task<bool> CheckTableAsync(NpgsqlConnection connection, Watch watch, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(FindTable, connection);
-        command.Parameters.AddWithValue(watch.Table);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken))
+        try
         {
-            return Fault(watch.Table, $"The table {watch.Table} does not exist.", "Correct the watch: schema.table, in the spelling of PostgreSQL.");
+            await using var command = new NpgsqlCommand(FindTable, connection);
+            command.Parameters.AddWithValue(watch.Table);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            return await reader.ReadAsync(cancellationToken)
+                ? CheckTable(watch.Table, reader)
+                : Fault(watch.Table, $"The table {watch.Table} does not exist.", "Correct the watch: schema.table, in the spelling of PostgreSQL.");
         }
+        catch (PostgresException refused) when (refused.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            return Fault(watch.Table, $"The user may not see {watch.Table}: {PostgresText.Of(refused)}.");
+        }
+    }
 
+    private bool CheckTable(string table, NpgsqlDataReader reader)
+    {
         var kind = reader.GetChar(0) switch
         {
             'v' => "a view: its rows have no triggers. Watch the tables that it reads",
@@ -96,49 +111,61 @@ internal sealed class MappingTools(
             'p' => "partitioned: a row that is written to a partition fires no trigger of the table",
             'r' when reader.GetBoolean(2) => "a partition: rows of the table that move to another partition are not seen",
             'r' when reader.GetBoolean(3) => "part of an inheritance: rows of the other tables are not seen",
-            'r' when reader.GetBoolean(4) => "a table of the system, which fires no triggers",
             'r' when reader.GetChar(1) == 't' => "temporary: it ends with its session",
+            'r' when reader.GetBoolean(4) => "a table of the system, which fires no triggers",
             'r' => null,
             _ => "not a table",
         };
         if (kind is not null)
         {
-            return Fault(watch.Table, $"{watch.Table} is {kind}.");
+            return Fault(table, $"{table} is {kind}.");
         }
 
-        return (reader.GetBoolean(5) && reader.GetBoolean(6))
-            || Fault(watch.Table, $"The user may not {(reader.GetBoolean(5) ? "create triggers on" : "read")} {watch.Table}.", $"GRANT SELECT, TRIGGER ON {watch.Table} TO …; or run the verb as the owner of the table.");
+        var denied = !reader.GetBoolean(5) ? "read" : !reader.GetBoolean(6) ? "create triggers on" : null;
+        return denied is not null ? Fault(table, $"The user may not {denied} {table}.", "Run the verbs of mappings as the owner of the table.")
+
+            // PostgreSQL lets only the owner say in which sessions a trigger fires, and remove it.
+            : reader.GetBoolean(7) || Fault(table, $"The user does not own {table}, so it may not enable and remove triggers on it.", "Run the verbs of mappings as the owner of the table.");
     }
 
-    private async Task<bool> CheckWatchAsync(NpgsqlConnection connection, Watch watch, CancellationToken cancellationToken)
+    /// <returns>The type of the expression. Null: the watch cannot work.</returns>
+    private async Task<string?> CheckWatchAsync(NpgsqlConnection connection, Watch watch, CancellationToken cancellationToken)
     {
         string type;
         try
         {
-            type = await MappingInstallation.KeyTypeAsync(connection, watch, cancellationToken);
+            type = await ReadOnlyAsync(connection, MappingInstallation.SearchPath, () => MappingInstallation.KeyTypeAsync(connection, watch, mapping.IdType, cancellationToken), cancellationToken);
         }
         catch (PostgresException refused)
         {
-            return Fault(watch.Table, $"The expression ({watch.Expression}) cannot be computed from a row of {watch.Table}: {PostgresText.Of(refused)}.");
+            Fault(
+                watch.Table,
+                $"The expression ({watch.Expression}) cannot be computed from a row of {watch.Table}: {PostgresText.Of(refused)}.",
+                "Triggers have no search path: write the schema before your own functions and types, and no table before columns.");
+            return null;
         }
 
         if (watch.Expansion is not { } expansion)
         {
-            return CheckId(watch.Table, $"The expression ({watch.Expression}) of {watch.Table}", type);
+            return CheckId(watch.Table, $"The expression ({watch.Expression}) of {watch.Table}", type) ? type : null;
+        }
+
+        if (type is "record")
+        {
+            return Fault(watch.Table, $"The expression ({watch.Expression}) of {watch.Table} gives several columns instead of one key.") ? type : null;
         }
 
         try
         {
-            await using var command = new NpgsqlCommand(
-                $"SELECT * FROM ({expansion.Replace(ProductMapping.KeysParameter, $"(NULL::{type}[])", StringComparison.Ordinal)}) AS found LIMIT 0", connection);
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            return reader.FieldCount == 1
-                ? CheckId(watch.Table, $"The SELECT behind {watch.Table}", WithoutModifiers(reader.GetDataTypeName(0)))
-                : Fault(watch.Table, $"The SELECT behind {watch.Table} gives {reader.FieldCount} columns instead of one, the ids of the products.");
+            var columns = await ColumnsOfAsync(connection, expansion.Replace(ProductMapping.KeysParameter, $"(NULL::{type}[])", StringComparison.Ordinal), [], cancellationToken);
+            var isFine = columns.Count == 1
+                ? CheckId(watch.Table, $"The SELECT behind {watch.Table}", columns[0].Type)
+                : Fault(watch.Table, $"The SELECT behind {watch.Table} gives {columns.Count} columns instead of one, the ids of the products.");
+            return isFine ? type : null;
         }
         catch (PostgresException refused)
         {
-            return Fault(watch.Table, $"The SELECT behind {watch.Table} fails: {PostgresText.Of(refused)}.");
+            return Fault(watch.Table, $"The SELECT behind {watch.Table} fails: {PostgresText.Of(refused)}.") ? type : null;
         }
     }
 
@@ -146,7 +173,7 @@ internal sealed class MappingTools(
     {
         var fits = mapping.IdType == ProductIdType.Bigint ? type is "bigint" or "integer" or "smallint"
             : mapping.IdType == ProductIdType.Uuid ? type == "uuid"
-            : !type.EndsWith("[]", StringComparison.Ordinal);
+            : type != "record" && !type.EndsWith("[]", StringComparison.Ordinal);
         if (fits)
         {
             Fine(subject, $"{what} gives {type}.");
@@ -175,16 +202,12 @@ internal sealed class MappingTools(
     {
         try
         {
-            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await using var command = new NpgsqlCommand($"SELECT * FROM ({SelectOf("$1")}) AS m LIMIT 0", connection);
-            command.Parameters.Add(ProductStatement.ParameterOf(mapping.IdType, []));
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             Dictionary<string, string> columns = new(StringComparer.Ordinal);
-            for (var i = 0; i < reader.FieldCount; i++)
+            foreach (var (name, type) in await ColumnsOfAsync(connection, SelectOf("$1"), [ProductStatement.ParameterOf(mapping.IdType, [])], cancellationToken))
             {
-                if (!columns.TryAdd(reader.GetName(i), WithoutModifiers(reader.GetDataTypeName(i))))
+                if (!columns.TryAdd(name, type))
                 {
-                    return Fault("select", $"The SELECT gives two columns with the name {reader.GetName(i)}.");
+                    return Fault("select", $"The SELECT gives two columns with the name {name}.");
                 }
             }
 
@@ -208,7 +231,10 @@ internal sealed class MappingTools(
             return Fault("select", body is null ? "The SELECT gives no column body." : $"The column body is {body}, not jsonb or json.");
         }
 
-        var isFine = CheckId("select", "The column id", id);
+        // It is compared with texts without a cast.
+        var isFine = mapping.IdType == ProductIdType.Text && id is not ("text" or "character varying" or "character" or "name") && !id.EndsWith("citext", StringComparison.Ordinal)
+            ? Fault("select", $"The column id gives {id}, but the ids are text.", "Correct the type of the ids, or cast the column to text.")
+            : CheckId("select", "The column id", id);
         foreach (var (name, types) in new (string, string[])[]
         {
             ("valid_until", ["timestamp with time zone"]), ("tags", ["text[]", "character varying[]"]), ("fault", ["text", "character varying"]),
@@ -228,10 +254,10 @@ internal sealed class MappingTools(
         return isFine;
     }
 
-    private async Task<IReadOnlyList<ProductId>> ChooseAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<ProductId>> ChooseAsync(NpgsqlConnection connection, IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
     {
         List<ProductId> chosen = [];
-        foreach (var text in ids)
+        foreach (var text in ids.Distinct())
         {
             if (mapping.IdType.TryParse(text, out var id))
             {
@@ -256,31 +282,58 @@ internal sealed class MappingTools(
 
         try
         {
+            var columns = await ColumnsOfAsync(connection, mapping.List, [], cancellationToken);
+            if (columns.All(column => column.Name != "id"))
+            {
+                Fault("list", "The list gives no column id.");
+                return [];
+            }
+
             var listed = await catalogue.ReadAsync(null, null, MaxSamples, cancellationToken);
-            _ = await catalogue.ReadAsync(null, "abc", 1, cancellationToken) is { Count: >= 0 };
-            Fine("list", "Products can be listed and searched.");
+
+            // The next page.
+            await catalogue.ReadAsync(listed.Count > 0 ? listed[^1] : SomeId, null, 1, cancellationToken);
+            if (columns.Any(column => column.Name == "search"))
+            {
+                await catalogue.ReadAsync(null, "abc", 1, cancellationToken);
+                Fine("list", "Products can be listed and searched.");
+            }
+            else
+            {
+                checks.Add(new Check("list", CheckResult.Warning, "Products can be listed, but not searched (q): the list gives no column search."));
+            }
+
+            if (await catalogue.FindInvalidIdAsync(cancellationToken) is { } invalid)
+            {
+                checks.Add(new Check("list", CheckResult.Warning, $"The list gives '{invalid}', which is not {mapping.IdType.Rule}: such products are left out."));
+            }
+
             return listed;
         }
         catch (Exception exception) when (exception is UnavailableException or PostgresException)
         {
-            Fault("list", $"The list fails: {(exception as UnavailableException)?.Reason ?? exception.Message}.", "It needs a column id, and a column search if products are to be searched (q).");
+            var reason = exception is PostgresException refused ? PostgresText.Of(refused) : ((UnavailableException)exception).Reason ?? exception.InnerException?.Message ?? exception.Message;
+            Fault("list", $"The list fails: {reason.TrimEnd('.')}.");
             return [];
         }
     }
 
+    private ProductId SomeId => mapping.IdType.TryParse(mapping.IdType == ProductIdType.Uuid ? $"{Guid.Empty}" : "1", out var id) ? id : throw new InvalidOperationException("No id.");
+
     private async Task<string?> CheckPlanAsync(NpgsqlConnection connection, IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
     {
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-
-        // What is still read as a whole has no index that the statement could use.
-        await using (var set = new NpgsqlCommand("SET LOCAL enable_seqscan = off", connection))
+        string text;
+        try
         {
-            await set.ExecuteNonQueryAsync(cancellationToken);
+            // What is still read as a whole has no index that the statement could use.
+            text = await ReadOnlyAsync(connection, "SET LOCAL enable_seqscan = off", () => ExplainAsync(connection, ids, cancellationToken), cancellationToken);
+        }
+        catch (PostgresException refused)
+        {
+            Fault("plan", $"PostgreSQL cannot plan the SELECT: {PostgresText.Of(refused)}.");
+            return null;
         }
 
-        await using var explain = new NpgsqlCommand($"EXPLAIN (FORMAT JSON, VERBOSE) SELECT * FROM unnest($1) AS k(key) LEFT JOIN ({SelectOf("$1")}) AS m ON m.id = k.key", connection);
-        explain.Parameters.Add(ProductStatement.ParameterOf(mapping.IdType, ids));
-        var text = (string)(await explain.ExecuteScalarAsync(cancellationToken))!;
         using var plan = JsonDocument.Parse(text);
         var scanned = ScannedIn(plan.RootElement).Distinct().ToList();
         foreach (var table in scanned)
@@ -294,6 +347,35 @@ internal sealed class MappingTools(
         }
 
         return text;
+    }
+
+    private async Task<string> ExplainAsync(NpgsqlConnection connection, IReadOnlyList<ProductId> ids, CancellationToken cancellationToken)
+    {
+        await using var explain = new NpgsqlCommand($"EXPLAIN (FORMAT JSON, VERBOSE) SELECT * FROM unnest($1) AS k(key) LEFT JOIN (\n{SelectOf("$1")}\n) AS m ON m.id = k.key", connection);
+        explain.Parameters.Add(ProductStatement.ParameterOf(mapping.IdType, ids));
+        return (string)(await explain.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>The columns of a SELECT, which is not run.</summary>
+    private static Task<List<(string Name, string Type)>> ColumnsOfAsync(NpgsqlConnection connection, string select, NpgsqlParameter[] parameters, CancellationToken cancellationToken) => ReadOnlyAsync(
+        connection,
+        string.Empty,
+        async () =>
+        {
+            await using var command = new NpgsqlCommand($"SELECT * FROM (\n{select}\n) AS s LIMIT 0", connection);
+            command.Parameters.AddRange(parameters);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            return Enumerable.Range(0, reader.FieldCount).Select(i => (reader.GetName(i), MappingInstallation.WithoutModifiers(reader.GetDataTypeName(i)))).ToList();
+        },
+        cancellationToken);
+
+    // PostgreSQL calls functions of which it is told that they are immutable when it plans: they must not write either.
+    private static async Task<T> ReadOnlyAsync<T>(NpgsqlConnection connection, string setting, Func<Task<T>> readAsync, CancellationToken cancellationToken)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using var begin = new NpgsqlCommand($"SET TRANSACTION READ ONLY; {setting}", connection);
+        await begin.ExecuteNonQueryAsync(cancellationToken);
+        return await readAsync();
     }
 
     private async Task CheckScanAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
@@ -341,12 +423,6 @@ internal sealed class MappingTools(
         : new MappedProduct(id.Text, null, read.Unreadable.GetValueOrDefault(id), read.AbsenceOf(id).ValidFor, []);
 
     private string SelectOf(string ids) => mapping.Select.Replace(ProductMapping.IdsParameter, ids, StringComparison.Ordinal);
-
-    private static string WithoutModifiers(string type)
-    {
-        var (open, close) = (type.IndexOf('(', StringComparison.Ordinal), type.IndexOf(')', StringComparison.Ordinal));
-        return open < 0 ? type : type[..open] + type[(close + 1)..];
-    }
 
     private static IEnumerable<string> ScannedIn(JsonElement element)
     {

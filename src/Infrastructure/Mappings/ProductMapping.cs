@@ -89,6 +89,10 @@ public sealed partial class ProductMapping
     [GeneratedRegex(@"^-- ?(?<key>[a-z]+):\s+(?<value>.+)$")]
     private static partial Regex HeaderLine();
 
+    // What somebody means as a line of the header. It must not be taken for a comment, since a watch would be missing without a word.
+    [GeneratedRegex(@"^--\s*(?<key>id|watch|list|accepts)\s*:", RegexOptions.IgnoreCase)]
+    private static partial Regex AlmostHeaderLine();
+
     // "schema.table (expression)" (the triggers have no search path), then optionally "-> select …".
     [GeneratedRegex(@"^(?<table>(?:""[^""]+""|[\w$]+)\.(?:""[^""]+""|[\w$]+))\s*\((?<expression>.+?)\)\s*(?:->\s*(?<expansion>select\b.+))?$", RegexOptions.IgnoreCase)]
     private static partial Regex WatchValue();
@@ -112,6 +116,14 @@ public sealed partial class ProductMapping
             foreach (var (number, key, value) in HeaderOf(first < 0 ? lines : lines[..first]))
             {
                 Read(number, key, value);
+            }
+
+            for (var i = Math.Max(first, 0); first >= 0 && i < lines.Count; i++)
+            {
+                if (AlmostHeaderLine().IsMatch(lines[i]))
+                {
+                    faults.Add($"Line {i + 1}: the header ends where the SELECT begins.");
+                }
             }
 
             var select = first < 0 ? string.Empty : string.Join('\n', lines[first..]).Trim();
@@ -138,7 +150,7 @@ public sealed partial class ProductMapping
             };
         }
 
-        private static IEnumerable<(int Number, string Key, string Value)> HeaderOf(List<string> lines)
+        private IEnumerable<(int Number, string Key, string Value)> HeaderOf(List<string> lines)
         {
             (int Number, string Key, string Value)? last = null;
             for (var i = 0; i < lines.Count; i++)
@@ -159,6 +171,10 @@ public sealed partial class ProductMapping
                 {
                     last = (i + 1, match.Groups["key"].Value, match.Groups["value"].Value.Trim());
                 }
+                else if (AlmostHeaderLine().Match(lines[i]) is { Success: true } almost)
+                {
+                    faults.Add($"Line {i + 1}: a line of the header is '-- {almost.Groups["key"].Value.ToLowerInvariant()}: …', in lower case and with a space before the key and after the colon.");
+                }
             }
 
             if (last is { } end)
@@ -171,13 +187,17 @@ public sealed partial class ProductMapping
         {
             switch (key)
             {
+                case "id" when idType is not null:
+                case "list" when list is not null:
+                    faults.Add($"Line {line}: the header has the key '{key}' twice.");
+                    break;
                 case "id" when ProductIdType.All.FirstOrDefault(type => type.Name == value) is { } type:
                     idType = type;
                     break;
                 case "id":
                     faults.Add($"Line {line}: the type of the ids must be {string.Join(" or ", ProductIdType.All)}, not '{value}'.");
                     break;
-                case "watch" when WatchValue().Match(value) is { Success: true } match:
+                case "watch" when WatchValue().Match(value) is { Success: true } match && IsBalanced(match.Groups["expression"].ValueSpan):
                     AddWatch(line, match);
                     break;
                 case "watch":
@@ -196,6 +216,29 @@ public sealed partial class ProductMapping
                     faults.Add($"Line {line}: the header has no key '{key}', only id, watch, list and accepts. A comment must not begin with a word and a colon in lower case.");
                     break;
             }
+        }
+
+        // Parentheses outside of quotes.
+        private static bool IsBalanced(ReadOnlySpan<char> expression)
+        {
+            var (depth, quote) = (0, '\0');
+            foreach (var character in expression)
+            {
+                if (quote != '\0')
+                {
+                    quote = character == quote ? '\0' : quote;
+                }
+                else if (character is '\'' or '"')
+                {
+                    quote = character;
+                }
+                else if ((depth += character switch { '(' => 1, ')' => -1, _ => 0 }) < 0)
+                {
+                    return false;
+                }
+            }
+
+            return depth == 0 && quote == '\0';
         }
 
         private void AddWatch(int line, Match match)

@@ -13,6 +13,9 @@ internal sealed class ProductReader
 
     private const int None = -1;
 
+    // A hundred years: what ends later does not end.
+    private const long MaxMicroseconds = 100L * 365 * 24 * 3_600 * 1_000_000;
+
     private readonly NpgsqlDataReader reader;
     private readonly ProductIdType idType;
     private readonly int body;
@@ -37,6 +40,10 @@ internal sealed class ProductReader
         {
             throw new MappingException("The SELECT gives no column body of the type jsonb or json.");
         }
+
+        RequireType("valid_until", validUntil, "timestamp with time zone");
+        RequireType("tags", tags, "text[]", "character varying[]");
+        RequireType("fault", fault, "text", "character varying");
     }
 
     /// <summary>The id of the row: the first column.</summary>
@@ -48,9 +55,20 @@ internal sealed class ProductReader
     public long Version => reader.GetInt64(version) is var read && read is > 0 and <= ProductVersion.Max ? read : 0;
 
     /// <summary>How long the row stays as it is, from the begin of the statement. Null: until a change.</summary>
-    public TimeSpan? ValidFor => validUntil == None || reader.IsDBNull(validUntil) || reader.GetDateTime(validUntil) is var end && end == DateTime.MaxValue
-        ? null
-        : reader.GetDateTime(validUntil) - reader.GetDateTime(readAt);
+    public TimeSpan? ValidFor
+    {
+        get
+        {
+            if (validUntil == None || reader.IsDBNull(validUntil))
+            {
+                return null;
+            }
+
+            // In microseconds: PostgreSQL has times that DateTime does not have, and both infinities.
+            var left = (Int128)reader.GetInt64(validUntil) - reader.GetInt64(readAt);
+            return left > MaxMicroseconds ? null : TimeSpan.FromMicroseconds((long)Int128.Max(left, 0));
+        }
+    }
 
     /// <summary>The mapping gives the row, but publishes no product.</summary>
     public bool IsAbsent => reader.IsDBNull(body) && !HasFault;
@@ -82,6 +100,14 @@ internal sealed class ProductReader
         return true;
     }
 
+    private void RequireType(string name, int column, params string[] types)
+    {
+        if (column != None && !types.Contains(MappingInstallation.WithoutModifiers(reader.GetDataTypeName(column))))
+        {
+            throw new MappingException($"The column {name} is {reader.GetDataTypeName(column)}, not {types[0]}.");
+        }
+    }
+
     private string TextOf(int column)
     {
         var text = reader.GetString(column);
@@ -96,7 +122,17 @@ internal sealed class ProductReader
             return [];
         }
 
-        string[] names = [.. reader.GetFieldValue<string?[]>(tags).OfType<string>().Distinct()];
+        string[] names;
+        try
+        {
+            names = [.. reader.GetFieldValue<string?[]>(tags).OfType<string>().Distinct()];
+        }
+        catch (Exception exception) when (exception is InvalidCastException or InvalidOperationException)
+        {
+            reason = "The tags are a list of lists.";
+            return [];
+        }
+
         if (names.Length > MaxTags
             || names.Sum(name => name.Length + 1) > CachedProduct.MaxTagsLength
             || names.Any(name => name.Length == 0 || name.Any(character => character is <= ' ' or > '~' or ',')))

@@ -55,7 +55,7 @@ internal sealed class TouchExpansions(NpgsqlDataSource dataSource, ProductMappin
             await transaction.CommitAsync(cancellationToken);
             return true;
         }
-        catch (PostgresException refused) when (refused.SqlState != PostgresErrorCodes.SerializationFailure && refused.SqlState != PostgresErrorCodes.DeadlockDetected)
+        catch (NpgsqlException refused) when (refused is PostgresException { SqlState: not (PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected) } or { InnerException: TimeoutException })
         {
             if (failed.Count == MaxFailed)
             {
@@ -63,7 +63,7 @@ internal sealed class TouchExpansions(NpgsqlDataSource dataSource, ProductMappin
             }
 
             failed[expansion.Seq] = time.GetTimestamp();
-            throw new MappingException($"The products that depend on a changed row cannot be found: {PostgresText.Of(refused)}. The SELECT: {expansion.Select}", refused);
+            throw new MappingException($"The products that depend on a changed row cannot be found: {(refused is PostgresException answer ? PostgresText.Of(answer) : refused.Message.TrimEnd('.'))}. The SELECT: {expansion.Select}", refused);
         }
     }
 
@@ -105,8 +105,10 @@ internal sealed class TouchExpansions(NpgsqlDataSource dataSource, ProductMappin
         var select = expansion.Select.Replace(ProductMapping.KeysParameter, $"($1::text[]::{expansion.KeyType}[])", StringComparison.Ordinal);
         await using var command = new NpgsqlCommand(
             $"""
-            SELECT id::text FROM (SELECT DISTINCT id::{mapping.IdType} AS id FROM ({select}) AS found(id)) AS ids
-            WHERE id IS NOT NULL AND ($2::text IS NULL OR id > $2::text::{mapping.IdType}) ORDER BY ids.id LIMIT {MaxProducts}
+            SELECT id::text FROM (SELECT DISTINCT id::{mapping.IdType} AS id FROM (
+            {select}
+            ) AS found(id)) AS ids
+            WHERE {MappingObjects.ValidIds(mapping.IdType, "id")} AND ($2::text IS NULL OR id > $2::text::{mapping.IdType}) ORDER BY ids.id LIMIT {MaxProducts}
             """,
             connection)
         { CommandTimeout = (int)Timeout.TotalSeconds };

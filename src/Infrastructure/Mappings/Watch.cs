@@ -1,3 +1,5 @@
+using ProductCache.Domain;
+
 namespace ProductCache.Infrastructure.Mappings;
 
 /// <summary>A table whose rows make products.</summary>
@@ -6,5 +8,8 @@ namespace ProductCache.Infrastructure.Mappings;
 /// <param name="Expansion">A SELECT with @keys that gives the ids of the products that depend on the rows with these keys. Null: the expression gives the id.</param>
 internal sealed record Watch(string Table, string Expression, string? Expansion)
 {
+    /// <summary>The value of the expression, as it is recorded.</summary>
+    public string KeyAs(ProductIdType idType) => $"({Expression})::{(Expansion is null ? idType.Name : "text")}";
+
     public override string ToString() => $"{Table} ({Expression}){(Expansion is null ? string.Empty : $" -> {Expansion}")}";
 }

@@ -2,6 +2,7 @@
 -- The tables of the shop get triggers only; see MappingObjects.
 
 CREATE SEQUENCE IF NOT EXISTS "{schema}".product_version_seq MAXVALUE 4503599627370495;
+ALTER SEQUENCE "{schema}".product_version_seq INCREMENT 1 CACHE 1 NO CYCLE;
 
 -- The versions of all products that were ever touched. Rows are never deleted, so that an absence has a version too.
 CREATE TABLE IF NOT EXISTS "{schema}".product_versions (

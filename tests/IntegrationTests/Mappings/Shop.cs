@@ -1,3 +1,5 @@
+using System.Globalization;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using ProductCache.IntegrationTests.Postgres;
 using ProductCache.TestSupport;
@@ -19,6 +21,24 @@ internal sealed class Shop : IAsyncDisposable
     public string ConnectionString => database.ConnectionString;
 
     public NpgsqlDataSource DataSource => database.DataSource;
+
+    /// <summary>What the verbs of mappings need.</summary>
+    public Dictionary<string, string> Settings
+    {
+        get
+        {
+            var connection = new NpgsqlConnectionStringBuilder(ConnectionString);
+            return new()
+            {
+                ["DB_HOST"] = connection.Host!,
+                ["DB_PORT"] = connection.Port.ToString(CultureInfo.InvariantCulture),
+                ["DB_NAME"] = connection.Database!,
+                ["DB_USER"] = connection.Username!,
+                ["DB_PASSWORD"] = connection.Password!,
+                ["PRODUCT_MAPPING"] = Mapping,
+            };
+        }
+    }
 
     /// <summary>One of samples/mappings.</summary>
     public static async Task<Shop> OfSampleAsync(string name)
@@ -45,8 +65,11 @@ internal sealed class Shop : IAsyncDisposable
     }
 
     /// <summary>An Api and a Worker over it, which install the mapping.</summary>
-    public Task<RunningService> StartAsync(params (string Name, string Value)[] more) => RunningService.StartAsync(
-        null, [("DB_NAME", Name), ("DB_SCHEMA", "product_cache"), ("DB_MIGRATE", "on"), ("PRODUCT_MAPPING", Mapping), .. more]);
+    public Task<RunningService> StartAsync(params (string Name, string Value)[] more) => StartAsync(null, more);
+
+    /// <inheritdoc cref="StartAsync(ValueTuple{string, string}[])"/>
+    public Task<RunningService> StartAsync(Action<IServiceCollection>? configure, params (string Name, string Value)[] more) => RunningService.StartAsync(
+        configure, [("DB_NAME", Name), ("DB_SCHEMA", "product_cache"), ("DB_MIGRATE", "on"), ("PRODUCT_MAPPING", Mapping), .. more]);
 
     /// <summary>One transaction.</summary>
     public async Task ExecuteAsync(string sql)
@@ -63,6 +86,24 @@ internal sealed class Shop : IAsyncDisposable
         await using var command = DataSource.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync())!;
     }
+
+    /// <summary>All objects of users in the database, one line each.</summary>
+    public Task<string> CatalogueAsync() => ScalarAsync<string>(
+        """
+        SELECT string_agg(line, E'\n' ORDER BY line) FROM (
+          SELECT concat_ws(' ', 'schema', nspname, nspowner, nspacl) FROM pg_namespace WHERE nspname !~ '^pg_'
+          UNION ALL
+          SELECT concat_ws(' ', 'relation', c.oid, relnamespace::regnamespace, relname, relkind, relowner, relacl, reltriggers.names, a.names)
+          FROM pg_class AS c
+          LEFT JOIN LATERAL (SELECT string_agg(concat_ws(' ', tgname, tgenabled, pg_get_triggerdef(t.oid)), ', ' ORDER BY tgname) AS names FROM pg_trigger AS t WHERE tgrelid = c.oid) AS reltriggers ON true
+          LEFT JOIN LATERAL (SELECT string_agg(concat_ws(' ', attname, atttypid), ', ' ORDER BY attnum) AS names FROM pg_attribute WHERE attrelid = c.oid) AS a ON true
+          WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
+          UNION ALL
+          SELECT concat_ws(' ', 'function', oid::regprocedure, prosrc, proacl) FROM pg_proc WHERE pronamespace::regnamespace::text !~ '^(pg_|information_schema)'
+          UNION ALL
+          SELECT concat_ws(' ', 'constraint', connamespace::regnamespace, conname, conrelid::regclass) FROM pg_constraint WHERE connamespace::regnamespace::text !~ '^(pg_|information_schema)'
+        ) AS lines(line)
+        """);
 
     public ValueTask DisposeAsync() => database.DisposeAsync();
 }
