@@ -357,7 +357,8 @@ internal sealed class MappingTools(
     }
 
     /// <summary>The columns of a SELECT, which is not run.</summary>
-    private static Task<List<(string Name, string Type)>> ColumnsOfAsync(NpgsqlConnection connection, string select, NpgsqlParameter[] parameters, CancellationToken cancellationToken) => ReadOnlyAsync(
+    private static Task<List<(string Name, string Type)>> ColumnsOfAsync(
+        NpgsqlConnection connection, string select, NpgsqlParameter[] parameters, CancellationToken cancellationToken) => ReadOnlyAsync(
         connection,
         string.Empty,
         async () =>

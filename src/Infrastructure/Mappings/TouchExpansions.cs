@@ -55,7 +55,7 @@ internal sealed class TouchExpansions(NpgsqlDataSource dataSource, ProductMappin
             await transaction.CommitAsync(cancellationToken);
             return true;
         }
-        catch (NpgsqlException refused) when (refused is PostgresException { SqlState: not (PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected) } or { InnerException: TimeoutException })
+        catch (NpgsqlException refused) when (IsOfSelect(refused))
         {
             if (failed.Count == MaxFailed)
             {
@@ -66,6 +66,10 @@ internal sealed class TouchExpansions(NpgsqlDataSource dataSource, ProductMappin
             throw new MappingException($"The products that depend on a changed row cannot be found: {(refused is PostgresException answer ? PostgresText.Of(answer) : refused.Message.TrimEnd('.'))}. The SELECT: {expansion.Select}", refused);
         }
     }
+
+    // Another transaction, and an outage, end by themselves.
+    private static bool IsOfSelect(NpgsqlException refused) =>
+        refused is PostgresException { SqlState: not (PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected) } or { InnerException: TimeoutException };
 
     /// <summary>The number of expansions that wait, and the time that the oldest one has waited.</summary>
     public async Task<(long Count, TimeSpan Age)> MeasureAsync(CancellationToken cancellationToken)

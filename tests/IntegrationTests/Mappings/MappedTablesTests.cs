@@ -25,8 +25,7 @@ public sealed class MappedTablesTests(string migrates)
     {
         await shop.ExecuteAsync(remove);
 
-        await Eventually.TrueAsync(async () => (await shop.ReadyAsync()).Status == HttpStatusCode.ServiceUnavailable);
-        Assert.That((await shop.ReadyAsync()).Body, Does.Contain("The watched table shop.products does not exist."));
+        await NotReadyAsync("The watched table shop.products does not exist.");
         await shop.ServedAsync("a", "Product a");
         await shop.ServedAsync("b", "Product b");
 
@@ -43,8 +42,7 @@ public sealed class MappedTablesTests(string migrates)
     {
         await shop.ExecuteAsync("ALTER TABLE shop.notes RENAME product_id TO id");
 
-        await Eventually.TrueAsync(async () => (await shop.ReadyAsync()).Status == HttpStatusCode.ServiceUnavailable);
-        Assert.That((await shop.ReadyAsync()).Body, Does.Contain("PostgreSQL refuses the SELECT of the mapping shop.sql: column n.product_id does not exist (SQLSTATE 42703)"));
+        await NotReadyAsync("PostgreSQL refuses the SELECT of the mapping shop.sql: column n.product_id does not exist (SQLSTATE 42703)");
 
         await shop.ExecuteAsync("ALTER TABLE shop.notes RENAME id TO product_id");
         await Eventually.TrueAsync(async () => (await shop.ReadyAsync()).Status == HttpStatusCode.OK);
@@ -77,9 +75,21 @@ public sealed class MappedTablesTests(string migrates)
             return;
         }
 
-        await Eventually.TrueAsync(async () => await shop.ReadyAsync() is (HttpStatusCode.ServiceUnavailable, var reason) && reason.Contains(sentence, StringComparison.Ordinal));
+        await NotReadyAsync(sentence);
         Assert.That((await shop.ReadyAsync()).Body, Does.Contain("Run productcache mapping install, or set DB_MIGRATE=on"));
         Assert.That(await shop.IsInstalledAsync(), Is.False);
         await shop.InstallAsync();
+    }
+
+    private async Task NotReadyAsync(string sentence)
+    {
+        var last = string.Empty;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                (var status, last) = await shop.ReadyAsync();
+                return status == HttpStatusCode.ServiceUnavailable && last.Contains(sentence, StringComparison.Ordinal);
+            },
+            () => $"{sentence} Instead: {last}");
     }
 }

@@ -95,7 +95,8 @@ internal sealed class Shop : IAsyncDisposable
           UNION ALL
           SELECT concat_ws(' ', 'relation', c.oid, relnamespace::regnamespace, relname, relkind, relowner, relacl, reltriggers.names, a.names)
           FROM pg_class AS c
-          LEFT JOIN LATERAL (SELECT string_agg(concat_ws(' ', tgname, tgenabled, pg_get_triggerdef(t.oid)), ', ' ORDER BY tgname) AS names FROM pg_trigger AS t WHERE tgrelid = c.oid) AS reltriggers ON true
+          LEFT JOIN LATERAL (
+            SELECT string_agg(concat_ws(' ', tgname, tgenabled, pg_get_triggerdef(t.oid)), ', ' ORDER BY tgname) AS names FROM pg_trigger AS t WHERE tgrelid = c.oid) AS reltriggers ON true
           LEFT JOIN LATERAL (SELECT string_agg(concat_ws(' ', attname, atttypid), ', ' ORDER BY attnum) AS names FROM pg_attribute WHERE attrelid = c.oid) AS a ON true
           WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
           UNION ALL
