@@ -7,7 +7,7 @@ using ProductCache.Infrastructure.Postgres;
 namespace ProductCache.Infrastructure.Mappings;
 
 /// <summary>Installs and removes the objects of a mapping. Each verb is one transaction: it does everything or nothing.</summary>
-internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSource dataSource, PostgresSchema schema) : ISchemaMigration
+internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSource dataSource, PostgresSchema schema, TimeProvider time) : ISchemaMigration
 {
     /// <summary>
     /// How long a lock on a table of the shop is waited for: less than the time after which PostgreSQL looks for deadlocks (1 s), so that it is
@@ -15,8 +15,14 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
     /// </summary>
     public static readonly TimeSpan LockTimeout = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>The same while another table is locked already, for which the shop waits.</summary>
+    public static readonly TimeSpan FurtherLockTimeout = TimeSpan.FromMilliseconds(100);
+
     /// <summary>How often the locks are tried for.</summary>
     public const int MaxAttempts = 20;
+
+    /// <summary>The time between two attempts, in which the shop works.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     /// <summary>For the whole verb.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
@@ -81,16 +87,8 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
 
     /// <summary>All statements of install, for a DBA who runs them.</summary>
     /// <param name="keyTypes">The types of the expressions by the names of the watches; see <see cref="KeyTypeAsync"/>.</param>
-    internal string ScriptOf(IReadOnlyDictionary<string, string> keyTypes, FoundTriggers found)
-    {
-        var script = new StringBuilder($"BEGIN;\nSET LOCAL lock_timeout = {(int)LockTimeout.TotalMilliseconds};\n{objects.Create()}");
-        foreach (var trigger in found.Except(objects.Triggers))
-        {
-            script.Append($"\nDROP TRIGGER {trigger.Name} ON {trigger.Table};");
-        }
-
-        return script.Append($"\n{RecordOf(keyTypes)}\nCOMMIT;").ToString();
-    }
+    internal string ScriptOf(IReadOnlyDictionary<string, string> keyTypes, FoundTriggers found) =>
+        $"BEGIN;\nSET LOCAL lock_timeout = {(int)LockTimeout.TotalMilliseconds};\n{objects.CreateTables()}{StatementsOf(keyTypes, found)}\nCOMMIT;";
 
     public async Task<string?> MissingAsync(CancellationToken cancellationToken)
     {
@@ -132,52 +130,44 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         }
 
         var found = await TriggersAsync(connection, cancellationToken);
-        foreach (var trigger in objects.Triggers)
-        {
-            if (found.Of(trigger) is not { } actual)
-            {
-                lines.Add($"create the trigger {trigger.Name} on {trigger.Table}");
-            }
-            else if (actual.Enabled != trigger.Enabled || actual.Function != trigger.Function)
-            {
-                lines.Add($"replace the trigger {trigger.Name} on {actual.Table}");
-            }
-        }
-
+        lines.AddRange(WrongOf(found).Select(trigger => $"{(found.Of(trigger) is null ? "create" : "replace")} the trigger {trigger.Name} on {trigger.Table}"));
         lines.AddRange(found.Except(objects.Triggers).Select(one => $"remove the trigger {one.Name} from {one.Table}"));
         return lines;
     }
 
     /// <exception cref="MigrationException">The objects cannot be created. Nothing was changed.</exception>
     public Task InstallAsync(CancellationToken cancellationToken) => RunAsync(
-        async (connection, token) =>
+        async (connection, busy, token) =>
         {
-            if (await InstalledAsync(connection, token) is { } installed && installed.IdType != mapping.IdType.Name)
+            var installed = await InstalledAsync(connection, token);
+            if (installed is not null && installed.IdType != mapping.IdType.Name)
             {
                 throw new MigrationException(OtherIds(installed));
             }
 
-            await LockAsync(connection, token);
+            // The other instance may have repaired it meanwhile, or a part.
             var found = await TriggersAsync(connection, token);
+            var areTablesRight = installed is not null && (await OwnFaultsAsync(connection, token)).Count == 0;
+            await LockAsync(
+                connection,
+                areTablesRight ? WrongOf(found).Select(trigger => trigger.Table) : objects.Triggers.Select(trigger => trigger.Table),
+                found.Except(objects.Triggers).Select(trigger => trigger.Table),
+                busy,
+                token);
             var keyTypes = await KeyTypesAsync(connection, token);
-            var script = new StringBuilder(objects.Create());
-            foreach (var trigger in found.Except(objects.Triggers))
-            {
-                script.Append($"\nDROP TRIGGER {trigger.Name} ON {trigger.Table};");
-            }
-
-            script.Append('\n').Append(RecordOf(keyTypes));
-            await ExecuteAsync(connection, script.ToString(), token);
+            await ExecuteAsync(connection, (areTablesRight ? string.Empty : objects.CreateTables()) + StatementsOf(keyTypes, found), token);
         },
         cancellationToken);
 
     /// <summary>Removes everything that install has created.</summary>
     /// <exception cref="MigrationException">It cannot be removed. Nothing was changed.</exception>
     public Task RemoveAsync(CancellationToken cancellationToken) => RunAsync(
-        async (connection, token) =>
+        async (connection, busy, token) =>
         {
+            var found = await TriggersAsync(connection, token);
+            await LockAsync(connection, [], found.All.Select(trigger => trigger.Table), busy, token);
             var script = new StringBuilder();
-            foreach (var trigger in (await TriggersAsync(connection, token)).All)
+            foreach (var trigger in found.All)
             {
                 script.Append($"DROP TRIGGER {trigger.Name} ON {trigger.Table};\n");
             }
@@ -285,11 +275,45 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
     private string OtherIds(InstalledMapping installed) =>
         $"The schema {schema.Name} has a mapping for ids of the type {installed.IdType} ({installed.Name}), but {mapping.Name} has {mapping.IdType}: remove it first, or set DB_SCHEMA to another schema.";
 
-    // All tables at once and in one order, so that two installations cannot wait for each other.
-    private Task LockAsync(NpgsqlConnection connection, CancellationToken cancellationToken) => ExecuteAsync(
-        connection,
-        $"LOCK TABLE {string.Join(", ", mapping.Watches.Select(watch => watch.Table).Distinct().Order(StringComparer.Ordinal))} IN SHARE ROW EXCLUSIVE MODE",
-        cancellationToken);
+    private IEnumerable<WatchTrigger> WrongOf(FoundTriggers found) =>
+        objects.Triggers.Where(trigger => found.Of(trigger) is not { } actual || actual.Enabled != trigger.Enabled || actual.Function != trigger.Function);
+
+    // The functions, the triggers that are wrong, and the record of the mapping.
+    private string StatementsOf(IReadOnlyDictionary<string, string> keyTypes, FoundTriggers found)
+    {
+        var script = new StringBuilder(objects.CreateFunctions());
+        foreach (var trigger in WrongOf(found))
+        {
+            script.Append('\n').Append(trigger.Definition);
+        }
+
+        foreach (var trigger in found.Except(objects.Triggers))
+        {
+            script.Append($"\nDROP TRIGGER {trigger.Name} ON {trigger.Table};");
+        }
+
+        return script.Append('\n').Append(RecordOf(keyTypes)).ToString();
+    }
+
+    // Transactions of the shop lock the same tables in other orders. The table that was busy is locked first the next time: while it is waited for, nothing
+    // waits for this transaction.
+    private static async Task LockAsync(
+        NpgsqlConnection connection, IEnumerable<string> getTriggers, IEnumerable<string> loseTriggers, BusyTable busy, CancellationToken cancellationToken)
+    {
+        var modes = getTriggers.Distinct().ToDictionary(table => table, _ => "SHARE ROW EXCLUSIVE");
+        foreach (var table in loseTriggers)
+        {
+            modes[table] = "ACCESS EXCLUSIVE";
+        }
+
+        var timeout = LockTimeout;
+        foreach (var (table, mode) in modes.OrderBy(one => one.Key != busy.Name).ThenBy(one => one.Key, StringComparer.Ordinal))
+        {
+            busy.Name = table;
+            await ExecuteAsync(connection, $"SET LOCAL lock_timeout = {(int)timeout.TotalMilliseconds}; LOCK TABLE {table} IN {mode} MODE", cancellationToken);
+            timeout = FurtherLockTimeout;
+        }
+    }
 
     private async Task<Dictionary<string, string>> KeyTypesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -365,8 +389,9 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
         return names;
     }
 
-    private async Task RunAsync(Func<NpgsqlConnection, CancellationToken, Task> runAsync, CancellationToken cancellationToken)
+    private async Task RunAsync(Func<NpgsqlConnection, BusyTable, CancellationToken, Task> runAsync, CancellationToken cancellationToken)
     {
+        BusyTable busy = new();
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -377,23 +402,31 @@ internal sealed class MappingInstallation(ProductMapping mapping, NpgsqlDataSour
                 // Instances queue; the lock belongs to the transaction.
                 await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock(hashtextextended('product-cache mapping {schema.Name}', 0))", cancellationToken);
                 await ExecuteAsync(connection, $"SET LOCAL lock_timeout = {(int)LockTimeout.TotalMilliseconds}; {SearchPath}", cancellationToken);
-                await runAsync(connection, cancellationToken);
+                await runAsync(connection, busy, cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
                 return;
             }
-            catch (PostgresException busy) when (busy.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected)
+            catch (PostgresException locked) when (locked.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected)
             {
                 if (attempt == MaxAttempts)
                 {
                     throw new MigrationException(
-                        $"The tables of the mapping {mapping.Name} are in use: their locks could not be had in {MaxAttempts} attempts of {LockTimeout.TotalMilliseconds:0} ms. Nothing was changed.", busy);
+                        $"The tables of the mapping {mapping.Name} are in use: their locks could not be had in {MaxAttempts} attempts of {LockTimeout.TotalMilliseconds:0} ms, {busy.Name} the last time. Nothing was changed.", locked);
                 }
             }
             catch (PostgresException refused)
             {
                 throw new MigrationException($"PostgreSQL refuses the objects of the mapping {mapping.Name}: {PostgresText.Of(refused)}. Nothing was changed.", refused);
             }
+
+            await Task.Delay(Pause, time, cancellationToken);
         }
+    }
+
+    // The table for which the last attempt waited.
+    private sealed class BusyTable
+    {
+        public string? Name { get; set; }
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)

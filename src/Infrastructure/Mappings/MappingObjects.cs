@@ -35,7 +35,7 @@ internal sealed partial class MappingObjects(ProductMapping mapping, PostgresSch
         [.. mapping.Watches.SelectMany((watch, number) => TriggersOf(watch, NameOf(watch, number), schema))];
 
     /// <summary>All functions, with the statements between the dollars.</summary>
-    public IEnumerable<(string Name, string Body)> Functions => FunctionPattern().Matches(Create()).Select(match => (match.Groups["name"].Value, match.Groups["body"].Value));
+    public IEnumerable<(string Name, string Body)> Functions => FunctionPattern().Matches(CreateTables() + CreateFunctions()).Select(match => (match.Groups["name"].Value, match.Groups["body"].Value));
 
     /// <summary>The triggers on our own tables: they fire in all sessions.</summary>
     public static readonly IReadOnlyList<(string Name, string Table)> OwnTriggers =
@@ -43,27 +43,18 @@ internal sealed partial class MappingObjects(ProductMapping mapping, PostgresSch
         ("product_draw_versions", "product_touches"), ("product_changes_notify", "product_changes"), ("product_expansions_notify", "product_expansions"),
     ];
 
-    /// <summary>Creates what is missing, and replaces the rest. Names in the statements are qualified.</summary>
-    public string Create()
-    {
+    /// <summary>Creates our own tables, or what is missing of them. Every write of the shop waits meanwhile.</summary>
+    public string CreateTables() =>
+
         // IF NOT EXISTS asks for CREATE in the database, also where the schema exists.
-        var script = new StringBuilder($"DO $$ BEGIN IF to_regnamespace('\"{schema.Name}\"') IS NULL THEN CREATE SCHEMA \"{schema.Name}\"; END IF; END $$;\n");
-        script.Append(Template
+        $"DO $$ BEGIN IF to_regnamespace('\"{schema.Name}\"') IS NULL THEN CREATE SCHEMA \"{schema.Name}\"; END IF; END $$;\n"
+        + Template
             .Replace("{schema}", schema.Name, StringComparison.Ordinal)
             .Replace("{id}", mapping.IdType.Name, StringComparison.Ordinal)
-            .Replace("{channel}", schema.Channel, StringComparison.Ordinal));
-        for (var i = 0; i < mapping.Watches.Count; i++)
-        {
-            script.Append(FunctionsOf(mapping.Watches[i], NameOf(mapping.Watches[i], i)));
-        }
+            .Replace("{channel}", schema.Channel, StringComparison.Ordinal);
 
-        foreach (var trigger in Triggers)
-        {
-            script.Append('\n').Append(trigger.Definition);
-        }
-
-        return script.ToString();
-    }
+    /// <summary>Creates or replaces the functions of all watches. Nothing waits for it.</summary>
+    public string CreateFunctions() => string.Concat(mapping.Watches.Select((watch, number) => FunctionsOf(watch, NameOf(watch, number))));
 
     /// <summary>The name of a watch, by which expansions refer to it. It changes with what the watch says.</summary>
     public static string NameOf(Watch watch, int number) =>
@@ -136,14 +127,15 @@ internal sealed partial class MappingObjects(ProductMapping mapping, PostgresSch
         {
             var trigger = $"{TriggerPrefix}{owner}{name}_{suffix}";
             var enable = enabled == 'O' ? string.Empty : $"\nALTER TABLE {watch.Table} ENABLE {(enabled == 'A' ? "ALWAYS" : "REPLICA")} TRIGGER {trigger};";
+
+            // Not dropped first: that would wait for all readers of the table.
             return new WatchTrigger(
                 trigger,
                 watch.Table,
                 enabled,
                 function,
                 $"""
-                DROP TRIGGER IF EXISTS {trigger} ON {watch.Table};
-                CREATE TRIGGER {trigger} {timing} EXECUTE FUNCTION "{schema.Name}".{function}();{enable}
+                CREATE OR REPLACE TRIGGER {trigger} {timing} EXECUTE FUNCTION "{schema.Name}".{function}();{enable}
 
                 """);
         }
