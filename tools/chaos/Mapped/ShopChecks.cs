@@ -94,9 +94,15 @@ internal static class ShopChecks
             change.Product,
             $"transaction {change.Transaction.Commit.Number} changed {string.Join(", ", change.Transaction.Changes.Where(row => row.Product == change.Product).Select(row => row.Table).Distinct())} of product {change.Product}");
 
-    /// <summary>All changes in the order of the versions do not give what the tables hold.</summary>
+    /// <summary>A version was not drawn in its turn, or all changes in the order of the versions do not give what the tables hold.</summary>
     public static IEnumerable<Violation> OtherOrder(ShopState state, ShopTimelines timelines)
     {
+        foreach (var (version, later) in timelines.Disordered)
+        {
+            yield return new Violation(ViolationKind.OtherOrder, later.At, later.Product, FormattableString.Invariant(
+                $"product {later.Product}: v{version.Version} was drawn at {version.At.TotalSeconds:0.000} s (xid {version.Xid}), v{later.Version} at {later.At.TotalSeconds:0.000} s (xid {later.Xid})"));
+        }
+
         foreach (var stored in state.Stored.Values)
         {
             var last = timelines.Of(stored.Id)[^1];

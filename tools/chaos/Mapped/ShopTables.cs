@@ -1,6 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using ProductCache.Domain;
+using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Mappings;
 
 namespace ProductCache.Chaos.Mapped;
@@ -10,7 +11,8 @@ namespace ProductCache.Chaos.Mapped;
 /// that made it, and the document of a product has the numbers of all rows that it shows.
 /// </summary>
 /// <param name="plantedFault">See <see cref="MappedFaults"/>. Null: none.</param>
-internal sealed class ShopTables(string? plantedFault) : ProductTables
+/// <param name="isAudited">Whether the Workers compare entries with the tables: then an entry that is wrong is corrected within a quarter of a minute.</param>
+internal sealed class ShopTables(string? plantedFault, bool isAudited) : ProductTables
 {
     /// <summary>A category on which most products depend, one with some hundred products, and small ones.</summary>
     public const long Largest = 1;
@@ -123,7 +125,13 @@ internal sealed class ShopTables(string? plantedFault) : ProductTables
     {
         var file = Path.Combine(folder, FileName);
         File.WriteAllText(file, MappedFaults.Of(plantedFault)?.Mapping(Mapping) ?? Mapping);
-        return new Dictionary<string, string> { [MappingSettings.Setting] = file, ["DB_MIGRATE"] = "on" };
+        Dictionary<string, string> settings = new() { [MappingSettings.Setting] = file, ["DB_MIGRATE"] = "on" };
+        if (!isAudited)
+        {
+            settings[EntryAuditOptions.Setting] = "0";
+        }
+
+        return settings;
     }
 
     /// <summary>The rows before the run, which no version has been drawn for.</summary>

@@ -91,6 +91,7 @@ internal sealed class ShopTimelines
     private readonly Dictionary<long, ProductVersion[]> products = [];
     private readonly Dictionary<long, CategoryState[]> categories = [];
     private readonly List<(long Product, ShopTransaction Transaction)> withoutVersion = [];
+    private readonly List<(DrawnVersion Version, DrawnVersion Later)> disordered = [];
 
     public ShopTimelines(IReadOnlyList<RowChange> firstRows, ShopHistory history)
     {
@@ -105,6 +106,10 @@ internal sealed class ShopTimelines
             var rows = first.GetValueOrDefault(versions.Key, ProductRows.None);
             List<ProductVersion> states = [new(versions.Key, 0, 0, rows, CommitTime.BeforeTheRun)];
             DrawnVersion[] ordered = [.. versions.OrderBy(version => version.Version).ThenBy(version => version.At)];
+            disordered.AddRange(
+                from pair in versions.OrderBy(version => version.At).Zip(versions.OrderBy(version => version.At).Skip(1))
+                where pair.First.Version >= pair.Second.Version
+                select pair);
             for (var i = 0; i < ordered.Length; i++)
             {
                 var (_, version, xid, at) = ordered[i];
@@ -149,6 +154,9 @@ internal sealed class ShopTimelines
 
     /// <summary>Committed changes of products for which no version was drawn.</summary>
     public IReadOnlyList<(long Product, ShopTransaction Transaction)> WithoutVersion => withoutVersion;
+
+    /// <summary>A version that was drawn before another one of its product, and is not smaller.</summary>
+    public IReadOnlyList<(DrawnVersion Version, DrawnVersion Later)> Disordered => disordered;
 
     /// <summary>At least the one before the run.</summary>
     public IReadOnlyList<ProductVersion> Of(long product) => products.GetValueOrDefault(product, NoProduct);

@@ -7,7 +7,7 @@ namespace ProductCache.Chaos.Mapped;
 /// <summary>Random transactions over the tables of the shop, as its programs and people run them.</summary>
 internal sealed class ShopWriters(ShopTables tables, Catalogue catalogue, TransactionLog log, RunClock clock, int seed)
 {
-    private const int Count = 4;
+    private const int Count = 8;
     private const int MaxPauseMilliseconds = 100;
     private const int MaxStatements = 5;
     private const int MaxProducts = 40;
@@ -17,8 +17,13 @@ internal sealed class ShopWriters(ShopTables tables, Catalogue catalogue, Transa
     private const int RepeatableReadOneIn = 6;
     private const int Moved = 50;
 
+    /// <summary>One transaction in this many is open for a while between its statements, so that others commit meanwhile.</summary>
+    private const int SlowOneIn = 3;
+
+    private const int MaxRestMilliseconds = 50;
+
     /// <summary>The time between two changes of categories on which many products depend.</summary>
-    private static readonly (int Min, int Max) FanOutMilliseconds = (1_000, 4_000);
+    private static readonly (int Min, int Max) FanOutMilliseconds = (500, 2_000);
 
     /// <summary>When a new price is valid, in seconds from now: less than the quiet time.</summary>
     private static readonly (double Min, double Max) PriceStarts = (-1, 6);
@@ -49,11 +54,16 @@ internal sealed class ShopWriters(ShopTables tables, Catalogue catalogue, Transa
             var isRefusedOnly = await TransactAsync(
                 async session =>
                 {
+                    var rests = random.Next(SlowOneIn) == 0;
                     for (var statements = random.Next(2) == 0 ? random.Next(2, MaxStatements + 1) : 1; statements > 0; statements--)
                     {
                         await (random.Next(SavepointOneIn) == 0
                             ? session.InSavepointAsync(() => WriteSomethingAsync(session, random), rollBack: random.Next(2) == 0)
                             : WriteSomethingAsync(session, random));
+                        if (rests)
+                        {
+                            await Task.Delay(random.Next(MaxRestMilliseconds), cancellationToken);
+                        }
                     }
                 },
                 rollBack: random.Next(RollBackOneIn) == 0,
@@ -79,7 +89,7 @@ internal sealed class ShopWriters(ShopTables tables, Catalogue catalogue, Transa
                         await session.UpdateProductsAsync(Several(random));
                     }
 
-                    await session.RenameCategoryAsync(random.Next(2) == 0 ? ShopTables.Largest : ShopTables.Middle);
+                    await session.RenameCategoryAsync(random.Next(3) > 0 ? ShopTables.Largest : ShopTables.Middle);
                     if (alsoProducts == 1)
                     {
                         await session.SetStockAsync(Several(random));
@@ -199,7 +209,7 @@ internal sealed class ShopWriters(ShopTables tables, Catalogue catalogue, Transa
             case < 78:
                 await session.MoveAsync(SmallCategory(random), SmallCategory(random), Moved);
                 break;
-            case < 87:
+            case < 85:
                 await DeleteAsync(session, catalogue.IdToWrite(random), random);
                 break;
             case < 95:
