@@ -14,7 +14,6 @@ internal sealed class ShopWriters(ShopTables tables, Catalogue catalogue, Transa
     private const int RollBackOneIn = 10;
     private const int SavepointOneIn = 4;
     private const int HiddenOneIn = 5;
-    private const int RepeatableReadOneIn = 6;
     private const int Moved = 50;
 
     /// <summary>One transaction in this many is open for a while between its statements, so that others commit meanwhile.</summary>
@@ -67,7 +66,7 @@ internal sealed class ShopWriters(ShopTables tables, Catalogue catalogue, Transa
                     }
                 },
                 rollBack: random.Next(RollBackOneIn) == 0,
-                random.Next(RepeatableReadOneIn) == 0 ? IsolationLevel.RepeatableRead : IsolationLevel.ReadCommitted,
+                random.Next(12) switch { < 2 => IsolationLevel.RepeatableRead, 2 => IsolationLevel.Serializable, _ => IsolationLevel.ReadCommitted },
                 cancellationToken);
             var pause = isRefusedOnly ? TimeSpan.FromMilliseconds(random.Next(MaxPauseMilliseconds)) : FailurePause;
             await Task.Delay(pause, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
