@@ -53,6 +53,12 @@ internal static class MappedReport
         var byWriters = committed.Select(transaction => transaction.Xid).ToHashSet();
         var expanded = history.Versions.Count(version => !byWriters.Contains(version.Xid));
         text.WriteLine($"{"writes",-10}{committed.Count,9}   rows of {string.Join(", ", changes)}; {history.Transactions.Count - committed.Count} transactions rolled back");
+        var ends = committed.Select(transaction => transaction.Commit.End).Order().ToList();
+        if (ends.Zip(ends.Skip(1)).OrderByDescending(pair => pair.Second - pair.First).FirstOrDefault() is var (from, to) && to > from)
+        {
+            text.WriteLine($"{"",-19}   the longest time without a commit: {(to - from).TotalSeconds:0.0} s, from {from.TotalSeconds:0.0} s on");
+        }
+
         text.WriteLine($"{"versions",-10}{history.Versions.Count,9}   of which {expanded} by expansions");
         text.WriteLine($"{"events",-10}{state.Events.Count,9}   {state.Cached.Count(entry => entry.Where == "Redis")} entries in Redis, {state.Stored.Values.Count(product => product.Document is not null)} products");
     }
