@@ -65,13 +65,13 @@ internal static class PlantedFaults
 
     // What the scripts prevent takes a slow Worker to happen, so their faults come with one; as a rule it is slow only now
     // and then, which keeps readers and changes going.
-    public static Action<IServiceCollection> Scripts(Func<RedisScripts, RedisScripts> wrong, int slowOneIn = 4) => services =>
+    private static Action<IServiceCollection> Scripts(Func<RedisScripts, RedisScripts> wrong, int slowOneIn = 4) => services =>
     {
         services.AddSingleton(wrong(RedisScripts.Default));
         Decorate<IProductStore>(services, store => new SlowStore(store, slowOneIn));
     };
 
-    public static string Without(string script, string rule, string instead) => script.Contains(rule, StringComparison.Ordinal)
+    private static string Without(string script, string rule, string instead) => script.Contains(rule, StringComparison.Ordinal)
         ? script.Replace(rule, instead, StringComparison.Ordinal)
         : throw new InvalidOperationException($"The planted fault changes nothing, since no script has: {rule}");
 

@@ -47,15 +47,6 @@ internal static class MappedFaults
         ["unwatched-stock"] = new() { Mapping = mapping => mapping.Replace("-- watch: shop.stock (product_sku)\n", string.Empty, StringComparison.Ordinal) },
         ["endless"] = new() { Services = Store(store => new Endless(store)) },
 
-        // A fill that has read an older body of the same version replaces the body of a refresh.
-        ["no-floor-above"] = new()
-        {
-            Services = PlantedFaults.Scripts(right => right with
-            {
-                Refresh = PlantedFaults.Without(right.Refresh, "redis.call('HSET', KEYS[2], 'floor', rank + 1)", "floor = nil"),
-            }),
-        },
-
         // Only the first step of an expansion is done.
         ["first-step-only"] = new()
         {
