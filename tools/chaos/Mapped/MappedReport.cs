@@ -83,7 +83,8 @@ internal static class MappedReport
         }
     }
 
-    private static void WriteStaleness(StringWriter text, ShopHistory history, ShopTimelines timelines, string name, Func<ShopRead, ShopTimelines, TimeSpan> stalenessOf)
+    private static void WriteStaleness(
+        StringWriter text, ShopHistory history, ShopTimelines timelines, string name, Func<ShopRead, ShopTimelines, TimeSpan> stalenessOf)
     {
         var reads = history.Reads.Where(read => read.Document is not null || read.Answer.Status == 404);
         var groups = Staleness.ByFault(history.Common.Faults, reads, read => read.Answer, read => stalenessOf(read, timelines));

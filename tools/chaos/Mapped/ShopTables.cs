@@ -117,7 +117,8 @@ internal sealed class ShopTables(string? plantedFault, bool isAudited) : Product
 
     public override string Import(long first, long last)
     {
-        var rows = Enumerable.Range(0, (int)(last - first + 1)).Select(i => string.Create(CultureInfo.InvariantCulture, $"('{SkuOf(first + i)}', {first + i}, 'imported', 0)"));
+        var rows = Enumerable.Range(0, (int)(last - first + 1)).Select(i => string.Create(
+            CultureInfo.InvariantCulture, $"('{SkuOf(first + i)}', {first + i}, 'imported', 0)"));
         return $"INSERT INTO shop.products (sku, number, title, write) VALUES {string.Join(", ", rows)}";
     }
 
