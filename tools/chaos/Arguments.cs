@@ -1,17 +1,20 @@
 using System.Globalization;
+using ProductCache.Chaos.Mapped;
 
 namespace ProductCache.Chaos;
 
-/// <summary>chaos [seconds] [seed] [--plan] [--keep] [--fault=name]</summary>
+/// <summary>chaos [seconds] [seed] [--mapped] [--plan] [--keep] [--fault=name]</summary>
 /// <param name="Plan">Print the schedule of faults only.</param>
 /// <param name="Keep">Keep the logs even without violations.</param>
 /// <param name="Fault">A planted fault; null: no fault is planted.</param>
-internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep, string? Fault)
+/// <param name="Mapped">The products are those of a mapping, and not of the built-in table.</param>
+internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep, string? Fault, bool Mapped = false)
 {
     private const int DefaultSeconds = 60;
     private const int MinSeconds = 5;
     private const int MaxSeconds = 24 * 60 * 60;
     private const string PlanOption = "--plan";
+    private const string MappedOption = "--mapped";
     private const string KeepOption = "--keep";
     private const string FaultOption = "--fault=";
 
@@ -20,11 +23,12 @@ internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep
     {
         fault = string.Empty;
         var numbers = args.Where(arg => !arg.StartsWith("--", StringComparison.Ordinal)).ToList();
+        var mapped = args.Contains(MappedOption);
         var (seconds, seed) = (DefaultSeconds, random.Next(1, 1_000_000));
         var planted = args.LastOrDefault(arg => arg.StartsWith(FaultOption, StringComparison.Ordinal))?[FaultOption.Length..];
         if (args.FirstOrDefault(arg => arg.StartsWith("--", StringComparison.Ordinal) && !IsOption(arg)) is { } unknown)
         {
-            fault = $"Unknown option {unknown}. The options are {PlanOption}, {KeepOption} and {FaultOption}name.";
+            fault = $"Unknown option {unknown}. The options are {MappedOption}, {PlanOption}, {KeepOption} and {FaultOption}name.";
         }
         else if (numbers.Count > 2)
         {
@@ -38,18 +42,18 @@ internal sealed record Arguments(TimeSpan Length, int Seed, bool Plan, bool Keep
         {
             fault = $"The seed must be a whole number from 0 to {int.MaxValue}, not '{numbers[1]}'.";
         }
-        else if (planted is not null && !PlantedFaults.All.ContainsKey(planted))
+        else if (planted is not null && !PlantedFaults.All.ContainsKey(planted) && !(mapped && MappedFaults.All.ContainsKey(planted)))
         {
-            fault = $"Unknown fault '{planted}'. The faults are: {(PlantedFaults.All.Count == 0 ? "none" : string.Join(", ", PlantedFaults.All.Keys))}.";
+            fault = $"Unknown fault '{planted}'. The faults are: {string.Join(", ", PlantedFaults.All.Keys)}; with {MappedOption} also: {string.Join(", ", MappedFaults.All.Keys)}.";
         }
 
-        return fault.Length > 0 ? null : new Arguments(TimeSpan.FromSeconds(seconds), seed, args.Contains(PlanOption), args.Contains(KeepOption), planted);
+        return fault.Length > 0 ? null : new Arguments(TimeSpan.FromSeconds(seconds), seed, args.Contains(PlanOption), args.Contains(KeepOption), planted, mapped);
     }
 
     public static string Option(string plantedFault) => FaultOption + plantedFault;
 
     private static bool IsOption(string arg) =>
-        arg is PlanOption or KeepOption || arg.StartsWith(FaultOption, StringComparison.Ordinal);
+        arg is MappedOption or PlanOption or KeepOption || arg.StartsWith(FaultOption, StringComparison.Ordinal);
 
     private static bool TryRead(string text, out int number) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 }

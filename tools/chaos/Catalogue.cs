@@ -7,7 +7,9 @@ internal sealed class Catalogue
 {
     public const int InitialProducts = 3_000;
 
-    private const int Hot = 20;
+    /// <summary>The products that are written and read most.</summary>
+    public const int Hot = 20;
+
     private const int Unknown = 300;
     private const long FirstUnknown = 1_000_000_000;
     private const long FirstScenarioId = 500_000_000;

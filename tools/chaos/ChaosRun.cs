@@ -1,6 +1,11 @@
+using ProductCache.Chaos.Mapped;
 using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.Chaos;
+
+/// <summary>What the checks say of a run.</summary>
+/// <param name="Evidence">All that happened to the products of the violations that the report shows.</param>
+internal sealed record Judgement(string Report, string Evidence, int Violations);
 
 /// <summary>One run: faults during reads and writes, then recovery, a quiet time and the checks.</summary>
 internal static class ChaosRun
@@ -8,8 +13,8 @@ internal static class ChaosRun
     private const int Clean = 0;
     private const int Violated = 1;
 
-    /// <summary>The quiet time without faults and writes, after which caches and PostgreSQL must agree. Readers continue meanwhile.</summary>
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(10);
+    /// <summary>With a mapping, one seed in this many has the audit of entries.</summary>
+    private const int AuditedOneIn = 4;
 
     /// <summary>The time for everything beside the schedule: starts, recovery, checks.</summary>
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(5);
@@ -25,10 +30,21 @@ internal static class ChaosRun
             Console.WriteLine("This run has no Kafka faults: no broker is available that may be stopped.");
         }
 
-        await using var testBed = await TestBed.StartAsync(kafka, arguments.Fault);
+        // The audit of entries corrects what the checks are to find, so most runs are without it.
+        var isAudited = arguments.Seed % AuditedOneIn == 0;
+        if (arguments.Mapped)
+        {
+            Console.WriteLine($"The products are those of a mapping; the audit of entries is {(isAudited ? "on" : "off")}.");
+        }
+
+        ProductTables tables = arguments.Mapped ? new ShopTables(arguments.Fault, isAudited) : new BuiltInTables();
+        await using var testBed = await TestBed.StartAsync(kafka, tables, arguments.Fault);
         try
         {
-            return await JudgeAsync(testBed, schedule, arguments, limit.Token);
+            var judgement = arguments.Mapped
+                ? await MappedRun.JudgeAsync(testBed, schedule, arguments.Seed, limit.Token)
+                : await JudgeAsync(testBed, schedule, arguments.Seed, limit.Token);
+            return await TellAsync(testBed, judgement, arguments.Keep, limit.Token);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
@@ -38,22 +54,27 @@ internal static class ChaosRun
         }
     }
 
-    private static async Task<int> JudgeAsync(TestBed testBed, Schedule schedule, Arguments arguments, CancellationToken cancellationToken)
+    private static async Task<int> TellAsync(TestBed testBed, Judgement judgement, bool keep, CancellationToken cancellationToken)
     {
-        var (history, state) = await RecordAsync(testBed, schedule, arguments.Seed, cancellationToken);
-        var violations = Checks.All(history, state).ToList();
-        Console.Write(Report.Of(history, state, violations));
+        Console.Write(judgement.Report);
         Console.WriteLine();
-        if (violations.Count == 0 && !arguments.Keep)
+        if (judgement.Violations == 0 && !keep)
         {
             Console.WriteLine("No violations.");
             return Clean;
         }
 
         testBed.KeepLogs();
-        await File.WriteAllTextAsync(Path.Combine(testBed.LogFolder, "evidence.txt"), Report.Evidence(history, violations), cancellationToken);
-        Console.WriteLine($"{violations.Count} violations. The service logs and the history of these products are in {testBed.LogFolder}");
-        return violations.Count == 0 ? Clean : Violated;
+        await File.WriteAllTextAsync(Path.Combine(testBed.LogFolder, "evidence.txt"), judgement.Evidence, cancellationToken);
+        Console.WriteLine($"{judgement.Violations} violations. The service logs and the history of these products are in {testBed.LogFolder}");
+        return judgement.Violations == 0 ? Clean : Violated;
+    }
+
+    private static async Task<Judgement> JudgeAsync(TestBed testBed, Schedule schedule, int seed, CancellationToken cancellationToken)
+    {
+        var (history, state) = await RecordAsync(testBed, schedule, seed, cancellationToken);
+        var violations = Checks.All(history, state).ToList();
+        return new Judgement(Report.Of(history, state, violations), Report.Evidence(history, violations), violations.Count);
     }
 
     private static async Task<(History History, FinalState State)> RecordAsync(
@@ -62,41 +83,27 @@ internal static class ChaosRun
         var clock = new RunClock();
         var catalogue = new Catalogue();
         await using var postgres = testBed.OpenPostgres();
-        var writers = new Writers(postgres, catalogue, clock, seed);
+        var writers = new Writers(postgres, catalogue, new TransactionLog(postgres, clock), clock, seed);
         await writers.PrepareAsync(cancellationToken);
         clock.Start();
-        await using var events = EventLog.Start(testBed.Kafka.Bootstrap, clock);
+        await using var events = EventLog.Start(testBed.Kafka.Bootstrap, testBed.Tables, clock);
         Console.WriteLine($"Times are in seconds since {clock.StartedAt:yyyy-MM-ddTHH:mm:ss.fffZ}.");
 
         var readers = new Readers([.. testBed.Apis], catalogue, clock, seed);
-        var faults = new Faults(testBed, clock, fault => Console.WriteLine(
-            FormattableString.Invariant($"{fault.Start.TotalSeconds,9:0.000} s  {fault.Plan.Name}, healed at {fault.Healed.TotalSeconds:0.000} s")));
-        var meter = new StallMeter(clock);
         var scenarios = new RaceScenarios(testBed, writers, catalogue, clock, seed);
-        var evictions = new Evictions(testBed, catalogue, seed);
-        using var stopWriting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var stopReading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var reading = Task.WhenAll(readers.RunAsync(stopReading.Token), meter.RunAsync(stopReading.Token), faults.WatchAsync(stopReading.Token));
-        var writing = Task.WhenAll(
-            writers.RunAsync(schedule.TruncateAt, stopWriting.Token), evictions.RunAsync(stopWriting.Token), scenarios.RunAsync(stopWriting.Token));
-        try
-        {
-            await faults.RunAsync(schedule, cancellationToken);
-            await clock.UntilAsync(schedule.Length, cancellationToken);
-            await stopWriting.CancelAsync();
-            await writing;
-            await Task.Delay(Quiet, cancellationToken);
-        }
-        finally
-        {
-            await stopWriting.CancelAsync();
-            await stopReading.CancelAsync();
-            await Task.WhenAll(reading, writing);
-        }
+        var course = new Course(testBed, schedule, catalogue, clock, seed);
+        await course.RunAsync(
+            readers.RunAsync, stop => Task.WhenAll(writers.RunAsync(schedule.TruncateAt, stop), scenarios.RunAsync(stop)), cancellationToken);
 
         var state = await new Inspection(testBed, postgres, readers, events, clock).LookAsync(cancellationToken);
-        var transactions = await writers.ResolveAsync(cancellationToken);
-        Read[] reads = [.. readers.Reads, .. scenarios.Reads];
-        return (new History(transactions, reads, faults.Happened, meter.Measured, faults.Deaths, [.. scenarios.Abandoned], [.. scenarios.Settled], evictions.Count, scenarios.Counts), state);
+        var history = course.Happened with
+        {
+            Transactions = await writers.ResolveAsync(cancellationToken),
+            Reads = [.. readers.Reads, .. scenarios.Reads],
+            Abandoned = [.. scenarios.Abandoned],
+            Settled = [.. scenarios.Settled],
+            RaceScenarios = scenarios.Counts,
+        };
+        return (history, state);
     }
 }

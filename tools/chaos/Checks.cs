@@ -14,6 +14,13 @@ internal enum ViolationKind
     DeadLetter,
     WrongAnswer,
     WithoutVersion,
+
+    // Of a mapping.
+    ServedBeyondEnd,
+    NotDrawn,
+    OtherOrder,
+    DeadlockAtCommit,
+    Leftover,
 }
 
 /// <param name="At">Since the start of the run.</param>

@@ -31,12 +31,12 @@ internal sealed class DatabaseTrouble(TestBed testBed)
             $"""
             CREATE FUNCTION chaos.shop() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
-              IF (CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END) % {RefusedOneIn} = 0 THEN {refusal}; END IF;
+              IF (CASE TG_OP WHEN 'DELETE' THEN OLD.{testBed.Tables.NumberColumn} ELSE NEW.{testBed.Tables.NumberColumn} END) % {RefusedOneIn} = 0 THEN {refusal}; END IF;
               IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
               RETURN NEW;
             END
             $$;
-            CREATE TRIGGER shop BEFORE INSERT OR UPDATE OR DELETE ON products FOR EACH ROW EXECUTE FUNCTION chaos.shop();
+            CREATE TRIGGER shop BEFORE INSERT OR UPDATE OR DELETE ON {testBed.Tables.Table} FOR EACH ROW EXECUTE FUNCTION chaos.shop();
             """,
             cancellationToken);
         try
@@ -45,7 +45,7 @@ internal sealed class DatabaseTrouble(TestBed testBed)
         }
         finally
         {
-            await ExecuteAsync(postgres, "DROP TRIGGER shop ON products; DROP FUNCTION chaos.shop()", CancellationToken.None);
+            await ExecuteAsync(postgres, $"DROP TRIGGER shop ON {testBed.Tables.Table}; DROP FUNCTION chaos.shop()", CancellationToken.None);
         }
     }
 
@@ -54,20 +54,20 @@ internal sealed class DatabaseTrouble(TestBed testBed)
         var last = Interlocked.Add(ref lastImported, ImportedRows);
         await ExecuteAsync(
             postgres,
-            string.Create(CultureInfo.InvariantCulture, $"""
+            $"""
             BEGIN;
-            ALTER TABLE products DISABLE TRIGGER USER;
-            INSERT INTO products (id, name, price) SELECT n, '{ProductText.Name(0)}', 1 FROM generate_series({last - ImportedRows}, {last - 1}) AS n;
-            ALTER TABLE products ENABLE TRIGGER USER;
+            ALTER TABLE {testBed.Tables.Table} DISABLE TRIGGER USER;
+            {testBed.Tables.Import(last - ImportedRows, last - 1)};
+            ALTER TABLE {testBed.Tables.Table} ENABLE TRIGGER USER;
             COMMIT;
-            """),
+            """,
             cancellationToken);
 
         // Readers meet them before the audit does, or after it.
         using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
         foreach (var id in Enumerable.Range(0, ImportedRows).Select(n => last - 1 - n))
         {
-            var uri = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{testBed.Apis.First().Port}/productapp/{id}/"));
+            var uri = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{testBed.Apis.First().Port}/productapp/{testBed.Tables.IdOf(id)}/"));
             using var answer = await client.GetAsync(uri, cancellationToken);
         }
     }

@@ -14,6 +14,7 @@ internal sealed class EventLog : IAsyncDisposable
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     private readonly string bootstrap;
+    private readonly ProductTables tables;
     private readonly RunClock clock;
     private readonly CancellationTokenSource stopping = new();
     private readonly List<ProductEvent> events = [];
@@ -21,13 +22,13 @@ internal sealed class EventLog : IAsyncDisposable
     private readonly Task reading;
     private volatile bool isEnding;
 
-    private EventLog(string bootstrap, RunClock clock)
+    private EventLog(string bootstrap, ProductTables tables, RunClock clock)
     {
-        (this.bootstrap, this.clock) = (bootstrap, clock);
+        (this.bootstrap, this.tables, this.clock) = (bootstrap, tables, clock);
         reading = Task.Factory.StartNew(Read, stopping.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    public static EventLog Start(string bootstrap, RunClock clock) => new(bootstrap, clock);
+    public static EventLog Start(string bootstrap, ProductTables tables, RunClock clock) => new(bootstrap, tables, clock);
 
     /// <summary>Reads all records that are available now.</summary>
     public async Task<(IReadOnlyList<ProductEvent> Events, IReadOnlyList<ForgottenEvents> Forgotten)> EndAsync(CancellationToken cancellationToken)
@@ -112,12 +113,12 @@ internal sealed class EventLog : IAsyncDisposable
             .Select(partition => new TopicPartition(Topics.ProductChanges, partition.PartitionId))];
     }
 
-    private static ProductEvent EventIn(ConsumeResult<Ignore, byte[]> record)
+    private ProductEvent EventIn(ConsumeResult<Ignore, byte[]> record)
     {
         using var json = JsonDocument.Parse(record.Message.Value);
         var root = json.RootElement;
         return new ProductEvent(
-            root.GetProperty("productId").GetInt64(),
+            root.TryGetProperty("key", out var key) ? tables.NumberOf(key.GetString()!) : root.GetProperty("productId").GetInt64(),
             root.GetProperty("version").GetInt64(),
             root.GetProperty("kind").GetString() == "deleted",
             record.Partition);

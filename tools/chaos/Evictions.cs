@@ -1,5 +1,4 @@
 using ProductCache.Application;
-using ProductCache.Domain;
 using StackExchange.Redis;
 
 namespace ProductCache.Chaos;
@@ -23,7 +22,7 @@ internal sealed class Evictions(TestBed testBed, Catalogue catalogue, int seed)
         {
             try
             {
-                var key = CacheKeys.Entry(new ProductId(catalogue.IdToRead(random)));
+                var key = CacheKeys.Entry(testBed.Tables.IdOf(catalogue.IdToRead(random)));
                 Count += await redis.GetDatabase().KeyDeleteAsync(key) ? 1 : 0;
                 await Task.Delay(Interval, cancellationToken);
             }

@@ -33,7 +33,7 @@ internal static class PlantedFaults
         }) + FillTwice,
         ["creating-refresh"] = Scripts(right => right with
         {
-            Refresh = Without(right.Refresh, "if current == 0 or current >= rank then\n  return 'current'\nend", "if current == 0 then entry[2] = ARGV[3] end")
+            Refresh = Without(right.Refresh, "if current < 0 or (current == 0 and not mapped) or current >= rank then\n  return 'current'\nend", "if current <= 0 then entry[2] = ARGV[3] end")
                 .Replace("current ~= tonumber(ARGV[1])", "false", StringComparison.Ordinal)
 
                 // With all its fields and an expiry: what is not as we write it is removed by the next step.
@@ -75,7 +75,7 @@ internal static class PlantedFaults
         ? script.Replace(rule, instead, StringComparison.Ordinal)
         : throw new InvalidOperationException($"The planted fault changes nothing, since no script has: {rule}");
 
-    private static void Decorate<T>(IServiceCollection services, Func<T, T> decorate)
+    public static void Decorate<T>(IServiceCollection services, Func<T, T> decorate)
         where T : class
     {
         if (services.LastOrDefault(service => service.ServiceType == typeof(T)) is { } right)

@@ -73,6 +73,10 @@ internal sealed class Readers(IReadOnlyList<Service> apis, Catalogue catalogue, 
     }
 }
 
+/// <param name="Read">Without the number of a write.</param>
+/// <param name="Tag">The entity tag with its quotes; empty: there was none.</param>
+internal readonly record struct Answer(Read Read, string Tag, byte[] Body);
+
 internal sealed class ReadClient(int number, int api, Service service, RunClock clock) : IDisposable
 {
     /// <summary>Longer than the time limit of a read plus the longest pause of a process.</summary>
@@ -90,14 +94,24 @@ internal sealed class ReadClient(int number, int api, Service service, RunClock 
     public async Task<Read> ReadAsync(long id, TimeSpan wait, long knownVersion, bool fresh = false)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, id % 2 == 0 ? $"/productapp/{id}/" : $"/api/v1/products/{id}");
-        if (wait > TimeSpan.Zero)
-        {
-            request.Headers.Add("Prefer", string.Create(CultureInfo.InvariantCulture, $"wait={(int)wait.TotalSeconds}"));
-        }
-
         if (knownVersion != 0)
         {
             request.Headers.IfNoneMatch.Add(new EntityTagHeaderValue($"\"{knownVersion}\""));
+        }
+
+        var answer = await SendAsync(request, id, wait, fresh);
+        return answer.Read.Status == (int)HttpStatusCode.OK && answer.Read.Failure == ReadFailure.None
+            ? answer.Read with { Number = ProductText.NumberIn(answer.Body, id) }
+            : answer.Read;
+    }
+
+    /// <summary>Sends a request for this product, with headers for what is wanted, and tells the answer without its content.</summary>
+    /// <inheritdoc cref="ReadAsync"/>
+    public async Task<Answer> SendAsync(HttpRequestMessage request, long id, TimeSpan wait, bool fresh)
+    {
+        if (wait > TimeSpan.Zero)
+        {
+            request.Headers.Add("Prefer", string.Create(CultureInfo.InvariantCulture, $"wait={(int)wait.TotalSeconds}"));
         }
 
         if (fresh)
@@ -106,15 +120,16 @@ internal sealed class ReadClient(int number, int api, Service service, RunClock 
         }
 
         var (instance, start) = (service.Instance, clock.Now);
-        var (status, version, write, source, hasRetryAfter, failure) = (0, 0L, 0L, Source.None, false, ReadFailure.None);
+        var (status, tag, source, hasRetryAfter, failure) = (0, string.Empty, Source.None, false, ReadFailure.None);
+        byte[] body = [];
         try
         {
             using var answer = await http.SendAsync(request);
             status = (int)answer.StatusCode;
-            version = VersionOf(answer.Headers.ETag);
+            tag = answer.Headers.ETag?.Tag ?? string.Empty;
             source = SourceOf(answer.Headers);
             hasRetryAfter = answer.Headers.RetryAfter is not null;
-            write = answer.StatusCode == HttpStatusCode.OK ? ProductText.NumberIn(await answer.Content.ReadAsByteArrayAsync(), id) : 0;
+            body = await answer.Content.ReadAsByteArrayAsync();
         }
         catch (HttpRequestException)
         {
@@ -125,14 +140,16 @@ internal sealed class ReadClient(int number, int api, Service service, RunClock 
             failure = ReadFailure.NoAnswer;
         }
 
-        return new Read(
-            number, api, service.Instance == instance ? instance : 0, id, start, clock.Now, wait, status, version, write, source, hasRetryAfter, failure, fresh);
+        var read = new Read(
+            number, api, service.Instance == instance ? instance : 0, id, start, clock.Now, wait, status, VersionOf(tag), 0, source, hasRetryAfter, failure, fresh);
+        return new Answer(read, tag, body);
     }
 
     public void Dispose() => http.Dispose();
 
-    private static long VersionOf(EntityTagHeaderValue? tag) =>
-        long.TryParse(tag?.Tag.Trim('"'), NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version : 0;
+    // Of a mapping, a digest follows the version.
+    private static long VersionOf(string tag) =>
+        long.TryParse(tag.Trim('"').Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version : 0;
 
     private static Source SourceOf(HttpResponseHeaders headers)
     {

@@ -1,5 +1,4 @@
 using ProductCache.Application;
-using ProductCache.Domain;
 using StackExchange.Redis;
 
 namespace ProductCache.Chaos;
@@ -57,7 +56,7 @@ internal sealed class RedisTrouble(TestBed testBed)
         }
     }
 
-    private static async Task DamageAsync(IDatabase database, TimeSpan hold, CancellationToken cancellationToken)
+    private async Task DamageAsync(IDatabase database, TimeSpan hold, CancellationToken cancellationToken)
     {
         var random = new Random(Products);
         for (var rounds = (int)(hold / Interval); rounds >= 0; rounds--)
@@ -65,7 +64,7 @@ internal sealed class RedisTrouble(TestBed testBed)
             List<RedisKey> keys = ["product-cache:notifications", "product-cache:store"];
             for (var i = 1; i <= Products; i++)
             {
-                var id = new ProductId(i <= Products / 2 ? i : random.Next(1, Catalogue.InitialProducts));
+                var id = testBed.Tables.IdOf(i <= Products / 2 ? i : random.Next(1, Catalogue.InitialProducts));
                 keys.Add(random.Next(2) == 0 ? CacheKeys.Entry(id) : CacheKeys.Lease(id));
             }
 

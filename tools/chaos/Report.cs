@@ -7,6 +7,12 @@ internal static class Report
 {
     private const int EvidencePerKind = 5;
 
+    private static readonly ViolationKind[] Kinds =
+    [
+        ViolationKind.UnknownValue, ViolationKind.WentBack, ViolationKind.CacheDiffers, ViolationKind.NearCacheBehind, ViolationKind.NotFresh,
+        ViolationKind.LeftBehind, ViolationKind.LostEvent, ViolationKind.DeadLetter, ViolationKind.WrongAnswer, ViolationKind.WithoutVersion,
+    ];
+
     public static string Of(History history, FinalState state, IReadOnlyCollection<Violation> violations)
     {
         var text = new StringWriter(CultureInfo.InvariantCulture);
@@ -14,9 +20,10 @@ internal static class Report
         WriteReads(text, history);
         WriteWrites(text, history, state);
         WriteFaults(text, history);
+        text.WriteLine($"{"scenarios",-19}   {history.RaceScenarios}");
         WriteMachine(text, history);
-        WriteStaleness(text, history);
-        WriteViolations(text, violations);
+        WriteStaleness(text, "staleness of reads, ms", Staleness.ByFault(history, new Timelines(history.Transactions)));
+        WriteViolations(text, violations, Kinds);
         return text.ToString();
     }
 
@@ -25,23 +32,34 @@ internal static class Report
     {
         var text = new StringWriter(CultureInfo.InvariantCulture);
         var timelines = new Timelines(history.Transactions);
-        var shown = Enum.GetValues<ViolationKind>().SelectMany(kind => FirstOf(violations, kind)).Select(violation => violation.Id).Where(id => id != 0);
-        foreach (var id in shown.Distinct().Order())
+        foreach (var id in ShownProducts(violations, Kinds))
         {
             var lines = timelines.Of(id).States.Select(state => (At: state.CommitStart, Line: $"       {Checks.Describe(state)}"))
                 .Concat(history.Reads.Where(read => read.Id == id).Select(read => (At: read.Start, Line: Checks.Describe(read))))
-                .Concat(history.Faults.SelectMany(fault => new[] { (At: fault.Start, Line: $"---- {fault.Plan}"), (At: fault.Healed, Line: "---- healed") }));
-            text.WriteLine($"product {id}");
-            foreach (var (at, line) in lines.OrderBy(line => line.At))
-            {
-                text.WriteLine($"{at.TotalSeconds,10:0.000} s  {line}");
-            }
+                .Concat(FaultLines(history));
+            WriteEvidence(text, id, lines);
         }
 
         return text.ToString();
     }
 
-    private static void WriteReads(StringWriter text, History history)
+    /// <summary>The products of the violations that the report shows.</summary>
+    public static IEnumerable<long> ShownProducts(IReadOnlyCollection<Violation> violations, IEnumerable<ViolationKind> kinds) =>
+        kinds.SelectMany(kind => FirstOf(violations, kind)).Select(violation => violation.Id).Where(id => id != 0).Distinct().Order();
+
+    public static IEnumerable<(TimeSpan At, string Line)> FaultLines(History history) =>
+        history.Faults.SelectMany(fault => new[] { (At: fault.Start, Line: $"---- {fault.Plan}"), (At: fault.Healed, Line: "---- healed") });
+
+    public static void WriteEvidence(StringWriter text, long id, IEnumerable<(TimeSpan At, string Line)> lines)
+    {
+        text.WriteLine($"product {id}");
+        foreach (var (at, line) in lines.OrderBy(line => line.At))
+        {
+            text.WriteLine($"{at.TotalSeconds,10:0.000} s  {line}");
+        }
+    }
+
+    public static void WriteReads(StringWriter text, History history)
     {
         var answers = history.Reads
             .GroupBy(read => read.Failure == ReadFailure.None ? read.Status.ToString(CultureInfo.InvariantCulture) : $"{read.Failure} failed")
@@ -68,40 +86,41 @@ internal static class Report
         text.WriteLine($"{"events",-10}{state.Events.Count,9}   {outbox}{forgotten}; {state.Redis.Count} entries in Redis, {state.Rows.Count} rows in PostgreSQL");
     }
 
-    private static void WriteFaults(StringWriter text, History history)
+    public static void WriteFaults(StringWriter text, History history)
     {
         text.WriteLine($"{"faults",-10}{history.Faults.Count,9}   and {history.Evictions} entries evicted from Redis");
-        text.WriteLine($"{"scenarios",-19}   {history.RaceScenarios}");
         foreach (var group in history.Faults.GroupBy(fault => fault.Plan.Name).OrderBy(group => group.Key, StringComparer.Ordinal))
         {
             text.WriteLine($"{string.Empty,-10}{group.Count(),9}   {group.Key}");
         }
     }
 
-    private static void WriteMachine(StringWriter text, History history)
+    public static void WriteMachine(StringWriter text, History history)
     {
         var (measured, waiting) = (
             history.Stalls.Sum(stall => (stall.Until - stall.At).TotalSeconds), history.Stalls.Sum(stall => stall.Lateness.TotalSeconds));
         text.WriteLine($"{"machine",-10}{waiting / measured,9:0%}   of the time, a thread waited for a processor; the limit for late reads is extended by that");
     }
 
-    private static void WriteStaleness(StringWriter text, History history)
+    /// <param name="groups">The staleness of reads, sorted, by the name of the group.</param>
+    public static void WriteStaleness(StringWriter text, string title, IEnumerable<(string Name, TimeSpan[] Sorted)> groups)
     {
         text.WriteLine();
-        text.WriteLine($"{"staleness of reads, ms",-34}{"reads",9}{"stale",9}{"p50",9}{"p99",9}{"max",9}");
-        foreach (var (name, sorted) in Staleness.ByFault(history, new Timelines(history.Transactions)))
+        text.WriteLine($"{title,-44}{"reads",9}{"stale",9}{"p50",9}{"p99",9}{"max",9}");
+        foreach (var (name, sorted) in groups)
         {
             var stale = sorted.Count(staleness => staleness > TimeSpan.Zero);
             text.WriteLine(
-                $"{name,-34}{sorted.Length,9}{stale,9}{Percentile(sorted, 0.5),9:0.0}{Percentile(sorted, 0.99),9:0.0}{sorted[^1].TotalMilliseconds,9:0.0}");
+                $"{name,-44}{sorted.Length,9}{stale,9}{Percentile(sorted, 0.5),9:0.0}{Percentile(sorted, 0.99),9:0.0}{sorted[^1].TotalMilliseconds,9:0.0}");
         }
     }
 
-    private static void WriteViolations(StringWriter text, IReadOnlyCollection<Violation> violations)
+    /// <param name="kinds">All kinds of this run.</param>
+    public static void WriteViolations(StringWriter text, IReadOnlyCollection<Violation> violations, IEnumerable<ViolationKind> kinds)
     {
         text.WriteLine();
         text.WriteLine("violations");
-        foreach (var kind in Enum.GetValues<ViolationKind>())
+        foreach (var kind in kinds)
         {
             text.WriteLine($"  {Name(kind),-62}{violations.Count(violation => violation.Kind == kind),9}");
             foreach (var violation in FirstOf(violations, kind))
@@ -114,7 +133,7 @@ internal static class Report
     private static IEnumerable<Violation> FirstOf(IEnumerable<Violation> violations, ViolationKind kind) =>
         violations.Where(violation => violation.Kind == kind).OrderBy(violation => violation.At).Take(EvidencePerKind);
 
-    private static double Percentile(TimeSpan[] sorted, double fraction) => sorted[(int)(fraction * (sorted.Length - 1))].TotalMilliseconds;
+    public static double Percentile(TimeSpan[] sorted, double fraction) => sorted[(int)(fraction * (sorted.Length - 1))].TotalMilliseconds;
 
     private static string Name(ViolationKind kind) => kind switch
     {
@@ -127,6 +146,11 @@ internal static class Report
         ViolationKind.DeadLetter => "a message became a dead letter",
         ViolationKind.LostEvent => "a committed change has no event",
         ViolationKind.WithoutVersion => "a row still has no version",
+        ViolationKind.ServedBeyondEnd => "a price was served beyond its end",
+        ViolationKind.NotDrawn => "a committed change of a product drew no version",
+        ViolationKind.OtherOrder => "the versions of a product are not in the order of the commits",
+        ViolationKind.DeadlockAtCommit => "a transaction was ended at its commit because of a deadlock",
+        ViolationKind.Leftover => "the schema of the service is not as it should be at rest",
         _ => "an undocumented or late answer, or a process died",
     };
 }

@@ -1,4 +1,5 @@
 using ProductCache.Api;
+using ProductCache.Chaos.Mapped;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Worker;
 
@@ -13,7 +14,7 @@ internal static class Roles
     public static Task<int> RunAsync(string role, IEnumerable<string> args)
     {
         string[] all = [.. args];
-        var plant = PlantedFaults.All
+        var plant = PlantedFaults.All.Concat(MappedFaults.Services)
             .Where(fault => all.Contains(Arguments.Option(fault.Key)))
             .Aggregate((Action<IServiceCollection>)(_ => { }), (before, fault) => before + fault.Value);
         return ServiceProcess.RunAsync(all, role == Api ? rest => ApiHost.Build(rest, plant) : rest => WorkerHost.Build(rest, plant));

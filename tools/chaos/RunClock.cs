@@ -12,6 +12,9 @@ internal sealed class RunClock
 
     public TimeSpan Now => Stopwatch.GetElapsedTime(started);
 
+    /// <summary>A time of the clock of this machine.</summary>
+    public TimeSpan Of(DateTime utc) => utc - StartedAt.UtcDateTime;
+
     /// <summary>Called before any use of the clock.</summary>
     public void Start() => (started, StartedAt) = (Stopwatch.GetTimestamp(), DateTimeOffset.UtcNow);
 

@@ -17,17 +17,27 @@ internal static class Staleness
         return outdatedAt < read.Start ? read.Start - outdatedAt : TimeSpan.Zero;
     }
 
-    /// <summary>The staleness of all answers, sorted, by the fault during which they began; calm comes first.</summary>
+    /// <inheritdoc cref="ByFault{T}"/>
     public static IReadOnlyList<(string Name, TimeSpan[] Sorted)> ByFault(History history, Timelines timelines)
     {
-        var faults = history.Faults.OrderBy(fault => fault.Start).ToList();
+        var answers = history.Reads.Where(read => read.IsFound || read.Status == 404);
+        return ByFault(history.Faults, answers, read => read, read => Of(read, timelines.Of(read.Id)));
+    }
+
+    /// <summary>The staleness of all answers, sorted, by the fault during which they began; calm comes first.</summary>
+    public static IReadOnlyList<(string Name, TimeSpan[] Sorted)> ByFault<T>(
+        IEnumerable<Fault> faults, IEnumerable<T> answers, Func<T, Read> readOf, Func<T, TimeSpan> stalenessOf)
+    {
+        var ordered = faults.OrderBy(fault => fault.Start).ToList();
         return
         [
-            .. history.Reads
-                .Where(read => read.IsFound || read.Status == 404)
-                .GroupBy(read => faults.LastOrDefault(fault => fault.Start <= read.Start) is { } fault && read.Start < fault.Aftermath ? fault.Plan.Name : Calm)
+            .. answers
+                .GroupBy(answer => NameOf(readOf(answer)))
                 .OrderBy(group => group.Key == Calm ? string.Empty : group.Key, StringComparer.Ordinal)
-                .Select(group => (group.Key, group.Select(read => Of(read, timelines.Of(read.Id))).Order().ToArray())),
+                .Select(group => (group.Key, group.Select(stalenessOf).Order().ToArray())),
         ];
+
+        string NameOf(Read read) =>
+            ordered.LastOrDefault(fault => fault.Start <= read.Start) is { } fault && read.Start < fault.Aftermath ? fault.Plan.Name : Calm;
     }
 }

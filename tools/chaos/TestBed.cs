@@ -15,8 +15,9 @@ internal sealed class TestBed : IAsyncDisposable
     private readonly Dictionary<Target, FaultTarget> faultTargets;
     private bool keepLogs;
 
-    private TestBed(string folder, PrivatePostgres postgres, PrivateRedis redis, KafkaServer kafka, Ports ports, string? plantedFault)
+    private TestBed(string folder, PrivatePostgres postgres, PrivateRedis redis, KafkaServer kafka, ProductTables tables, Ports ports, string? plantedFault)
     {
+        Tables = tables;
         this.folder = folder;
         this.postgres = postgres;
         this.redis = redis;
@@ -24,7 +25,7 @@ internal sealed class TestBed : IAsyncDisposable
         string[] shared =
         [
             .. plantedFault is null ? (IEnumerable<string>)[] : [Arguments.Option(plantedFault)],
-            .. Settings().Concat(kafka.ClientSettings).Select(setting => $"--{setting.Key}={setting.Value}"),
+            .. Settings().Concat(kafka.ClientSettings).Concat(tables.SettingsIn(folder)).Select(setting => $"--{setting.Key}={setting.Value}"),
         ];
         Services =
         [
@@ -56,13 +57,15 @@ internal sealed class TestBed : IAsyncDisposable
 
     public KafkaServer Kafka { get; }
 
+    public ProductTables Tables { get; }
+
     public IReadOnlyList<Service> Services { get; }
 
     public IEnumerable<Service> Apis => Services.Where(service => service.Target is Target.Api1 or Target.Api2);
 
     public string RedisAddress => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{redis.Port}");
 
-    public static async Task<TestBed> StartAsync(KafkaServer kafka, string? plantedFault)
+    public static async Task<TestBed> StartAsync(KafkaServer kafka, ProductTables tables, string? plantedFault)
     {
         var folder = Directory.CreateTempSubdirectory("product-cache-chaos-").FullName;
 
@@ -84,11 +87,15 @@ internal sealed class TestBed : IAsyncDisposable
             throw;
         }
 
-        var testBed = new TestBed(folder, postgres, redis, kafka, ports, plantedFault);
+        var testBed = new TestBed(folder, postgres, redis, kafka, tables, ports, plantedFault);
         try
         {
+            await using var tablesOfRun = testBed.OpenPostgres();
+            await tables.CreateAsync(tablesOfRun, CancellationToken.None);
+
             // The first Worker makes the schema.
             await testBed.Services[0].StartAsync();
+            await tables.InstalledAsync(tablesOfRun, CancellationToken.None);
             await Task.WhenAll(testBed.Services.Skip(1).Select(service => service.StartAsync()));
             return testBed;
         }

@@ -8,7 +8,7 @@ namespace ProductCache.Chaos;
 /// Random transactions as any service or person might run them. Each leaves its number in a table of its own, so that a
 /// commit whose answer was lost can be told afterwards.
 /// </summary>
-internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, RunClock clock, int seed)
+internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, TransactionLog log, RunClock clock, int seed)
 {
     private const int Count = 4;
     private const int MaxPauseMilliseconds = 100;
@@ -21,7 +21,6 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
     private static readonly TimeSpan FailurePause = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentQueue<WriteTransaction> transactions = new();
-    private long lastTransaction;
     private long lastNumber;
 
     public IReadOnlyCollection<WriteTransaction> Transactions => transactions;
@@ -29,11 +28,7 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
     /// <summary>The log of transactions and the first products, as written before the run.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        await using (var create = postgres.CreateCommand("CREATE SCHEMA chaos; CREATE TABLE chaos.transactions (number bigint PRIMARY KEY)"))
-        {
-            await create.ExecuteNonQueryAsync(cancellationToken);
-        }
-
+        await log.CreateAsync(cancellationToken);
         List<Change> changes = [];
         await using var connection = await postgres.OpenConnectionAsync(cancellationToken);
         var ids = Enumerable.Range(1, Catalogue.InitialProducts).Select(id => (long)id).ToArray();
@@ -58,26 +53,15 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
     public Task<long> DeleteAsync(long id, CancellationToken cancellationToken) =>
         TryAsync((connection, changes) => DeleteAsync(connection, changes, id, cancellationToken), cancellationToken);
 
-    /// <summary>All transactions with their outcomes. An outcome that is learned only now counts as committed now.</summary>
+    /// <summary>All transactions with their outcomes.</summary>
     public async Task<IReadOnlyList<WriteTransaction>> ResolveAsync(CancellationToken cancellationToken)
     {
-        var unknown = transactions.Where(transaction => transaction.Outcome == TransactionOutcome.Unknown).Select(transaction => transaction.Number).ToArray();
-        HashSet<long> committed = [];
-        await using var command = postgres.CreateCommand("SELECT number FROM chaos.transactions WHERE number = ANY($1)");
-        command.Parameters.AddWithValue(unknown);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            committed.Add(reader.GetInt64(0));
-        }
+        var committed = await log.ReadAsync(cancellationToken);
+        return [.. transactions.Select(transaction => ResolvedOf(transaction, log.Resolve(CommitOf(transaction), committed)))];
 
-        var now = clock.Now;
-        return
-        [
-            .. transactions.Select(transaction => transaction.Outcome != TransactionOutcome.Unknown ? transaction
-                : committed.Contains(transaction.Number) ? transaction with { Outcome = TransactionOutcome.Committed, CommitEnd = now }
-                : transaction with { Outcome = TransactionOutcome.RolledBack }),
-        ];
+        static Commit CommitOf(WriteTransaction transaction) => new(transaction.Number, transaction.Outcome, transaction.CommitStart, transaction.CommitEnd);
+
+        static WriteTransaction ResolvedOf(WriteTransaction transaction, Commit commit) => transaction with { Outcome = commit.Outcome, CommitEnd = commit.End };
     }
 
     private async Task WriteAsync(Random random, CancellationToken cancellationToken)
@@ -179,45 +163,21 @@ internal sealed class Writers(NpgsqlDataSource postgres, Catalogue catalogue, Ru
         }
     }
 
-    // A commit that has begun is never given up.
     private async Task TransactAsync(Func<NpgsqlConnection, List<Change>, Task> write, bool rollBack, CancellationToken cancellationToken)
     {
-        var number = Interlocked.Increment(ref lastTransaction);
         List<Change> changes = [];
-        TimeSpan? commitStart = null;
-        var outcome = TransactionOutcome.RolledBack;
-        try
-        {
-            await using var connection = await postgres.OpenConnectionAsync(cancellationToken);
-            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await write(connection, changes);
-            await using (var log = connection.CreateCommand())
+        await log.RunAsync(
+            connection => write(connection, changes),
+            rollBack,
+            commit =>
             {
-                log.CommandText = "INSERT INTO chaos.transactions (number) VALUES ($1)";
-                log.Parameters.AddWithValue(number);
-                await log.ExecuteNonQueryAsync(cancellationToken);
-            }
-
-            if (rollBack)
-            {
-                await transaction.RollbackAsync(cancellationToken);
-                return;
-            }
-
-            commitStart = clock.Now;
-            outcome = TransactionOutcome.Unknown;
-            await transaction.CommitAsync(CancellationToken.None);
-            outcome = TransactionOutcome.Committed;
-        }
-        finally
-        {
-            var end = clock.Now;
-            transactions.Enqueue(new WriteTransaction(number, outcome, commitStart ?? end, end, changes));
-            if (outcome == TransactionOutcome.Committed)
-            {
-                catalogue.Freed(changes.Where(change => change.Kind == ChangeKind.Deleted).Select(change => change.Id));
-            }
-        }
+                transactions.Enqueue(new WriteTransaction(commit.Number, commit.Outcome, commit.Start, commit.End, changes));
+                if (commit.Outcome == TransactionOutcome.Committed)
+                {
+                    catalogue.Freed(changes.Where(change => change.Kind == ChangeKind.Deleted).Select(change => change.Id));
+                }
+            },
+            cancellationToken);
     }
 
     private Task WriteSomethingAsync(NpgsqlConnection connection, List<Change> changes, Random random, CancellationToken cancellationToken)

@@ -17,6 +17,15 @@ public sealed class ArgumentsTests
     public void SecondsAndSeedAreTaken() =>
         Assert.That(Read(out _, 1, "90", "--plan", "7"), Is.EqualTo(new Arguments(TimeSpan.FromSeconds(90), 7, Plan: true, Keep: false, Fault: null)));
 
+    [Test]
+    public void FaultsOfMappingsNeedAMapping()
+    {
+        Assert.That(Read(out _, 1, "90", "7", "--mapped", "--fault=endless")!.Mapped, Is.True);
+        Assert.That(Read(out _, 1, "--mapped", "--fault=no-floor"), Is.Not.Null);
+        Assert.That(Read(out var fault, 1, "--fault=endless"), Is.Null);
+        Assert.That(fault, Does.Contain("with --mapped also"));
+    }
+
     [TestCase("soon")]
     [TestCase("0")]
     [TestCase("-5")]

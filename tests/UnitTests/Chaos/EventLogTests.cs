@@ -26,7 +26,7 @@ public sealed class EventLogTests
     public async Task WhatTheClusterForgotBeforeItWasReadIsCounted()
     {
         Produce(1, Count);
-        await using var log = EventLog.Start(kafka.Bootstrap, new RunClock());
+        await using var log = EventLog.Start(kafka.Bootstrap, new BuiltInTables(), new RunClock());
 
         var (events, forgotten) = await log.EndAsync(CancellationToken.None);
 
@@ -42,7 +42,7 @@ public sealed class EventLogTests
     public async Task EventsOfEveryPartitionAreReadToTheirEnds()
     {
         Produce(0, 10);
-        await using var log = EventLog.Start(kafka.Bootstrap, new RunClock());
+        await using var log = EventLog.Start(kafka.Bootstrap, new BuiltInTables(), new RunClock());
         Produce(0, 10);
         Produce(3, 5);
 
