@@ -82,6 +82,7 @@ public sealed class MappingVerbsTests
         File.Delete(MappingSettings.SchemaPathOf(shop.Mapping));
         await using var services = ToolRegistration.BuildMappingTools(TestSettings.Of(shop.Settings, []));
         await services.GetRequiredService<IMappingTools>().RemoveAsync(default);
+        Assert.That(await shop.ScalarAsync<bool>("SELECT to_regnamespace('product_cache') IS NULL"), Is.True);
     }
 
     [Test]
