@@ -122,7 +122,7 @@ internal static class Mapping
         [
             ("items", $"UPDATE {Mapped}.items SET name = 'N' || $1 WHERE id = $2", i => i + 1),
             ("prices", $"UPDATE {Mapped}.prices SET amount = $1 WHERE item_id = $2", i => i + 1),
-            ("item_categories", $"UPDATE {Mapped}.item_categories SET category_id = 2 + ($1 + category_id) % 10 WHERE item_id = $2", i => i + 1),
+            ("item_categories", $"UPDATE {Mapped}.item_categories SET category_id = 1 + category_id % 20 WHERE item_id = $2 AND $1 > 0", i => i + 1),
             ($"categories, an item of {ItemsOfCategory:N0}", $"UPDATE {Mapped}.categories SET name = 'C' || $1 WHERE id = 1 + $2 / {ItemsOfCategory}", _ => 15_500),
         ];
         List<IReadOnlyList<string>> rows = [];
