@@ -89,7 +89,10 @@ internal sealed class BenchServers : IAsyncDisposable
         var worker = new Ports().Take(28_300);
         Dictionary<string, string> own = new(settings)
         {
-            ["PRODUCT_MAPPING"] = mapping, ["DB_MIGRATE"] = "on", ["CACHE_NAMESPACE"] = MappedNamespace, ["WORKER_PORT"] = worker.ToString(CultureInfo.InvariantCulture),
+            ["PRODUCT_MAPPING"] = mapping,
+            ["DB_MIGRATE"] = "on",
+            ["CACHE_NAMESPACE"] = MappedNamespace,
+            ["WORKER_PORT"] = worker.ToString(CultureInfo.InvariantCulture),
         };
         Launch("ProductCache.Worker.dll", [], own);
         await ReadyAsync(worker);

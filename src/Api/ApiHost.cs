@@ -1,4 +1,3 @@
-using ProductCache.Infrastructure.Mappings;
 using FluentValidation;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Cache;
@@ -12,6 +11,7 @@ using ProductCache.Infrastructure;
 using ProductCache.Infrastructure.Hosting;
 using ProductCache.Infrastructure.Instances;
 using ProductCache.Infrastructure.Kafka;
+using ProductCache.Infrastructure.Mappings;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.Infrastructure.Redis;
 

@@ -1,12 +1,12 @@
-using ProductCache.Api.Products;
-using ProductCache.Infrastructure.Mappings;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Cache;
 using ProductCache.Api.Console;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
+using ProductCache.Api.Products;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Mappings;
 
 namespace ProductCache.Api;
 

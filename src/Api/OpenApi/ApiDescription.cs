@@ -1,10 +1,10 @@
-using ProductCache.Infrastructure.Mappings;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Http;
+using ProductCache.Infrastructure.Mappings;
 using Scalar.AspNetCore;
 
 namespace ProductCache.Api.OpenApi;

@@ -1,6 +1,6 @@
-using Microsoft.OpenApi.Reader;
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
+using Microsoft.OpenApi.Reader;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Mappings;
 

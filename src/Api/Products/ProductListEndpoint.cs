@@ -1,9 +1,9 @@
-using System.Text.Unicode;
-using System.Text;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using MediatR;
 using Microsoft.AspNetCore.WebUtilities;
 using ProductCache.Api.Hardening;

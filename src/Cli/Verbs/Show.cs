@@ -1,8 +1,8 @@
-using ProductCache.Domain;
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using ProductCache.Application;
+using ProductCache.Domain;
 
 namespace ProductCache.Cli.Verbs;
 

@@ -1,8 +1,8 @@
-using ProductCache.TestSupport;
 using System.Text;
 using System.Text.Json;
 using ProductCache.Application;
 using ProductCache.Domain;
+using ProductCache.TestSupport;
 
 namespace ProductCache.UnitTests.Application;
 

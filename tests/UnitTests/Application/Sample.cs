@@ -1,6 +1,6 @@
-using ProductCache.TestSupport;
 using ProductCache.Application;
 using ProductCache.Domain;
+using ProductCache.TestSupport;
 
 namespace ProductCache.UnitTests.Application;
 

@@ -1,7 +1,7 @@
-using ProductCache.TestSupport;
 using System.Text;
 using ProductCache.Application;
 using ProductCache.Chaos;
+using ProductCache.TestSupport;
 using ProductCache.UnitTests.Application;
 
 namespace ProductCache.UnitTests.Chaos;

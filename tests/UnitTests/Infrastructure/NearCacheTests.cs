@@ -1,10 +1,10 @@
-using ProductCache.TestSupport;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using ProductCache.Application;
 using ProductCache.Domain;
 using ProductCache.Infrastructure.Redis;
+using ProductCache.TestSupport;
 using ProductCache.UnitTests.Application;
 
 namespace ProductCache.UnitTests.Infrastructure;

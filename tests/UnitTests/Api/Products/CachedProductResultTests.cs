@@ -1,7 +1,7 @@
-using NSubstitute;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Primitives;
+using NSubstitute;
 using ProductCache.Api.Http;
 using ProductCache.Api.Products;
 using ProductCache.Application;

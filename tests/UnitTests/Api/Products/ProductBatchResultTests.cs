@@ -1,9 +1,9 @@
-using NSubstitute;
 using System.Diagnostics.Metrics;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
+using NSubstitute;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Products;
 using ProductCache.Application;
