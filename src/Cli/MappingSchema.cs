@@ -31,7 +31,7 @@ internal static class MappingSchema
         // A pattern and a reference are looked at when a body needs them.
         catch (Exception wrong) when (wrong is JsonException or RegexParseException or RefResolutionException)
         {
-            return [new Check(Subject, CheckResult.Fault, $"The JSON Schema beside the mapping is none: {wrong.Message.Split('\n')[0].TrimEnd('.')}.")];
+            return [new Check(Subject, CheckResult.Fault, $"The JSON Schema beside the mapping is not valid: {wrong.Message.Split('\n')[0].TrimEnd('.')}.")];
         }
     }
 

@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
 using ProductCache.Application;
@@ -12,9 +12,6 @@ internal sealed class MappedCatalogue(NpgsqlDataSource dataSource, ProductMappin
 {
     /// <summary>Where a mapping declares no list.</summary>
     public const string NoList = "The mapping declares no list (-- list: select … as id from …)";
-
-    // Local to the transaction of the batch. PostgreSQL ends the statement even if no cancellation reaches it.
-    private const string SetTimeout = "SELECT set_config('statement_timeout', $1, true), set_config('transaction_read_only', 'on', true)";
 
     private readonly PostgresTimeout timeout = new(time);
 
@@ -49,19 +46,19 @@ internal sealed class MappedCatalogue(NpgsqlDataSource dataSource, ProductMappin
         async () =>
         {
             await using var command = dataSource.CreateCommand($"EXPLAIN (FORMAT JSON) {List}");
-            var plan = System.Text.Json.JsonDocument.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!);
+            using var plan = JsonDocument.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!);
             return plan.RootElement[0].GetProperty("Plan").GetProperty("Plan Rows").GetInt64();
         },
         cancellationToken,
         includeReason: true);
 
-    /// <summary>An id that the list gives and that is none, such as a text that is too long. Null: there is none.</summary>
+    /// <summary>What the list gives in place of an id, such as a text that is too long. Null: all ids are valid.</summary>
     public Task<string?> FindInvalidIdAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
         async () =>
         {
-            await using var batch = NewBatch(new NpgsqlBatchCommand($"SELECT left(coalesce(l.id::text, 'null'), 50) FROM (\n{List}\n) AS l WHERE ({MappingObjects.ValidIds(mapping.IdType, "l.id")}) IS NOT TRUE LIMIT 1"));
-            await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-            await reader.NextResultAsync(cancellationToken);
+            var command = new NpgsqlBatchCommand($"SELECT left(coalesce(l.id::text, 'null'), 50) FROM (\n{List}\n) AS l WHERE ({MappingObjects.ValidIds(mapping.IdType, "l.id")}) IS NOT TRUE LIMIT 1");
+            await using var batch = dataSource.CreateBatch();
+            await using var reader = await ListBatch.ExecuteAsync(batch, command, cancellationToken);
             return await reader.ReadAsync(cancellationToken) ? reader.GetString(0) : null;
         },
         cancellationToken,
@@ -78,7 +75,7 @@ internal sealed class MappedCatalogue(NpgsqlDataSource dataSource, ProductMappin
             var texts = await ReadTextsAsync(last, search, limit, cancellationToken);
             foreach (var text in texts)
             {
-                // A row whose id is none is no product.
+                // A row without a valid id is not a product.
                 if (mapping.IdType.TryParse(text, out var id))
                 {
                     ids.Add(id);
@@ -95,17 +92,6 @@ internal sealed class MappedCatalogue(NpgsqlDataSource dataSource, ProductMappin
         }
     }
 
-    private NpgsqlBatch NewBatch(NpgsqlBatchCommand command)
-    {
-        var batch = dataSource.CreateBatch();
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(SetTimeout)
-        {
-            Parameters = { new NpgsqlParameter<string> { TypedValue = PostgresOptions.ListTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) } },
-        });
-        batch.BatchCommands.Add(command);
-        return batch;
-    }
-
     private async Task<List<string?>> ReadTextsAsync(string? after, string? search, int limit, CancellationToken cancellationToken)
     {
         var command = new NpgsqlBatchCommand(
@@ -113,9 +99,8 @@ internal sealed class MappedCatalogue(NpgsqlDataSource dataSource, ProductMappin
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)after ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter { Value = search is null ? DBNull.Value : $"%{ProductCatalogue.EscapePattern(search)}%", NpgsqlDbType = NpgsqlDbType.Text });
-        await using var batch = NewBatch(command);
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
+        await using var batch = dataSource.CreateBatch();
+        await using var reader = await ListBatch.ExecuteAsync(batch, command, cancellationToken);
         List<string?> texts = [];
         while (await reader.ReadAsync(cancellationToken))
         {

@@ -111,7 +111,7 @@ internal sealed partial class MappingObjects(ProductMapping mapping, PostgresSch
     }
 
     /// <summary>
-    /// A condition that is true for what may be an id. What is none is not recorded: an index of PostgreSQL refuses long texts, and with them the
+    /// A condition that is true for a valid id. Other values are not recorded: an index of PostgreSQL refuses long texts, and with them the
     /// write of the shop would fail.
     /// </summary>
     internal static string ValidIds(ProductIdType type, string column) =>

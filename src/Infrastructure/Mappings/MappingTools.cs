@@ -187,14 +187,13 @@ internal sealed class MappingTools(
         await using var command = new NpgsqlCommand(
             "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $1), has_database_privilege(current_database(), 'CREATE'))", connection);
         command.Parameters.AddWithValue(schema.Name);
-        _ = await command.ExecuteScalarAsync(cancellationToken) is true
-            ? AddFine($"install may create its tables in the schema {schema.Name}. The role of the Worker needs SELECT on all tables of the SELECT, and the rights of deploy/rights/mapping-grants.sql.")
-            : Fault("rights", $"The user may not create tables in the schema {schema.Name}.", "Run the verbs install and remove as the owner of the database, or let the owner create the schema for this user.");
-
-        bool AddFine(string text)
+        if (await command.ExecuteScalarAsync(cancellationToken) is true)
         {
-            Fine("rights", text);
-            return true;
+            Fine("rights", $"install may create its tables in the schema {schema.Name}. The role of the Worker needs SELECT on all tables of the SELECT, and the rights of deploy/rights/mapping-grants.sql.");
+        }
+        else
+        {
+            Fault("rights", $"The user may not create tables in the schema {schema.Name}.", "Run the verbs install and remove as the owner of the database, or let the owner create the schema for this user.");
         }
     }
 

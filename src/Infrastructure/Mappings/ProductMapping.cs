@@ -89,7 +89,7 @@ public sealed partial class ProductMapping
     [GeneratedRegex(@"^-- ?(?<key>[a-z]+):\s+(?<value>.+)$")]
     private static partial Regex HeaderLine();
 
-    // What somebody means as a line of the header. It must not be taken for a comment, since a watch would be missing without a word.
+    // A comment that looks like a line of the header is a mistake. As a comment it would remove a watch, and nothing would report it.
     [GeneratedRegex(@"^--\s*(?<key>id|watch|list|accepts)\s*:", RegexOptions.IgnoreCase)]
     private static partial Regex AlmostHeaderLine();
 

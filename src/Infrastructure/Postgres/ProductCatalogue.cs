@@ -1,4 +1,3 @@
-using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
 using ProductCache.Application;
@@ -14,10 +13,6 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
     private const string Page = "FROM public.products AS p WHERE p.id > $1 ORDER BY p.id LIMIT $2";
 
     private const string PageByName = @"FROM public.products AS p WHERE p.id > $1 AND p.name ILIKE $3 ESCAPE '\' ORDER BY p.id LIMIT $2";
-
-    // Local to the transaction of the batch, so that it works behind a pooler too. PostgreSQL ends the statement even if no cancellation
-    // reaches it.
-    private const string SetTimeout = "SELECT set_config('statement_timeout', $1, true)";
 
     private const string Escape = @"\";
 
@@ -59,14 +54,7 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
         string columns, ProductId? after, int limit, string? search, Func<NpgsqlDataReader, (T Row, bool IsLast)> read, CancellationToken cancellationToken)
     {
         await using var batch = dataSource.CreateBatch();
-        var setTimeout = new NpgsqlBatchCommand(SetTimeout);
-        setTimeout.Parameters.Add(new NpgsqlParameter<string>
-        {
-            TypedValue = PostgresOptions.ListTimeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture),
-        });
-        batch.BatchCommands.Add(setTimeout);
         var command = new NpgsqlBatchCommand(schema.In($"SELECT {columns} {(search is null ? Page : PageByName)}"));
-        batch.BatchCommands.Add(command);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after?.Value ?? 0 });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         if (search is not null)
@@ -74,8 +62,7 @@ internal sealed class ProductCatalogue(NpgsqlDataSource dataSource, TimeProvider
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $"%{EscapePattern(search)}%", NpgsqlDbType = NpgsqlDbType.Text });
         }
 
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-        await reader.NextResultAsync(cancellationToken);
+        await using var reader = await ListBatch.ExecuteAsync(batch, command, cancellationToken);
         List<T> page = [];
         while (await reader.ReadAsync(cancellationToken))
         {

@@ -88,7 +88,7 @@ public sealed class MappingSchemaTests
         var check = MappingSchema.Check(schema, [Product("""{"a":"x"}""")]).Single();
 
         Assert.That(check.Result, Is.EqualTo(CheckResult.Fault));
-        Assert.That(check.Text, Does.StartWith("The JSON Schema beside the mapping is none: ").And.Not.Contain("\n"));
+        Assert.That(check.Text, Does.StartWith("The JSON Schema beside the mapping is not valid: ").And.Not.Contain("\n"));
     }
 
     [Test]
