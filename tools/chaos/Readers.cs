@@ -4,73 +4,45 @@ using System.Net.Http.Headers;
 
 namespace ProductCache.Chaos;
 
-/// <summary>Clients of the service, each with one connection to one Api.</summary>
+/// <summary>Clients that read products of the built-in table.</summary>
 internal sealed class Readers(IReadOnlyList<Service> apis, Catalogue catalogue, RunClock clock, int seed)
 {
-    private const int PerApi = 4;
-    private const int MinPauseMilliseconds = 5;
-    private const int MaxPauseMilliseconds = 25;
     private const int WaitOneIn = 5;
     private const int ConditionalOneIn = 10;
     private const int FreshOneIn = 10;
 
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(2);
 
-    /// <summary>The interval of retries of a client whose Api is down.</summary>
-    private static readonly TimeSpan FailurePause = TimeSpan.FromMilliseconds(50);
-
     /// <summary>The number of clients; they are numbered from 0.</summary>
     public const int MaxClients = 100;
 
-    private readonly List<Read>[] reads = [.. Enumerable.Range(0, PerApi * apis.Count).Select(_ => new List<Read>())];
+    private readonly Clients<Read> clients = new(apis, catalogue, clock, seed);
 
-    /// <summary>Complete when the clients have stopped.</summary>
-    public IEnumerable<Read> Reads => reads.SelectMany(each => each);
+    /// <inheritdoc cref="Clients{TRead}.Reads"/>
+    public IEnumerable<Read> Reads => clients.Reads;
 
-    public Task RunAsync(CancellationToken cancellationToken) => Task.WhenAll(Enumerable.Range(0, reads.Length).Select(client => ReadAsync(client, cancellationToken)));
-
-    /// <summary>Reads all ids that a reader may have requested from every Api, with new clients.</summary>
-    public async Task<IReadOnlyList<Read>> ReadAllAsync(CancellationToken cancellationToken)
-    {
-        var all = apis.Select((_, api) => catalogue.Ids.Chunk(500).Select(async ids =>
+    public Task RunAsync(CancellationToken cancellationToken) => clients.RunAsync(
+        client =>
         {
-            using var client = new ReadClient(0, api + 1, apis[api], clock);
-            List<Read> answers = [];
-            foreach (var id in ids)
+            Dictionary<long, long> versions = [];
+            return async (id, random) =>
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                answers.Add(await client.ReadAsync(id, TimeSpan.Zero, 0));
-            }
+                var wait = random.Next(WaitOneIn) == 0 ? Wait : TimeSpan.Zero;
+                var version = random.Next(ConditionalOneIn) == 0 ? versions.GetValueOrDefault(id) : 0;
+                var read = await client.ReadAsync(id, wait, version, fresh: random.Next(FreshOneIn) == 0);
+                if (read.IsFound)
+                {
+                    versions[id] = read.Version;
+                }
 
-            return answers;
-        }));
-        return [.. (await Task.WhenAll(all.SelectMany(each => each))).SelectMany(answers => answers)];
-    }
+                return (read, read.Failure);
+            };
+        },
+        cancellationToken);
 
-    private async Task ReadAsync(int number, CancellationToken cancellationToken)
-    {
-        var random = new Random(HashCode.Combine(seed, -1 - number));
-        var api = number % apis.Count;
-        using var client = new ReadClient(number, api + 1, apis[api], clock);
-        Dictionary<long, long> versions = [];
-        while (!cancellationToken.IsCancellationRequested)
-        {
-            var id = catalogue.IdToRead(random);
-            var wait = random.Next(WaitOneIn) == 0 ? Wait : TimeSpan.Zero;
-            var version = random.Next(ConditionalOneIn) == 0 ? versions.GetValueOrDefault(id) : 0;
-            var read = await client.ReadAsync(id, wait, version, fresh: random.Next(FreshOneIn) == 0);
-            reads[number].Add(read);
-            if (read.IsFound)
-            {
-                versions[id] = read.Version;
-            }
-
-            var pause = read.Failure == ReadFailure.None
-                ? TimeSpan.FromMilliseconds(random.Next(MinPauseMilliseconds, MaxPauseMilliseconds))
-                : FailurePause;
-            await Task.Delay(pause, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+    /// <inheritdoc cref="Clients{TRead}.ReadAllAsync"/>
+    public Task<IReadOnlyList<Read>> ReadAllAsync(CancellationToken cancellationToken) =>
+        clients.ReadAllAsync(client => id => client.ReadAsync(id, TimeSpan.Zero, 0), cancellationToken);
 }
 
 /// <param name="Read">Without the number of a write.</param>

@@ -6,7 +6,6 @@ using ProductCache.Domain;
 using ProductCache.Infrastructure.Mappings;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.IntegrationTests.Postgres;
-using ProductCache.TestSupport;
 
 namespace ProductCache.IntegrationTests.Security;
 
@@ -17,7 +16,6 @@ namespace ProductCache.IntegrationTests.Security;
 public sealed class MappingRightsTests(string schema)
 {
     private const string Password = "secret";
-    private const string Denied = PostgresErrorCodes.InsufficientPrivilege;
 
     // Each statement with the roles that may run it; the others are denied. Roles: o(wner of the tables), w(orker), a(pi), p(roduct writer).
     private static readonly (string Sql, string Allowed)[] Matrix =
@@ -133,18 +131,7 @@ public sealed class MappingRightsTests(string schema)
     {
         await using var connection = await sources[role].OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        await using var command = new NpgsqlCommand(sql.Replace("{schema}", schema, StringComparison.Ordinal).Replace("{shop}", shop, StringComparison.Ordinal), connection, transaction);
-
-        if (isAllowed)
-        {
-            Assert.That(() => command.ExecuteNonQueryAsync(), Throws.Nothing);
-        }
-        else
-        {
-            Assert.That(() => command.ExecuteNonQueryAsync(), Throws.TypeOf<PostgresException>().With.Property("SqlState").EqualTo(Denied));
-        }
-
-        await transaction.RollbackAsync();
+        await PostgresRoles.IsAllowedAsync(isAllowed, sql.Replace("{schema}", schema, StringComparison.Ordinal).Replace("{shop}", shop, StringComparison.Ordinal), connection, transaction);
     }
 
     [Test]
@@ -228,22 +215,8 @@ public sealed class MappingRightsTests(string schema)
 
     private async Task GrantAsync()
     {
-        var to = new NpgsqlConnectionStringBuilder(ConnectionStringOf('o'));
-        var (exitCode, output, errors) = await Command.RunAsync(
-            [
-                "psql", "-X", "-q", "-v", $"schema={schema}", "-v", $"worker={roles['w']}", "-v", $"api={roles['a']}",
-                "-f", Path.Combine(Repository.Root, "deploy", "rights", "mapping-grants.sql"),
-            ],
-            Eventually.Patience,
-            Repository.Root,
-            variables =>
-            {
-                variables["PGHOST"] = to.Host!;
-                variables["PGPORT"] = $"{to.Port}";
-                variables["PGDATABASE"] = to.Database!;
-                variables["PGUSER"] = to.Username!;
-                variables["PGPASSWORD"] = to.Password!;
-            });
+        var (exitCode, output, errors) = await PostgresRoles.RunScriptAsync(
+            "mapping-grants.sql", ConnectionStringOf('o'), ("schema", schema), ("worker", roles['w']), ("api", roles['a']));
         Assert.That((exitCode, errors), Is.EqualTo((0, string.Empty)), output);
     }
 }

@@ -4,7 +4,6 @@ using Npgsql;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.IntegrationTests.Postgres;
-using ProductCache.TestSupport;
 
 namespace ProductCache.IntegrationTests.Security;
 
@@ -14,7 +13,6 @@ namespace ProductCache.IntegrationTests.Security;
 public sealed class PostgresRightsTests(string schema)
 {
     private const string Password = "secret";
-    private const string Denied = PostgresErrorCodes.InsufficientPrivilege;
 
     private static readonly string Suffix = Guid.NewGuid().ToString("N")[..8];
 
@@ -98,18 +96,7 @@ public sealed class PostgresRightsTests(string schema)
         await using var transaction = await connection.BeginTransactionAsync();
         await using var search = new NpgsqlCommand($"SET LOCAL search_path = {schema}", connection, transaction);
         await search.ExecuteNonQueryAsync();
-        await using var command = new NpgsqlCommand(sql, connection, transaction);
-
-        if (isAllowed)
-        {
-            Assert.That(() => command.ExecuteNonQueryAsync(), Throws.Nothing);
-        }
-        else
-        {
-            Assert.That(() => command.ExecuteNonQueryAsync(), Throws.TypeOf<PostgresException>().With.Property("SqlState").EqualTo(Denied));
-        }
-
-        await transaction.RollbackAsync();
+        await PostgresRoles.IsAllowedAsync(isAllowed, sql, connection, transaction);
     }
 
     [Test]
@@ -206,22 +193,8 @@ public sealed class PostgresRightsTests(string schema)
 
     private async Task RunAsync(string script, string connectionString)
     {
-        var to = new NpgsqlConnectionStringBuilder(connectionString);
-        var (exitCode, output, errors) = await Command.RunAsync(
-            [
-                "psql", "-X", "-q", "-v", $"schema={schema}", "-v", $"migrator={Roles['m']}", "-v", $"worker={Roles['w']}", "-v", $"api={Roles['a']}",
-                "-v", $"writer={Roles['p']}", "-f", Path.Combine(Repository.Root, "deploy", "rights", script),
-            ],
-            Eventually.Patience,
-            Repository.Root,
-            variables =>
-            {
-                variables["PGHOST"] = to.Host!;
-                variables["PGPORT"] = $"{to.Port}";
-                variables["PGDATABASE"] = to.Database!;
-                variables["PGUSER"] = to.Username!;
-                variables["PGPASSWORD"] = to.Password!;
-            });
+        var (exitCode, output, errors) = await PostgresRoles.RunScriptAsync(
+            script, connectionString, ("schema", schema), ("migrator", Roles['m']), ("worker", Roles['w']), ("api", Roles['a']), ("writer", Roles['p']));
         Assert.That(exitCode, Is.Zero, output + errors);
     }
 

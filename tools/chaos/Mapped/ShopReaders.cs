@@ -2,12 +2,9 @@ using System.Net.Http.Headers;
 
 namespace ProductCache.Chaos.Mapped;
 
-/// <summary>Clients of the service, each with one connection to one Api.</summary>
+/// <summary>Clients that read products of the shop.</summary>
 internal sealed class ShopReaders(IReadOnlyList<Service> apis, ShopTables tables, Catalogue catalogue, RunClock clock, int seed)
 {
-    private const int PerApi = 4;
-    private const int MinPauseMilliseconds = 5;
-    private const int MaxPauseMilliseconds = 25;
     private const int WaitOneIn = 5;
     private const int ConditionalOneIn = 10;
     private const int FreshOneIn = 10;
@@ -15,55 +12,35 @@ internal sealed class ShopReaders(IReadOnlyList<Service> apis, ShopTables tables
 
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(2);
 
-    /// <summary>The interval of retries of a client whose Api is down.</summary>
-    private static readonly TimeSpan FailurePause = TimeSpan.FromMilliseconds(50);
+    private readonly Clients<ShopRead> clients = new(apis, catalogue, clock, seed);
 
-    private readonly List<ShopRead>[] reads = [.. Enumerable.Range(0, PerApi * apis.Count).Select(_ => new List<ShopRead>())];
+    /// <inheritdoc cref="Clients{TRead}.Reads"/>
+    public IEnumerable<ShopRead> Reads => clients.Reads;
 
-    /// <summary>Complete when the clients have stopped.</summary>
-    public IEnumerable<ShopRead> Reads => reads.SelectMany(each => each);
-
-    public Task RunAsync(CancellationToken cancellationToken) => Task.WhenAll(Enumerable.Range(0, reads.Length).Select(client => ReadAsync(client, cancellationToken)));
-
-    /// <summary>Reads all products that a reader may have requested from every Api, with new clients.</summary>
-    public async Task<IReadOnlyList<ShopRead>> ReadAllAsync(CancellationToken cancellationToken)
-    {
-        var all = apis.Select((_, api) => catalogue.Ids.Chunk(500).Select(async ids =>
+    public Task RunAsync(CancellationToken cancellationToken) => clients.RunAsync(
+        http =>
         {
-            using var http = new ReadClient(0, api + 1, apis[api], clock);
             var client = new ShopClient(http, tables);
-            List<ShopRead> answers = [];
-            foreach (var id in ids)
+            return async (id, random) =>
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                answers.Add(await client.ReadAsync(id, new Demand()));
-            }
+                var read = await client.ReadAsync(id, new Demand(
+                    random.Next(WaitOneIn) == 0 ? Wait : TimeSpan.Zero,
+                    Conditional: random.Next(ConditionalOneIn) == 0,
+                    Fresh: random.Next(FreshOneIn) == 0,
+                    AtLeast: random.Next(AtLeastOneIn) == 0));
+                return (read, read.Answer.Failure);
+            };
+        },
+        cancellationToken);
 
-            return answers;
-        }));
-        return [.. (await Task.WhenAll(all.SelectMany(each => each))).SelectMany(answers => answers)];
-    }
-
-    private async Task ReadAsync(int number, CancellationToken cancellationToken)
-    {
-        var random = new Random(HashCode.Combine(seed, -1 - number));
-        var api = number % apis.Count;
-        using var http = new ReadClient(number, api + 1, apis[api], clock);
-        var client = new ShopClient(http, tables);
-        while (!cancellationToken.IsCancellationRequested)
+    /// <inheritdoc cref="Clients{TRead}.ReadAllAsync"/>
+    public Task<IReadOnlyList<ShopRead>> ReadAllAsync(CancellationToken cancellationToken) => clients.ReadAllAsync(
+        http =>
         {
-            var read = await client.ReadAsync(catalogue.IdToRead(random), new Demand(
-                random.Next(WaitOneIn) == 0 ? Wait : TimeSpan.Zero,
-                Conditional: random.Next(ConditionalOneIn) == 0,
-                Fresh: random.Next(FreshOneIn) == 0,
-                AtLeast: random.Next(AtLeastOneIn) == 0));
-            reads[number].Add(read);
-            var pause = read.Answer.Failure == ReadFailure.None
-                ? TimeSpan.FromMilliseconds(random.Next(MinPauseMilliseconds, MaxPauseMilliseconds))
-                : FailurePause;
-            await Task.Delay(pause, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+            var client = new ShopClient(http, tables);
+            return id => client.ReadAsync(id, new Demand());
+        },
+        cancellationToken);
 }
 
 /// <param name="Wait">The wait of the Prefer header; 0: no header.</param>
