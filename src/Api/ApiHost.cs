@@ -48,6 +48,8 @@ public static class ApiHost
         }
 
         var largeAnswers = LargeAnswerOptions.Read(settings);
+        var defaultWait = DefaultWait.Read(settings);
+        var cacheControl = CacheControlPolicy.Read(settings, isPurged: false);
         settings.ThrowIfWrong();
 
         builder.Services.AddMapping(mapping);
@@ -81,6 +83,9 @@ public static class ApiHost
         builder.Services.AddSingleton<OutcomeMetrics>();
         builder.Services.AddSingleton<ReadMetrics>();
         builder.Services.AddSingleton<ExactIds>();
+        builder.Services.AddSingleton(defaultWait);
+        builder.Services.AddSingleton(cacheControl);
+        builder.Services.AddSingleton<CacheHeaders>();
         builder.Services.AddSingleton<ProductReadEndpoints>();
         builder.Services.AddSingleton<ProductWriteEndpoints>();
         builder.Services.AddSingleton<CacheAdministration>();

@@ -140,6 +140,7 @@ public sealed class AccessTests
             ["KAFKA_BOOTSTRAP"] = kafka.Bootstrap,
             ["API_PORT"] = port.ToString(CultureInfo.InvariantCulture),
             ["API_READS"] = reads,
+            ["API_DEFAULT_WAIT_SECONDS"] = "0",
             ["API_KEYS"] = string.Join(';', Reader.Line, Writer.Line, Administrator.Line),
             ["Logging:LogLevel:Default"] = "Warning",
             ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Warning",

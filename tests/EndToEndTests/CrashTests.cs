@@ -27,7 +27,7 @@ public sealed class CrashTests
             await hold.ExecuteNonQueryAsync();
             foreach (var id in ids)
             {
-                using var answer = await deployment.GetAsync(id);
+                using var answer = await deployment.GetAsync(id, "respond-async");
                 Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.Accepted));
             }
 

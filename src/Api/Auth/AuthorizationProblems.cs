@@ -43,15 +43,9 @@ internal sealed partial class AuthorizationProblems(OutcomeMetrics metrics, Time
         await Problems.Create(problem, detail).ExecuteAsync(context);
     }
 
-    // RFC 9111, 3.5: with public, a shared cache would return the response to requests without a credential.
     private static Task KeepPrivate(object state)
     {
-        var headers = (IHeaderDictionary)state;
-        if (headers.CacheControl.ToString() is var control && control.StartsWith(CacheHeaders.Public, StringComparison.Ordinal))
-        {
-            headers.CacheControl = $"private{control[CacheHeaders.Public.Length..]}";
-        }
-
+        CacheControlPolicy.MakePrivate((IHeaderDictionary)state);
         return Task.CompletedTask;
     }
 

@@ -123,7 +123,8 @@ internal sealed class ClientLimits : IDisposable
     public ValueTask<RateLimitLease> BatchAsync(HttpContext http, int ids, CancellationToken cancellationToken) =>
         TurnAsync(batches, http, ids, cancellationToken);
 
-    public WaitingPlaces WaitingPlacesOf(HttpContext http) => new(waiting, ClientOf(http));
+    /// <summary>The limits of a read that may miss. Hits do not use it.</summary>
+    public MissLimits OfMiss(HttpContext http) => new(this, waiting, http);
 
     /// <summary>Takes requests from the client's rate. False if the rate is exceeded.</summary>
     /// <param name="count">A batch counts once per id, at most the size of a burst.</param>
@@ -199,15 +200,18 @@ internal sealed class ClientLimits : IDisposable
     }
 }
 
-/// <summary>The waits for a fill that one request has been granted.</summary>
-internal sealed class WaitingPlaces(Shares shares, string client) : IDisposable
+/// <summary>The limits of one request for misses: how many it may request, and how many waits for a fill it has been granted.</summary>
+internal sealed class MissLimits(ClientLimits limits, Shares shares, HttpContext http) : IDisposable
 {
     private long taken;
 
-    /// <summary>Thread-safe.</summary>
-    public bool TryTake()
+    /// <summary>Takes one miss from the rate of the client.</summary>
+    public bool MayAsk() => limits.MayMiss(http);
+
+    /// <summary>Takes the place of a waiting reader until the request ends. Thread-safe.</summary>
+    public bool MayWait()
     {
-        if (shares.TryTake(client, 1) != ShareResult.Taken)
+        if (shares.TryTake(ClientLimits.ClientOf(http), 1) != ShareResult.Taken)
         {
             return false;
         }
@@ -220,7 +224,7 @@ internal sealed class WaitingPlaces(Shares shares, string client) : IDisposable
     {
         if (Interlocked.Exchange(ref taken, 0) is var amount and > 0)
         {
-            shares.GiveBack(client, amount);
+            shares.GiveBack(ClientLimits.ClientOf(http), amount);
         }
     }
 }

@@ -1,32 +1,53 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using ProductCache.Application;
+using ProductCache.Domain;
 
 namespace ProductCache.Api.Http;
 
-/// <summary>The response headers Age and Cache-Control (RFC 9111) and Cache-Status (RFC 9211).</summary>
-internal static class CacheHeaders
+/// <summary>
+/// The response headers Age and Cache-Control (RFC 9111), CDN-Cache-Control (RFC 9213), Cache-Status (RFC 9211), Cache-Tag and Surrogate-Key.
+/// </summary>
+/// <param name="clock">The clock by which contents end.</param>
+internal sealed class CacheHeaders(CacheControlPolicy policy, ICacheClock clock)
 {
     public const string CacheStatus = "Cache-Status";
 
-    /// <summary>Shared caches may store the response. AuthorizationProblems replaces it by private if the route requires a credential.</summary>
-    public const string Public = "public";
-
     // A near copy is served to many requests within a second, with the same values.
-    private static readonly ConditionalWeakTable<CachedProduct, CacheHeaderValues> Memo = [];
+    private readonly ConditionalWeakTable<CachedProduct, CacheHeaderValues> memo = [];
 
-    /// <param name="clock">The clock by which contents end.</param>
     /// <returns>The entity tag of the entry, for a response with its body.</returns>
-    public static string Write(IHeaderDictionary headers, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now, ICacheClock clock)
+    public string Write(IHeaderDictionary headers, ProductId id, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now)
     {
         // After the lifetime the response is stale; a negative ttl says so (RFC 9211, 2.4).
         var age = AgeOf(entry, now);
-        var lifetime = LifetimeOf(entry, age, clock);
-        var values = source == EntrySource.NearCache ? ValuesOfNearCopy(entry, age, lifetime) : CacheHeaderValues.Of(entry, source, forward, age, lifetime);
+        var values = source == EntrySource.NearCache ? ValuesOfNearCopy(id, entry, age) : ValuesOf(id, entry, source, forward, age);
         headers.Age = values.Age;
         headers.CacheControl = values.CacheControl;
+        if (values.Cdn is not null)
+        {
+            headers[CacheControlPolicy.CdnCacheControl] = values.Cdn;
+        }
+
+        headers[CacheTags.CacheTag] = values.CacheTag;
+        headers[CacheTags.SurrogateKey] = values.SurrogateKey;
         headers[CacheStatus] = values.CacheStatus;
         return values.EntityTag;
+    }
+
+    /// <summary>For a response with several products: it expires with the one that expires first.</summary>
+    /// <param name="status">Of Cache-Status: hit, or why products were requested.</param>
+    public void Write(IHeaderDictionary headers, IReadOnlyCollection<(ProductId Id, CachedProduct Entry)> entries, string status, DateTimeOffset now)
+    {
+        var fresh = entries.Min(one => AgeOf(one.Entry, now) is var age ? LifetimeOf(one.Entry, age) - age : 0);
+        var isTagged = CacheTags.Write(headers, entries.SelectMany(one => CacheTags.Of(one.Id, one.Entry)).Distinct());
+        (headers.CacheControl, var cdn) = policy.Of(0, Math.Max(fresh, 0), entries.Any(one => one.Entry.End != 0), isTagged);
+        if (cdn is not null)
+        {
+            headers[CacheControlPolicy.CdnCacheControl] = cdn;
+        }
+
+        headers[CacheStatus] = string.Create(CultureInfo.InvariantCulture, $"ProductCache; {status}; ttl={fresh}");
     }
 
     /// <summary>For a response that does not come from a cache entry. No cache may store it.</summary>
@@ -50,38 +71,41 @@ internal static class CacheHeaders
 
     public static long AgeOf(CachedProduct entry, DateTimeOffset now) => (long)entry.AgeAt(now).TotalSeconds;
 
-    public static long LifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
-
     /// <summary>
     /// The lifetime, or less if the content ends before: then the age and what is left, rounded down to a whole second that has not begun, since
     /// the same headers serve the readers of a second.
     /// </summary>
     /// <param name="age">In seconds.</param>
-    public static long LifetimeOf(CachedProduct entry, long age, ICacheClock clock) => entry.End == 0
-        ? LifetimeOf(entry)
-        : Math.Min(LifetimeOf(entry), age + Math.Max((long)(clock.LeftUntil(entry.End)?.TotalSeconds ?? 0) - 1, 0));
+    public long LifetimeOf(CachedProduct entry, long age) => entry.End == 0
+        ? WholeLifetimeOf(entry)
+        : Math.Min(WholeLifetimeOf(entry), age + Math.Max((long)(clock.LeftUntil(entry.End)?.TotalSeconds ?? 0) - 1, 0));
 
-    private static CacheHeaderValues ValuesOfNearCopy(CachedProduct entry, long age, long lifetime)
+    private static long WholeLifetimeOf(CachedProduct entry) => (long)entry.Lifetime.TotalSeconds;
+
+    private CacheHeaderValues ValuesOfNearCopy(ProductId id, CachedProduct entry, long age)
     {
-        if (!Memo.TryGetValue(entry, out var values) || values.Seconds != age)
+        if (!memo.TryGetValue(entry, out var values) || values.Seconds != age)
         {
-            values = CacheHeaderValues.Of(entry, EntrySource.NearCache, default, age, lifetime);
-            Memo.AddOrUpdate(entry, values);
+            values = ValuesOf(id, entry, EntrySource.NearCache, default, age);
+            memo.AddOrUpdate(entry, values);
         }
 
         return values;
     }
 
-    private sealed record CacheHeaderValues(long Seconds, string EntityTag, string Age, string CacheControl, string CacheStatus)
+    private CacheHeaderValues ValuesOf(ProductId id, CachedProduct entry, EntrySource source, Forward forward, long age)
     {
-        public static CacheHeaderValues Of(CachedProduct entry, EntrySource source, Forward forward, long age, long lifetime)
+        var lifetime = LifetimeOf(entry, age);
+        var (cacheControl, cdn) = policy.Of(age, lifetime, entry.End != 0);
+        var keys = string.Join(' ', CacheTags.Of(id, entry));
+        return new CacheHeaderValues(age, $"\"{entry.EntityTag}\"", age.ToString(CultureInfo.InvariantCulture), cacheControl, cdn, keys.Replace(' ', ','), keys, source switch
         {
-            return new CacheHeaderValues(age, $"\"{entry.EntityTag}\"", age.ToString(CultureInfo.InvariantCulture), $"{Public}, max-age={lifetime}", source switch
-            {
-                EntrySource.Fill => $"ProductCache; {StatusOf(forward, stored: true)}; ttl={lifetime - age}",
-                EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",
-                _ => $"ProductCache; hit; ttl={lifetime - age}; detail=redis",
-            });
-        }
+            EntrySource.Fill => $"ProductCache; {StatusOf(forward, stored: true)}; ttl={lifetime - age}",
+            EntrySource.NearCache => $"ProductCache; hit; ttl={lifetime - age}; detail=near",
+            _ => $"ProductCache; hit; ttl={lifetime - age}; detail=redis",
+        });
     }
+
+    private sealed record CacheHeaderValues(
+        long Seconds, string EntityTag, string Age, string CacheControl, string? Cdn, string CacheTag, string SurrogateKey, string CacheStatus);
 }

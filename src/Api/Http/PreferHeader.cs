@@ -2,24 +2,31 @@ using System.Globalization;
 
 namespace ProductCache.Api.Http;
 
-/// <summary>The Prefer header (RFC 7240). wait=N delays the response for up to N seconds. Invalid preferences are ignored.</summary>
+/// <summary>The Prefer header (RFC 7240). wait=N delays the response for up to N seconds; respond-async does not delay it. Invalid preferences are ignored.</summary>
 internal static class PreferHeader
 {
     public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 
+    /// <returns>Null: the request has no preference. A wait counts more than respond-async, which prefers an answer at once.</returns>
     public static TimeSpan? ReadWait(IHeaderDictionary headers)
     {
+        TimeSpan? preferred = null;
         foreach (var preference in HeaderList.Split(headers["Prefer"]))
         {
-            // Parameters of a preference follow a semicolon. wait has no parameters.
+            // Parameters of a preference follow a semicolon. wait and respond-async have no parameters.
             var (name, value) = HeaderList.ReadPair(preference.Split(';', 2)[0]);
             if (name.Equals("wait", StringComparison.OrdinalIgnoreCase) && value is not null && Seconds(value) is { } wait)
             {
                 return wait;
             }
+
+            if (name.Equals("respond-async", StringComparison.OrdinalIgnoreCase))
+            {
+                preferred = TimeSpan.Zero;
+            }
         }
 
-        return null;
+        return preferred;
     }
 
     public static void Applied(IHeaderDictionary headers, TimeSpan? wait)

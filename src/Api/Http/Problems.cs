@@ -156,7 +156,7 @@ internal static class Problems
         {
             var problem = context.ProblemDetails;
             problem.Extensions.Remove("traceId");
-            if (!context.HttpContext.Response.Headers.CacheControl.ToString().StartsWith(CacheHeaders.Public, StringComparison.Ordinal))
+            if (!CacheControlPolicy.IsPublic(context.HttpContext.Response.Headers.CacheControl.ToString()))
             {
                 problem.Extensions["traceId"] = (Activity.Current?.TraceId ?? ActivityTraceId.CreateRandom()).ToHexString();
             }

@@ -24,7 +24,10 @@ internal static class ApiDescription
     private static readonly Dictionary<string, (string Text, string Example)> Headers = new()
     {
         ["Age"] = ("Seconds since the product was read from PostgreSQL.", "35"),
-        ["Cache-Control"] = ("How long the response may be cached (RFC 9111).", "public, max-age=600"),
+        ["Cache-Control"] = ("How the response may be cached (RFC 9111). no-cache: store it, and ask again with If-None-Match.", "public, no-cache"),
+        ["CDN-Cache-Control"] = ("How long content delivery networks may serve it (RFC 9213). Absent unless API_CACHE_CONTROL has s-maxage.", "max-age=600"),
+        ["Cache-Tag"] = ("Names by which caches purge the response, separated by commas.", "product-1"),
+        ["Surrogate-Key"] = ("The same names, separated by spaces.", "product-1"),
         ["Cache-Status"] = ("How the cache handled the request (RFC 9211).", "ProductCache; hit; ttl=565; detail=redis"),
         ["ETag"] = ("The version of the product.", "\"5\""),
         ["Link"] = ("The next page, with rel=\"next\" (RFC 8288).", "</api/v1/products?limit=50&after=AQAAAAAAAAAB>; rel=\"next\""),

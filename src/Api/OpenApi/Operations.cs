@@ -10,13 +10,13 @@ namespace ProductCache.Api.OpenApi;
 /// <summary>The OpenAPI descriptions of all operations. <see cref="Routes"/> attaches them to the routes.</summary>
 internal static class Operations
 {
-    private static readonly string[] OfEntry = ["Cache-Control", "Age", "Cache-Status", "ETag", "Preference-Applied"];
+    private static readonly string[] OfEntry = ["Cache-Control", "CDN-Cache-Control", "Age", "Cache-Status", "Cache-Tag", "Surrogate-Key", "ETag", "Preference-Applied"];
 
     private static readonly Parameter Id = new("id", ParameterLocation.Path, "The product id.", Schemas.Id, Required: true, Example: "1");
 
     private static readonly Parameter[] Freshness =
     [
-        Header("Prefer", "wait=N: on a cache miss, wait up to N seconds (at most 10) for the fill before responding (RFC 7240).", "wait=2"),
+        Header("Prefer", "How long a cache miss waits for the fill (RFC 7240). wait=N: up to N seconds, at most 10; wait=0 and respond-async: not at all. Without this header: API_DEFAULT_WAIT_SECONDS, 1 by default.", "wait=2"),
         Header(
             "Cache-Control",
             "The request directives of RFC 9111. no-cache: the product is read from the database. max-age, min-fresh, max-stale: as defined there. only-if-cached: 504 if no cached copy meets the request. Unknown and malformed directives are ignored. A number above 2147483648 is read as 2147483648. If a directive occurs twice, the more restrictive value applies.",
@@ -99,7 +99,7 @@ internal static class Operations
         ],
         Answers =
         [
-            new(200, "The products: a list if the request has ids, otherwise a page.", $"{Schemas.ProductList} {Schemas.ProductPage}", Schemas.ListExample, "Cache-Control", "Cache-Status", "Link", "Retry-After", "Preference-Applied"),
+            new(200, "The products: a list if the request has ids, otherwise a page.", $"{Schemas.ProductList} {Schemas.ProductPage}", Schemas.ListExample, "Cache-Control", "Cache-Status", "CDN-Cache-Control", "Cache-Tag", "Surrogate-Key", "Link", "Retry-After", "Preference-Applied"),
             new(304, "If-None-Match is *."),
         ],
         Problems = [NotAListOfIds, NotAPage, NotAPrecondition, PreconditionFailed, StoreUnavailable, TooManyLargeAnswers, .. Reads],

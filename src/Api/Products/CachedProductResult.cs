@@ -1,10 +1,11 @@
 using ProductCache.Api.Http;
 using ProductCache.Application;
+using ProductCache.Domain;
 
 namespace ProductCache.Api.Products;
 
 /// <summary>A cached product: 200, 304 or 412. The body is the cached bytes; they are neither parsed nor serialized.</summary>
-internal sealed class CachedProductResult(CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now, ICacheClock clock) : ICountedResult
+internal sealed class CachedProductResult(ProductId id, CachedProduct entry, EntrySource source, Forward forward, DateTimeOffset now, CacheHeaders cacheHeaders) : ICountedResult
 {
     public static string OutcomeOf(EntrySource source) => source switch
     {
@@ -18,7 +19,7 @@ internal sealed class CachedProductResult(CachedProduct entry, EntrySource sourc
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        var tag = CacheHeaders.Write(response.Headers, entry, source, forward, now, clock);
+        var tag = cacheHeaders.Write(response.Headers, id, entry, source, forward, now);
         response.Headers.ETag = tag;
 
         // RFC 9110, 13.2.2. An invalid member of If-None-Match is ignored; the others still apply.

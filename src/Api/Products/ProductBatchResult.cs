@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
@@ -14,7 +13,7 @@ namespace ProductCache.Api.Products;
 /// </code>
 /// </summary>
 internal sealed class ProductBatchResult(
-    IReadOnlyList<ProductId> ids, GetProductResult[] results, DateTimeOffset now, LargeAnswers answers, HeldBytes held, ProductIds idsOfType, ICacheClock clock) : IResult
+    IReadOnlyList<ProductId> ids, GetProductResult[] results, DateTimeOffset now, LargeAnswers answers, HeldBytes held, ProductIds idsOfType, CacheHeaders cacheHeaders) : IResult
 {
     /// <summary>The entry has exceeded its lifetime and is served because no newer one is available yet.</summary>
     private const string Stale = "stale";
@@ -59,7 +58,7 @@ internal sealed class ProductBatchResult(
         {
             case GetProductResult.Found found:
                 var age = CacheHeaders.AgeOf(found.Entry, now);
-                json.WriteString("status"u8, age > CacheHeaders.LifetimeOf(found.Entry, age, clock) ? Stale : "hit");
+                json.WriteString("status"u8, age > cacheHeaders.LifetimeOf(found.Entry, age) ? Stale : "hit");
                 json.WriteNumber("version"u8, found.Entry.Version);
                 json.WriteNumber("age"u8, age);
                 json.WritePropertyName("product"u8);
@@ -92,7 +91,7 @@ internal sealed class ProductBatchResult(
     private void WriteHeaders(IHeaderDictionary headers)
     {
         var forwards = results.Select(result => result.Forwarded).OfType<Forward>().ToList();
-        var entries = results.Select(EntryOf).OfType<CachedProduct>().ToList();
+        var entries = ids.Zip(results, (id, result) => (Id: id, Entry: EntryOf(result)!)).Where(one => one.Entry is not null).ToList();
         if (entries.Count < results.Length)
         {
             headers.RetryAfter = Problems.RetryAfter;
@@ -100,11 +99,7 @@ internal sealed class ProductBatchResult(
             return;
         }
 
-        // The response expires with the entry that expires first.
-        var fresh = entries.Min(entry => CacheHeaders.AgeOf(entry, now) is var age ? CacheHeaders.LifetimeOf(entry, age, clock) - age : 0);
-        headers.CacheControl = string.Create(CultureInfo.InvariantCulture, $"{CacheHeaders.Public}, max-age={Math.Max(fresh, 0)}");
-        headers[CacheHeaders.CacheStatus] = string.Create(
-            CultureInfo.InvariantCulture, $"ProductCache; {(forwards.Count > 0 ? StatusOf(forwards, stored: true) : "hit")}; ttl={fresh}");
+        cacheHeaders.Write(headers, entries, forwards.Count > 0 ? StatusOf(forwards, stored: true) : "hit", now);
     }
 
     // The reason is the first one of any product. The response is collapsed if no product was requested for this request alone.

@@ -22,7 +22,8 @@ internal sealed class ProductReadEndpoints(
     LargeAnswers answers,
     ReadMetrics metrics,
     ProductIds productIds,
-    ICacheClock clock,
+    CacheHeaders cacheHeaders,
+    DefaultWait defaultWait,
     TimeProvider time,
     ProductListEndpoint? list = null)
 {
@@ -45,23 +46,22 @@ internal sealed class ProductReadEndpoints(
             return IfMatchHeader.NotAPrecondition();
         }
 
-        var wait = PreferHeader.ReadWait(http.Request.Headers);
-        var result = wait is null && freshness is null
-            ? await mediator.Send(new GetProduct(productId, MayAsk: () => limits.MayMiss(http)), cancellationToken)
-            : await SendWaitingAsync(http, productId, wait, freshness, cancellationToken);
+        var preferred = PreferHeader.ReadWait(http.Request.Headers);
+        using var miss = limits.OfMiss(http);
+        var result = await mediator.Send(new GetProduct(productId, preferred ?? defaultWait.Wait, freshness, miss.MayAsk, miss.MayWait), cancellationToken);
         metrics.Count(productId, result);
-        PreferHeader.Applied(http.Response.Headers, HasWaited(result) ? wait : null);
+        PreferHeader.Applied(http.Response.Headers, HasWaited(result) ? preferred : null);
         switch (result)
         {
             case GetProductResult.Found found:
-                return new CachedProductResult(found.Entry, found.Source, found.Forward, time.GetUtcNow(), clock);
+                return new CachedProductResult(productId, found.Entry, found.Source, found.Forward, time.GetUtcNow(), cacheHeaders);
 
             case GetProductResult.Absent absent:
-                CacheHeaders.Write(http.Response.Headers, absent.Entry, absent.Source, absent.Forward, time.GetUtcNow(), clock);
+                cacheHeaders.Write(http.Response.Headers, productId, absent.Entry, absent.Source, absent.Forward, time.GetUtcNow());
                 return Problems.Create(Problems.NoSuchProduct, $"There is no product {productId.Text}.");
 
             case GetProductResult.Unreadable unreadable:
-                CacheHeaders.Write(http.Response.Headers, unreadable.Entry, unreadable.Source, unreadable.Forward, time.GetUtcNow(), clock);
+                cacheHeaders.Write(http.Response.Headers, productId, unreadable.Entry, unreadable.Source, unreadable.Forward, time.GetUtcNow());
                 return Problems.Create(Problems.UnreadableProduct, $"Product {productId.Text} cannot be read. {unreadable.Entry.Reason}");
 
             case GetProductResult.Requested requested:
@@ -85,14 +85,6 @@ internal sealed class ProductReadEndpoints(
             default:
                 throw NoAnswerFor(result);
         }
-    }
-
-    // A separate method, so that a read without requirements does not allocate its closure.
-    private async Task<GetProductResult> SendWaitingAsync(
-        HttpContext http, ProductId id, TimeSpan? wait, Freshness? freshness, CancellationToken cancellationToken)
-    {
-        using var places = limits.WaitingPlacesOf(http);
-        return await mediator.Send(new GetProduct(id, wait, freshness, () => limits.MayMiss(http), places.TryTake), cancellationToken);
     }
 
     public async Task<IResult> GetProducts(HttpContext http, CancellationToken cancellationToken)
@@ -126,11 +118,11 @@ internal sealed class ProductReadEndpoints(
             return Problems.RateLimitExceeded(http);
         }
 
-        var wait = PreferHeader.ReadWait(http.Request.Headers);
+        var preferred = PreferHeader.ReadWait(http.Request.Headers);
         var held = answers.Hold(http);
         GetProductResult[] results;
         using (var turn = await limits.BatchAsync(http, ids.Count, cancellationToken))
-        using (var places = limits.WaitingPlacesOf(http))
+        using (var miss = limits.OfMiss(http))
         {
             if (!turn.IsAcquired)
             {
@@ -140,10 +132,10 @@ internal sealed class ProductReadEndpoints(
             results = [.. await mediator.Send(
                 new GetProducts(
                     ids,
-                    wait,
+                    preferred ?? defaultWait.Wait,
                     freshness,
-                    () => limits.MayMiss(http),
-                    places.TryTake,
+                    miss.MayAsk,
+                    miss.MayWait,
                     entry => held.TryAdd(entry.Body.Length)),
                 cancellationToken)];
         }
@@ -153,17 +145,17 @@ internal sealed class ProductReadEndpoints(
             metrics.Count(ids[i], results[i]);
         }
 
-        return new CountedResult(AnswerOf(http, ids, results, wait, held), [.. results.Select(OutcomeOf)]);
+        return new CountedResult(AnswerOf(http, ids, results, preferred, held), [.. results.Select(OutcomeOf)]);
     }
 
-    private IResult AnswerOf(HttpContext http, IReadOnlyList<ProductId> ids, GetProductResult[] results, TimeSpan? wait, HeldBytes held)
+    private IResult AnswerOf(HttpContext http, IReadOnlyList<ProductId> ids, GetProductResult[] results, TimeSpan? preferred, HeldBytes held)
     {
         if (held.Refusal is { } refusal)
         {
             return Problems.TooManyBytes(http, refusal);
         }
 
-        PreferHeader.Applied(http.Response.Headers, results.Any(HasWaited) ? wait : null);
+        PreferHeader.Applied(http.Response.Headers, results.Any(HasWaited) ? preferred : null);
 
         if (results.Any(result => result is GetProductResult.NotCached))
         {
@@ -172,7 +164,7 @@ internal sealed class ProductReadEndpoints(
 
         // If every item failed, the status of the response says so. Otherwise each item has its own status.
         return !results.All(result => result is GetProductResult.Unavailable or GetProductResult.TooManyMisses)
-                ? new ProductBatchResult(ids, results, time.GetUtcNow(), answers, held, productIds, clock)
+                ? new ProductBatchResult(ids, results, time.GetUtcNow(), answers, held, productIds, cacheHeaders)
             : results.OfType<GetProductResult.Unavailable>().FirstOrDefault() is { } unavailable ? Unavailable(http, unavailable)
             : TooManyMisses(http);
     }

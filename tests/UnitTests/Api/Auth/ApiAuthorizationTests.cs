@@ -182,7 +182,7 @@ public sealed class ApiAuthorizationTests
 
             Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
             Assert.That(await answer.Content.ReadAsStringAsync(), Is.EqualTo("nobody"));
-            Assert.That(answer.Headers.CacheControl!.ToString(), Is.EqualTo("public, max-age=600"));
+            Assert.That(answer.Headers.CacheControl!.ToString(), Is.EqualTo("public, max-age=600, s-maxage=900"));
             Assert.That(answer.Headers.Contains("Authenticated"), Is.False);
         }
     }
@@ -193,6 +193,7 @@ public sealed class ApiAuthorizationTests
         using var answer = await AskAsync(protectedReads, "/read", Reader.Text);
 
         Assert.That(answer.Headers.CacheControl!.ToString(), Is.EqualTo("max-age=600, private"));
+        Assert.That(answer.Headers.Contains("CDN-Cache-Control"), Is.False);
     }
 
     [Test]
@@ -246,7 +247,7 @@ public sealed class ApiAuthorizationTests
 
     private static string Answer(HttpContext context)
     {
-        context.Response.Headers.CacheControl = "public, max-age=600";
+        (context.Response.Headers.CacheControl, context.Response.Headers["CDN-Cache-Control"]) = ("public, max-age=600, s-maxage=900", "max-age=900");
         if (context.Features.Get<IAuthenticationFeature>() is not null || context.Features.Get<IAuthenticateResultFeature>() is not null
             || context.Items.Count > 0)
         {

@@ -36,13 +36,13 @@ public sealed class ClientLimitsTests
         using var limits = new ClientLimits(Read(), TimeProvider.System);
         var (first, other) = (From("192.0.2.7"), From("192.0.2.8"));
         const int share = ClientLimits.MaxWaiting / ClientLimits.PartOfWaiting;
-        var places = limits.WaitingPlacesOf(first);
+        var places = limits.OfMiss(first);
 
-        Assert.That(Enumerable.Range(0, share).Select(_ => places.TryTake()), Has.All.True);
-        Assert.That(limits.WaitingPlacesOf(first).TryTake(), Is.False);
-        Assert.That(limits.WaitingPlacesOf(other).TryTake(), Is.True);
+        Assert.That(Enumerable.Range(0, share).Select(_ => places.MayWait()), Has.All.True);
+        Assert.That(limits.OfMiss(first).MayWait(), Is.False);
+        Assert.That(limits.OfMiss(other).MayWait(), Is.True);
         places.Dispose();
-        Assert.That(limits.WaitingPlacesOf(first).TryTake(), Is.True);
+        Assert.That(limits.OfMiss(first).MayWait(), Is.True);
     }
 
     [Test]

@@ -50,6 +50,11 @@ public sealed class PreferHeaderTests
     [TestCase("=5")]
     public void WhatIsNotAWaitIsIgnored(string line) => Assert.That(WaitOf(line), Is.Null);
 
+    [TestCase("respond-async")]
+    [TestCase("Respond-Async; note=x, handling=lenient")]
+    [TestCase("wait=soon, respond-async")]
+    public void AnAsynchronousAnswerIsNotWaitedFor(string line) => Assert.That(WaitOf(line), Is.EqualTo(TimeSpan.Zero));
+
     [Test]
     public void WithoutTheHeaderThereIsNoWait() => Assert.That(PreferHeader.ReadWait(new HeaderDictionary()), Is.Null);
 

@@ -11,7 +11,7 @@ namespace ProductCache.UnitTests.Api.Products;
 
 public sealed class CachedProductResultTests
 {
-    private static readonly ICacheClock Clock = Substitute.For<ICacheClock>();
+    private static readonly CacheHeaders Headers = new(new CacheControlPolicy(), Substitute.For<ICacheClock>());
 
     private const int Ok = StatusCodes.Status200OK;
     private const int NotModified = StatusCodes.Status304NotModified;
@@ -113,12 +113,12 @@ public sealed class CachedProductResultTests
         IHeaderDictionary headers = new HeaderDictionary();
         var now = Sample.Time.AddSeconds(secondsSinceTheFill);
 
-        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.Cache, default, now, Clock);
+        Headers.Write(headers, Sample.Id, Sample.Entry(), EntrySource.Cache, default, now);
 
         using (Assert.EnterMultipleScope())
         {
             Assert.That(headers.Age.ToString(), Is.EqualTo($"{age}"));
-            Assert.That(headers.CacheControl.ToString(), Is.EqualTo("public, max-age=600"));
+            Assert.That(headers.CacheControl.ToString(), Is.EqualTo("public, no-cache"));
             Assert.That(headers["Cache-Status"].ToString(), Does.StartWith($"ProductCache; hit; ttl={600 - age};"));
         }
     }
@@ -131,7 +131,7 @@ public sealed class CachedProductResultTests
     {
         IHeaderDictionary headers = new HeaderDictionary();
 
-        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.Fill, new Forward(reason, collapsed), Sample.Time, Clock);
+        Headers.Write(headers, Sample.Id, Sample.Entry(), EntrySource.Fill, new Forward(reason, collapsed), Sample.Time);
 
         Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo($"ProductCache; {status}"));
     }
@@ -141,7 +141,7 @@ public sealed class CachedProductResultTests
     {
         IHeaderDictionary headers = new HeaderDictionary();
 
-        CacheHeaders.Write(headers, Sample.Entry(), EntrySource.NearCache, default, Sample.Time, Clock);
+        Headers.Write(headers, Sample.Id, Sample.Entry(), EntrySource.NearCache, default, Sample.Time);
 
         Assert.That(headers["Cache-Status"].ToString(), Is.EqualTo("ProductCache; hit; ttl=600; detail=near"));
     }
@@ -162,7 +162,7 @@ public sealed class CachedProductResultTests
             context.Request.Headers.IfNoneMatch = new StringValues(ifNoneMatch);
         }
 
-        await new CachedProductResult(entry, EntrySource.Cache, default, Sample.Time, Clock).ExecuteAsync(context);
+        await new CachedProductResult(Sample.Id, entry, EntrySource.Cache, default, Sample.Time, Headers).ExecuteAsync(context);
         return context.Response;
     }
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using NSubstitute;
 using ProductCache.Api.Hardening;
+using ProductCache.Api.Http;
 using ProductCache.Api.Products;
 using ProductCache.Application;
 using ProductCache.Domain;
@@ -73,7 +74,10 @@ public sealed class ProductBatchResultTests
 
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(response.Headers.CacheControl.ToString(), Is.EqualTo("public, max-age=50"));
+            Assert.That(response.Headers.CacheControl.ToString(), Is.EqualTo("public, max-age=20, s-maxage=50"));
+            Assert.That(response.Headers["CDN-Cache-Control"].ToString(), Is.EqualTo("max-age=50"));
+            Assert.That(response.Headers["Cache-Tag"].ToString(), Is.EqualTo("product-1,product-2"));
+            Assert.That(response.Headers["Surrogate-Key"].ToString(), Is.EqualTo("product-1 product-2"));
             Assert.That(response.Headers["Cache-Status"].ToString(), Is.EqualTo(cacheStatus));
             Assert.That(response.Headers.ContainsKey("Retry-After"), Is.False);
         }
@@ -127,8 +131,8 @@ public sealed class ProductBatchResultTests
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
         var answers = new LargeAnswers(new LargeAnswerOptions(MaxBytes: 1), meters.GetRequiredService<IMeterFactory>(), TimeProvider.System);
-        var (ids, clock) = (new ProductIds(ProductIdType.Bigint), Substitute.For<ICacheClock>());
-        await new ProductBatchResult([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow(), answers, answers.Hold(context), ids, clock).ExecuteAsync(context);
+        var (ids, headers) = (new ProductIds(ProductIdType.Bigint), new CacheHeaders(new CacheControlPolicy(MaxAge: 20, SharedMaxAge: 100), Substitute.For<ICacheClock>()));
+        await new ProductBatchResult([.. results.Select((_, i) => new ProductId(i + 1))], results, time.GetUtcNow(), answers, answers.Hold(context), ids, headers).ExecuteAsync(context);
         await context.Response.BodyWriter.FlushAsync();
         return context.Response;
     }
