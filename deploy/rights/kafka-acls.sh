@@ -33,3 +33,6 @@ acls --allow-principal "$api" --operation Write --topic "$requests"
 acls --allow-principal "$worker" --operation Read --topic "$requests" --topic "$changes"
 acls --allow-principal "$worker" --operation Write --topic "$changes" --topic "$requests.dead-letter" --topic "$changes.dead-letter"
 acls --allow-principal "$worker" --operation Read --group "$group"
+
+# The groups that purge changes from caches in front, one for each.
+acls --allow-principal "$worker" --operation Read --resource-pattern-type prefixed --group "$group-purge-"

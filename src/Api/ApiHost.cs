@@ -14,6 +14,7 @@ using ProductCache.Infrastructure.Kafka;
 using ProductCache.Infrastructure.Mappings;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.Infrastructure.Redis;
+using ProductCache.Infrastructure.SharedCaches;
 
 namespace ProductCache.Api;
 
@@ -48,8 +49,9 @@ public static class ApiHost
         }
 
         var largeAnswers = LargeAnswerOptions.Read(settings);
+        var purge = PurgeOptions.Read(settings, mapping.IdType);
         var defaultWait = DefaultWait.Read(settings);
-        var cacheControl = CacheControlPolicy.Read(settings, isPurged: false);
+        var cacheControl = CacheControlPolicy.Read(settings, purge.IsOn);
         settings.ThrowIfWrong();
 
         builder.Services.AddMapping(mapping);
@@ -69,6 +71,7 @@ public static class ApiHost
 
         builder.Services.AddRedisForReaders(redis, nearCache);
         builder.Services.AddKafkaForReaders(kafka);
+        builder.Services.AddSharedCaches(purge);
         builder.Services.AddInstanceReports(InstanceReport.Api);
         builder.Services.AddNearCopyAnswers();
         builder.Services.AddApiAuthorization(access);

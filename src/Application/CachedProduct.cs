@@ -7,9 +7,9 @@ using ProductCache.Domain;
 namespace ProductCache.Application;
 
 /// <summary>
-/// A cache entry: a header and the JSON body exactly as it is sent to readers. Big endian:
+/// A cache entry: a header and the JSON body exactly as it is sent to readers, or compressed by gzip. Big endian:
 /// <code>
-///  0      format: 1 (the built-in table) or 2 (a mapping)
+///  0      format: 1 (the built-in table), 3 (the same, with a compressed body) or 2 (a mapping)
 ///  1..8   version of the product
 ///  9..16  filled at, milliseconds since 1970
 /// 17..24  lifetime, milliseconds
@@ -18,7 +18,7 @@ namespace ProductCache.Application;
 /// 25..    {"id":1,"name":"…","price":123.45,"description":"…"}
 ///
 /// Format 2: every state has a version; 0: nothing has touched the product since the triggers were installed.
-/// 25      0 a product, 1 a negative entry, 2 an unreadable product (the body is the reason)
+/// 25      0 a product, 1 a negative entry, 2 an unreadable product (the body is the reason), 3 a product with a compressed body
 /// 26..33  number of the mapping
 /// 34..41  end of the content, milliseconds since 1970 by the clock of the cache; 0: it has none
 /// 42..45  digest of the body, for the entity tag
@@ -32,6 +32,8 @@ public sealed class CachedProduct
     public const byte Format = 1;
 
     public const byte MappedFormat = 2;
+
+    public const byte CompressedFormat = 3;
 
     /// <summary>The length of the part that both formats have.</summary>
     public const int HeaderLength = 25;
@@ -69,6 +71,7 @@ public sealed class CachedProduct
         Product,
         Absent,
         Unreadable,
+        Compressed,
     }
 
     public byte[] Payload { get; }
@@ -111,7 +114,18 @@ public sealed class CachedProduct
     /// <summary>The age in whole seconds. It is never negative, although the clocks of the processes may differ.</summary>
     public TimeSpan AgeAt(DateTimeOffset now) => TimeSpan.FromSeconds(Math.Max((long)(now - FilledAt).TotalSeconds, 0));
 
-    public ReadOnlyMemory<byte> Body => Payload.AsMemory(bodyOffset);
+    /// <summary>Whether <see cref="StoredBody"/> is compressed by gzip.</summary>
+    public bool IsCompressed => IsMapped ? Payload[KindOffset] == (byte)Kind.Compressed : Payload[0] == CompressedFormat;
+
+    /// <summary>The body as it is stored.</summary>
+    public ReadOnlyMemory<byte> StoredBody => Payload.AsMemory(bodyOffset);
+
+    /// <summary>The body without compression. Each call inflates a compressed one.</summary>
+    /// <exception cref="InvalidDataException">The entry is damaged.</exception>
+    public ReadOnlyMemory<byte> Body => IsCompressed ? BodyCompression.Inflate(StoredBody) : StoredBody;
+
+    /// <summary>The length of <see cref="Body"/>.</summary>
+    public int BodyLength => IsCompressed ? BodyCompression.InflatedLength(StoredBody.Span) : StoredBody.Length;
 
     /// <summary>Format, version, filled at and lifetime, which distinguish two entries of one product.</summary>
     public ReadOnlyMemory<byte> Header => Payload.AsMemory(0, HeaderLength);
@@ -123,23 +137,28 @@ public sealed class CachedProduct
 
     /// <param name="format">Null: the built-in table.</param>
     /// <param name="end">See <see cref="End"/>.</param>
-    public static CachedProduct Of(Product product, DateTimeOffset filledAt, TimeSpan lifetime, EntryFormat? format = null, long end = 0) =>
-        format is { IsMapped: true }
-            ? new(Mapped(format, Kind.Product, product.Version, filledAt, lifetime, product.Json.Span, end, product.Tags))
-            : new([.. HeaderOf(Format, product.Version, filledAt, lifetime), .. product.Json.Span]);
+    public static CachedProduct Of(Product product, DateTimeOffset filledAt, TimeSpan lifetime, EntryFormat? format = null, long end = 0)
+    {
+        var compressed = format is { Compresses: true } ? BodyCompression.TryCompress(product.Json.Span) : null;
+        ReadOnlySpan<byte> body = compressed ?? product.Json.Span;
+        return format is { IsMapped: true }
+            ? new(Mapped(
+                format, compressed is null ? Kind.Product : Kind.Compressed, product.Version, filledAt, lifetime, body, end, product.Tags, DigestOf(product.Json.Span)))
+            : new([.. HeaderOf(compressed is null ? Format : CompressedFormat, product.Version, filledAt, lifetime), .. body]);
+    }
 
     /// <summary>A negative entry: the store has no such product.</summary>
     /// <inheritdoc cref="Of"/>
     public static CachedProduct Absent(DateTimeOffset filledAt, TimeSpan lifetime, EntryFormat? format = null, long version = 0, long end = 0) =>
         format is { IsMapped: true }
-            ? new(Mapped(format, Kind.Absent, version, filledAt, lifetime, [], end, []))
+            ? new(Mapped(format, Kind.Absent, version, filledAt, lifetime, [], end, [], DigestOf([])))
             : new(HeaderOf(Format, 0, filledAt, lifetime));
 
     /// <summary>A product that cannot be served.</summary>
     /// <inheritdoc cref="Of"/>
     public static CachedProduct Unreadable(string reason, DateTimeOffset filledAt, TimeSpan lifetime, EntryFormat? format = null, long version = 0) =>
         format is { IsMapped: true }
-            ? new(Mapped(format, Kind.Unreadable, version, filledAt, lifetime, Encoding.UTF8.GetBytes(reason), 0, []))
+            ? new(Mapped(format, Kind.Unreadable, version, filledAt, lifetime, Encoding.UTF8.GetBytes(reason), 0, [], DigestOf(Encoding.UTF8.GetBytes(reason))))
             : new([.. HeaderOf(Format, 0, filledAt, lifetime), .. Encoding.UTF8.GetBytes(reason)]);
 
     /// <summary>Whether the entry has the version and the content of the product.</summary>
@@ -164,15 +183,25 @@ public sealed class CachedProduct
         return header;
     }
 
+    private static byte[] DigestOf(ReadOnlySpan<byte> body) => SHA256.HashData(body)[..DigestLength];
+
     private static byte[] Mapped(
-        EntryFormat format, Kind kind, long version, DateTimeOffset filledAt, TimeSpan lifetime, ReadOnlySpan<byte> body, long end, IReadOnlyList<string> tags)
+        EntryFormat format,
+        Kind kind,
+        long version,
+        DateTimeOffset filledAt,
+        TimeSpan lifetime,
+        ReadOnlySpan<byte> body,
+        long end,
+        IReadOnlyList<string> tags,
+        byte[] digest)
     {
         var names = Encoding.UTF8.GetBytes(string.Join(' ', tags));
         byte[] payload = [.. HeaderOf(MappedFormat, version, filledAt, lifetime), .. new byte[MappedHeaderLength - HeaderLength], .. names, .. body];
         payload[KindOffset] = (byte)kind;
         BinaryPrimitives.WriteInt64BigEndian(payload.AsSpan(MappingOffset), format.Mapping);
         BinaryPrimitives.WriteInt64BigEndian(payload.AsSpan(EndOffset), end);
-        SHA256.HashData(body).AsSpan(0, DigestLength).CopyTo(payload.AsSpan(DigestOffset));
+        digest.CopyTo(payload.AsSpan(DigestOffset));
         BinaryPrimitives.WriteUInt16BigEndian(payload.AsSpan(TagsLengthOffset), (ushort)names.Length);
         return payload;
     }
@@ -189,9 +218,11 @@ public sealed class CachedProduct
         return payload[0] switch
         {
             Format => Read(payload, 1) == 0 || payload.Length > HeaderLength,
-            MappedFormat => payload.Length >= MappedHeaderLength && payload[KindOffset] <= (byte)Kind.Unreadable && Read(payload, EndOffset) is >= 0 and <= MaxMilliseconds
+            CompressedFormat => Read(payload, 1) > 0 && BodyCompression.IsPlausible(payload.AsSpan(HeaderLength)),
+            MappedFormat => payload.Length >= MappedHeaderLength && payload[KindOffset] <= (byte)Kind.Compressed && Read(payload, EndOffset) is >= 0 and <= MaxMilliseconds
                 && payload.Length - MappedHeaderLength - BinaryPrimitives.ReadUInt16BigEndian(payload.AsSpan(TagsLengthOffset)) is var body
-                && (payload[KindOffset] == (byte)Kind.Absent ? body == 0 : body > 0),
+                && (payload[KindOffset] == (byte)Kind.Absent ? body == 0 : body > 0)
+                && (payload[KindOffset] != (byte)Kind.Compressed || BodyCompression.IsPlausible(payload.AsSpan(payload.Length - body))),
             _ => false,
         };
     }

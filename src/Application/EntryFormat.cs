@@ -9,7 +9,7 @@ namespace ProductCache.Application;
 public sealed class EntryFormat
 {
     /// <summary>Of the built-in table.</summary>
-    public static readonly EntryFormat BuiltIn = new(0, [CachedProduct.Format]);
+    public static readonly EntryFormat BuiltIn = new(0, [CachedProduct.Format, CachedProduct.CompressedFormat]);
 
     // For processes with a mapping: the format, then the numbers of the mappings.
     private readonly byte[] readable;
@@ -22,8 +22,13 @@ public sealed class EntryFormat
     /// <summary>Whether the versions of products are kept beside the tables, and absent products have a version too.</summary>
     public bool IsMapped => Mapping != 0;
 
+    /// <summary>Whether large bodies are written compressed. Compressed bodies are always read.</summary>
+    public bool Compresses { get; private init; }
+
     /// <summary>What the scripts of the cache compare entries with: format bytes, or the format of mappings and their numbers.</summary>
     public ReadOnlyMemory<byte> Readable => readable;
+
+    public EntryFormat WithCompression() => new(Mapping, readable) { Compresses = true };
 
     /// <summary>A process that reads several formats of the built-in table.</summary>
     public static EntryFormat OfFormats(params byte[] formats) => new(0, formats);

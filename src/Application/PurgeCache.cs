@@ -3,7 +3,7 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>Removes a product from the cache and from all near caches. The next reader requests it again.</summary>
+/// <summary>Removes a product from the cache, from all near caches and from the shared caches. The next reader requests it again.</summary>
 public sealed record PurgeCache(ProductId Id) : IRequest<PurgeCacheResult>;
 
 public enum PurgeCacheResult
@@ -12,9 +12,13 @@ public enum PurgeCacheResult
 
     /// <summary>The cache is unavailable.</summary>
     Unavailable,
+
+    /// <summary>The cache has removed it, but a shared cache did not acknowledge.</summary>
+    NotPurgedInFront,
 }
 
-public sealed class PurgeCacheHandler(IGuardedCache cache, ICacheNotifications notifications) : IRequestHandler<PurgeCache, PurgeCacheResult>
+/// <param name="sharedCaches">Null: there are none.</param>
+public sealed class PurgeCacheHandler(IGuardedCache cache, ICacheNotifications notifications, ISharedCaches? sharedCaches = null) : IRequestHandler<PurgeCache, PurgeCacheResult>
 {
     public async Task<PurgeCacheResult> Handle(PurgeCache request, CancellationToken cancellationToken)
     {
@@ -22,11 +26,16 @@ public sealed class PurgeCacheHandler(IGuardedCache cache, ICacheNotifications n
         {
             await cache.RemoveAsync([request.Id], cancellationToken);
             await notifications.ChangedAsync([request.Id], changedAt: null, cancellationToken);
+            if (sharedCaches is not null)
+            {
+                await sharedCaches.PurgeAsync([request.Id], cancellationToken);
+            }
+
             return PurgeCacheResult.Purged;
         }
-        catch (UnavailableException)
+        catch (UnavailableException unavailable)
         {
-            return PurgeCacheResult.Unavailable;
+            return unavailable.Dependency == Dependency.SharedCache ? PurgeCacheResult.NotPurgedInFront : PurgeCacheResult.Unavailable;
         }
     }
 }

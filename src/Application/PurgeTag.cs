@@ -2,9 +2,12 @@ using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
-/// <summary>The tag by which caches in front of this service know the answers that have a product.</summary>
+/// <summary>The tags by which caches in front of this service know its answers.</summary>
 public static class PurgeTag
 {
+    /// <summary>Every answer with a product has it.</summary>
+    public const string All = "products";
+
     /// <summary>product- and the id with its escapes: no space and no comma.</summary>
     public static string Of(ProductId id) => $"product-{id}";
 }

@@ -11,6 +11,9 @@ public enum Dependency
 
     /// <summary>PostgreSQL: the products.</summary>
     Store,
+
+    /// <summary>A cache in front of the service.</summary>
+    SharedCache,
 }
 
 /// <summary>

@@ -35,6 +35,10 @@ internal sealed class Tool(IServiceProvider services, bool json)
     public T Get<T>()
         where T : notnull => services.GetRequiredService<T>();
 
+    /// <returns>Null: the settings do not ask for it.</returns>
+    public T? Find<T>()
+        where T : class => services.GetService<T>();
+
     /// <summary>Runs a verb with the services that the environment configures, and translates its faults into a sentence and an exit code.</summary>
     public static Task<int> RunAsync(ParseResult arguments, Func<Tool, Task<int>> runAsync, CancellationToken cancellationToken) =>
         RunAsync(arguments, ToolRegistration.BuildTools, runAsync, cancellationToken);

@@ -5,6 +5,7 @@ using ProductCache.Infrastructure.Instances;
 using ProductCache.Infrastructure.Kafka;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.Infrastructure.Redis;
+using ProductCache.Infrastructure.SharedCaches;
 
 namespace ProductCache.Worker;
 
@@ -30,13 +31,17 @@ public static class WorkerHost
         var redis = RedisOptions.Read(settings);
         var kafka = KafkaOptions.Read(settings);
         var lifetimes = settings.ReadCacheLifetimes();
+        var compresses = settings.ReadCompression();
         var audit = EntryAuditOptions.Read(settings);
+        var purge = PurgeOptions.Read(settings, postgres.Mapping.IdType);
         settings.ThrowIfWrong();
 
         builder.Services.AddWorkerUseCases(lifetimes);
+        builder.Services.AddCompression(postgres.Mapping.Format, compresses);
         builder.Services.AddPostgresForWorkers(postgres);
         builder.Services.AddRedisForWorkers(redis);
-        builder.Services.AddKafkaForWorkers(kafka);
+        builder.Services.AddKafkaForWorkers(kafka, purge);
+        builder.Services.AddPurges(purge);
         builder.Services.AddInstanceReports(InstanceReport.Worker);
         builder.Services.AddEntryAudit(audit);
         builder.LimitConnections(new ConnectionLimitOptions(MaxConnections, MaxConnectionsOfAddress, Exempt: []));

@@ -57,8 +57,8 @@ public sealed class ReadPathTests
         Assert.That(hit.Headers.ETag.Tag, Is.EqualTo($"\"{await VersionAsync(id)}\""));
         Assert.That(hit.Headers.Age, Is.Not.Null);
         Assert.That(hit.Headers.CacheControl!.ToString(), Is.EqualTo("public, no-cache"));
-        Assert.That(Header(hit, "Cache-Tag"), Is.EqualTo($"product-{id}"));
-        Assert.That(Header(hit, "Surrogate-Key"), Is.EqualTo($"product-{id}"));
+        Assert.That(Header(hit, "Cache-Tag"), Is.EqualTo($"products,product-{id}"));
+        Assert.That(Header(hit, "Surrogate-Key"), Is.EqualTo($"products product-{id}"));
         Assert.That(Header(hit, "Cache-Status"), Does.Match(@"^ProductCache; hit; ttl=\d+; detail=(near|redis)$"));
     }
 

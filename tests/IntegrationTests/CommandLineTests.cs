@@ -8,6 +8,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.IntegrationTests;
 
 /// <summary>The verbs of productcache on real servers, as a process with the environment of a Worker.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class CommandLineTests
 {
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "productcache.dll");

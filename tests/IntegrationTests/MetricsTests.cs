@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Text.RegularExpressions;
 using ProductCache.Infrastructure;
 using ProductCache.TestSupport;
+using ProductCache.TestSupport.Servers;
 
 namespace ProductCache.IntegrationTests;
 
@@ -38,7 +39,8 @@ public sealed partial class MetricsTests
             },
         };
         listener.Start();
-        service = await RunningService.StartAsync(null, (ShadowReadOptions.Setting, "100"));
+        service = await RunningService.StartAsync(
+            null, (ShadowReadOptions.Setting, "100"), ("PURGE", "webhook"), ("PURGE_WEBHOOK_URL", $"http://127.0.0.1:{TestServer.FreePort()}"), ("PURGE_WEBHOOK_SECRET", "secret"));
 
         // Some metrics begin with the first fill and the first change.
         await service.ExecuteAsync("INSERT INTO products (id, name, price) VALUES (1, 'Tea', 1)");

@@ -209,7 +209,7 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
             return RefreshOutcome.Current;
         }
 
-        if (entry.Rank != refresh.StaleRank || entry.Payload[0] != renewed.Payload[0]
+        if (entry.Rank != refresh.StaleRank || FormatOf(entry.Payload) != FormatOf(renewed.Payload)
             || (isMapped && CachedProduct.TryRead(entry.Payload, out var replaced) && (replaced.IsAbsent != renewed.IsAbsent || replaced.IsUnreadable != renewed.IsUnreadable)))
         {
             entries.Remove(refresh.Id);
@@ -279,9 +279,16 @@ public sealed class InMemoryCache : ReadOnlyDistributedCache, IGuardedCache
         return entry;
     }
 
+    // A compressed product is of the same kind as one that is not.
+    private static byte FormatOf(byte[] payload) => payload[0] == CachedProduct.CompressedFormat ? CachedProduct.Format : payload[0];
+
     // The rules are the same for all formats so far: what differs is the first byte.
     private static bool IsPlausible(StoredEntry entry) =>
-        CachedProduct.TryRead(entry.Payload[0] is CachedProduct.Format or CachedProduct.MappedFormat ? entry.Payload : [CachedProduct.Format, .. entry.Payload.AsSpan(1)], out var read)
+        CachedProduct.TryRead(
+            entry.Payload[0] is CachedProduct.Format or CachedProduct.MappedFormat or CachedProduct.CompressedFormat
+                ? entry.Payload
+                : [CachedProduct.Format, .. entry.Payload.AsSpan(1)],
+            out var read)
         && read.Rank == entry.Rank;
 
     private StoredLease? LeaseOf(ProductId id) =>

@@ -17,8 +17,12 @@ internal sealed class CacheAdministration(IMediator mediator, ProductIds ids)
         }
 
         http.Response.Headers.CacheControl = "no-store";
-        return await mediator.Send(new PurgeCache(productId), cancellationToken) == PurgeCacheResult.Purged
-            ? TypedResults.NoContent()
-            : Problems.RetryLater(http, Problems.CacheUnavailable, "The cache did not respond. It is unknown whether the entry was removed.");
+        return await mediator.Send(new PurgeCache(productId), cancellationToken) switch
+        {
+            PurgeCacheResult.Purged => TypedResults.NoContent(),
+            PurgeCacheResult.NotPurgedInFront => Problems.RetryLater(
+                http, Problems.CacheUnavailable, "The product was removed from Redis, but a cache in front of the service did not acknowledge its purge."),
+            _ => Problems.RetryLater(http, Problems.CacheUnavailable, "The cache did not respond. It is unknown whether the entry was removed."),
+        };
     }
 }

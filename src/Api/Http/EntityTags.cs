@@ -8,6 +8,9 @@ internal sealed class EntityTags
 {
     private const string WeakPrefix = "W/";
 
+    /// <summary>At the end of the tag of a compressed representation, as servers and proxies that compress write it.</summary>
+    private const string CompressedSuffix = "-gzip";
+
     private readonly List<string> tags = [];
 
     private EntityTags(StringValues lines)
@@ -43,6 +46,9 @@ internal sealed class EntityTags
     /// <returns>Null if the header is absent.</returns>
     public static EntityTags? Read(StringValues lines) => lines.Count == 0 ? null : new EntityTags(lines);
 
+    /// <summary>The tag of the same version in its compressed representation.</summary>
+    public static string OfCompressed(string tag) => $"{tag[..^1]}{CompressedSuffix}\"";
+
     /// <summary>RFC 9110, 8.8.3.2: a weak tag matches nothing.</summary>
     public bool MatchesStrongly(string tag) => IsAny || tags.Contains(tag);
 
@@ -55,7 +61,8 @@ internal sealed class EntityTags
         List<ProductVersion> versions = [];
         foreach (var tag in tags.Where(tag => tag != "*" && (alsoOfWeakTags || !tag.StartsWith(WeakPrefix, StringComparison.Ordinal))))
         {
-            if (ProductVersion.TryParse(OpaqueOf(tag)[1..^1], out var version))
+            var text = OpaqueOf(tag)[1..^1];
+            if (ProductVersion.TryParse(text.EndsWith(CompressedSuffix, StringComparison.Ordinal) ? text[..^CompressedSuffix.Length] : text, out var version))
             {
                 versions.Add(version);
             }

@@ -36,7 +36,7 @@ internal sealed class ProductBatchResult(
             WriteItem(writer.Json, ids[i], results[i]);
 
             // Release the memory of a written entry.
-            var size = EntryOf(results[i])?.Body.Length ?? 0;
+            var size = EntryOf(results[i])?.BodyLength ?? 0;
             results[i] = GetProductResult.NotCached.Instance;
             if (!await writer.PartAsync())
             {

@@ -136,7 +136,7 @@ internal sealed class ProductReadEndpoints(
                     freshness,
                     miss.MayAsk,
                     miss.MayWait,
-                    entry => held.TryAdd(entry.Body.Length)),
+                    entry => held.TryAdd(entry.BodyLength)),
                 cancellationToken)];
         }
 

@@ -10,7 +10,7 @@ internal static class Purge
     {
         var ids = new Argument<string[]>("ID") { Description = "the products", Arity = ArgumentArity.ZeroOrMore };
         var all = new Option<bool>("--all") { Description = "every product: all readers miss afterwards" };
-        var command = new Command("purge", "Removes products from Redis and from all near caches. The next reader requests them again.") { ids, all, CommandLine.Yes };
+        var command = new Command("purge", "Removes products from Redis, from all near caches, and from the shared caches in PURGE. The next reader requests them again.") { ids, all, CommandLine.Yes };
         command.SetAction((arguments, cancellationToken) => Tool.RunAsync(
             arguments,
             async tool =>
@@ -31,9 +31,12 @@ internal static class Purge
     {
         foreach (var id in named.Select(tool.IdOf).ToList())
         {
-            if (await tool.Mediator.Send(new PurgeCache(id), cancellationToken) == PurgeCacheResult.Unavailable)
+            switch (await tool.Mediator.Send(new PurgeCache(id), cancellationToken))
             {
-                throw new UnavailableException(Dependency.Cache, reason: $"Redis did not answer; whether product {id} was removed is not known");
+                case PurgeCacheResult.Unavailable:
+                    throw new UnavailableException(Dependency.Cache, reason: $"Redis did not answer; whether product {id} was removed is not known");
+                case PurgeCacheResult.NotPurgedInFront:
+                    throw new UnavailableException(Dependency.SharedCache, reason: $"Product {id} was removed from Redis, but a shared cache did not acknowledge its purge");
             }
         }
 
@@ -45,6 +48,11 @@ internal static class Purge
     {
         Tool.Confirm(arguments, "Remove every product from the cache? Until it is filled again, every reader misses.");
         await tool.Get<ICacheAudit>().RemoveAllAsync(cancellationToken);
+        if (tool.Find<ISharedCaches>() is { } sharedCaches)
+        {
+            await sharedCaches.PurgeAllAsync(cancellationToken);
+        }
+
         Report(tool, null);
         return ExitCode.Succeeded;
     }

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using ProductCache.Application;
 using ProductCache.Contracts;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.SharedCaches;
 
 namespace ProductCache.Infrastructure.Kafka;
 
@@ -35,8 +36,8 @@ public static class KafkaRegistration
         return services;
     }
 
-    /// <summary>For Workers: the endpoints for fill requests and changes, and the producer of changes.</summary>
-    public static IServiceCollection AddKafkaForWorkers(this IServiceCollection services, KafkaOptions options)
+    /// <summary>For Workers: the endpoints for fill requests, changes and purges, and the producer of changes.</summary>
+    public static IServiceCollection AddKafkaForWorkers(this IServiceCollection services, KafkaOptions options, PurgeOptions purge)
     {
         services.AddKafka(options, rider =>
         {
@@ -45,19 +46,28 @@ public static class KafkaRegistration
                 ProductRequestedConsumer.MaxBatch, ProductRequestedConsumer.BatchWait, ProductRequestedConsumer.MaxBatchesAtOnce);
             rider.AddBatchConsumer<ProductChangedConsumer>(
                 ProductChangedConsumer.MaxBatch, ProductChangedConsumer.BatchWait, ProductChangedConsumer.MaxBatchesAtOnce);
+            foreach (var kind in purge.Kinds)
+            {
+                kind.AddConsumer(rider);
+            }
+
             rider.UsingKafka(options.CreateClientConfig(), (context, kafka) =>
             {
                 kafka.Host(options.Bootstrap);
-                kafka.TopicEndpoint<string, ProductRequested>(options.TopicOf(Topics.ProductRequests), ConsumerOf(options), endpoint =>
+                kafka.TopicEndpoint<string, ProductRequested>(options.TopicOf(Topics.ProductRequests), ConsumerOf(options, options.Group), endpoint =>
                 {
                     endpoint.TakeBatches(ProductRequestedConsumer.MaxBatch, ProductRequestedConsumer.MaxBatchesAtOnce);
                     endpoint.ConfigureConsumer<ProductRequestedConsumer>(context);
                 });
-                kafka.TopicEndpoint<string, ProductChanged>(options.TopicOf(Topics.ProductChanges), ConsumerOf(options), endpoint =>
+                kafka.TopicEndpoint<string, ProductChanged>(options.TopicOf(Topics.ProductChanges), ConsumerOf(options, options.Group), endpoint =>
                 {
                     endpoint.TakeBatches(ProductChangedConsumer.MaxBatch, ProductChangedConsumer.MaxBatchesAtOnce);
                     endpoint.ConfigureConsumer<ProductChangedConsumer>(context);
                 });
+                foreach (var kind in purge.Kinds)
+                {
+                    kind.AddEndpoint(kafka, context, options);
+                }
             });
         });
         services.AddSingleton<WorkerMetrics>();
@@ -65,7 +75,7 @@ public static class KafkaRegistration
         return services;
     }
 
-    private static void AddBatchConsumer<TConsumer>(this IRiderRegistrationConfigurator rider, int limit, TimeSpan wait, int atOnce)
+    internal static void AddBatchConsumer<TConsumer>(this IRiderRegistrationConfigurator rider, int limit, TimeSpan wait, int atOnce)
         where TConsumer : class, IConsumer =>
         rider.AddConsumer<TConsumer>(consumer => consumer.Options<BatchOptions>(batch => batch
             .SetMessageLimit(limit)
@@ -73,7 +83,7 @@ public static class KafkaRegistration
             .SetTimeLimitStart(BatchTimeLimitStart.FromFirst)
             .SetConcurrencyLimit(atOnce)));
 
-    private static void TakeBatches(this IReceiveEndpointConfigurator endpoint, int limit, int atOnce)
+    internal static void TakeBatches(this IReceiveEndpointConfigurator endpoint, int limit, int atOnce)
     {
         // The rider of MassTransit passes single records on until a batch is full. This rider forms batches when it polls.
         endpoint.ConcurrentMessageLimit = limit * atOnce;
@@ -87,6 +97,7 @@ public static class KafkaRegistration
         {
             retry.Ignore<UnavailableException>();
             retry.Ignore<UnreadableProductException>();
+            retry.Ignore<PurgeRefusedException>();
             retry.Interval(FaultRetries, FaultRetryInterval);
         });
     }
@@ -114,9 +125,9 @@ public static class KafkaRegistration
         return services;
     }
 
-    private static ConsumerConfig ConsumerOf(KafkaOptions options) => new()
+    internal static ConsumerConfig ConsumerOf(KafkaOptions options, string group) => new()
     {
-        GroupId = options.Group,
+        GroupId = group,
         AutoOffsetReset = AutoOffsetReset.Earliest,
         SessionTimeoutMs = (int)KafkaOptions.SessionTimeout.TotalMilliseconds,
         HeartbeatIntervalMs = (int)KafkaOptions.SessionTimeout.TotalMilliseconds / 3,

@@ -1,3 +1,5 @@
+using ProductCache.Application;
+using ProductCache.Contracts;
 using ProductCache.Domain;
 
 namespace ProductCache.Infrastructure.Kafka;
@@ -14,4 +16,8 @@ internal static class MessageIds
         key is null && type == ProductIdType.Bigint ? new ProductId(number)
         : type.TryParse(key ?? number.ToString(System.Globalization.CultureInfo.InvariantCulture), out var id) ? id
         : throw new ArgumentException($"The id of the product is not {type.Rule}.");
+
+    /// <inheritdoc cref="Read"/>
+    public static Change ChangeOf(ProductChanged message, ProductIdType type) =>
+        new(Read(message.ProductId, message.Key, type), new ProductVersion(message.Version), message.Kind == ProductChangeKind.Deleted);
 }

@@ -8,7 +8,9 @@ using IMediator = MediatR.IMediator;
 namespace ProductCache.Infrastructure.Kafka;
 
 /// <summary>Sends one <see cref="RefreshCache"/> for each batch of changes.</summary>
-internal sealed class ProductChangedConsumer(IMediator mediator, WorkerMetrics metrics, ProductIdType idType, ILogger<ProductChangedConsumer> logger) : IConsumer<Batch<ProductChanged>>
+/// <param name="sharedCaches">Null: there are none.</param>
+internal sealed class ProductChangedConsumer(
+    IMediator mediator, WorkerMetrics metrics, ProductIdType idType, ILogger<ProductChangedConsumer> logger, ISharedCaches? sharedCaches = null) : IConsumer<Batch<ProductChanged>>
 {
     public const int MaxBatch = 500;
 
@@ -20,9 +22,10 @@ internal sealed class ProductChangedConsumer(IMediator mediator, WorkerMetrics m
 
     public async Task Consume(ConsumeContext<Batch<ProductChanged>> context)
     {
-        Change[] changes = [.. context.Message.Select(change => ChangeOf(change.Message))];
-        var result = await mediator.Send(
-            new RefreshCache(changes, context.Message.Min(change => change.Message.ChangedAt)), context.CancellationToken);
+        Change[] changes = [.. context.Message.Select(change => MessageIds.ChangeOf(change.Message, idType))];
+        var oldest = context.Message.Min(change => change.Message.ChangedAt);
+        var result = await mediator.Send(new RefreshCache(changes, oldest), context.CancellationToken);
+        sharedCaches?.PurgeSoon(changes, oldest);
         foreach (var change in context.Message)
         {
             metrics.Applied(change.Message.ChangedAt);
@@ -30,7 +33,4 @@ internal sealed class ProductChangedConsumer(IMediator mediator, WorkerMetrics m
 
         MessagingLog.Refreshed(logger, changes.Length, result.Products, result.Replaced, result.Removed);
     }
-
-    private Change ChangeOf(ProductChanged message) =>
-        new(MessageIds.Read(message.ProductId, message.Key, idType), new ProductVersion(message.Version), message.Kind == ProductChangeKind.Deleted);
 }

@@ -6,6 +6,7 @@ using ProductCache.Infrastructure.Kafka;
 using ProductCache.Infrastructure.Mappings;
 using ProductCache.Infrastructure.Postgres;
 using ProductCache.Infrastructure.Redis;
+using ProductCache.Infrastructure.SharedCaches;
 
 namespace ProductCache.Infrastructure.Tools;
 
@@ -30,6 +31,8 @@ public static class ToolRegistration
     public static ServiceProvider BuildTools(Settings settings)
     {
         var (postgres, redis, kafka, lifetimes) = (PostgresOptions.Read(settings), RedisOptions.Read(settings), KafkaOptions.Read(settings), settings.ReadCacheLifetimes());
+        var compresses = settings.ReadCompression();
+        var purge = PurgeOptions.Read(settings, postgres.Mapping.IdType);
         settings.ThrowIfWrong();
         var services = new ServiceCollection();
         services.AddLogging();
@@ -37,6 +40,8 @@ public static class ToolRegistration
         services.AddServerStates();
         services.AddWorkerUseCases(lifetimes);
         services.AddOperatorUseCases();
+        services.AddSharedCaches(purge);
+        services.AddCompression(postgres.Mapping.Format, compresses);
         services.AddPostgresForWorkers(postgres);
         services.AddSingleton<IStoreInspection, StoreInspection>();
         if (postgres.Mapping.IsBuiltIn)

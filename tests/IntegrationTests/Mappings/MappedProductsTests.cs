@@ -48,7 +48,7 @@ public sealed class MappedProductsTests
     public async Task StartAsync()
     {
         shop = await Shop.CreateAsync(Tables, Mapping);
-        service = await shop.StartAsync();
+        service = await shop.StartAsync(("API_CACHE_CONTROL", "max-age=600"));
     }
 
     [OneTimeTearDown]

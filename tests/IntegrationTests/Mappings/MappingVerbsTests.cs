@@ -11,6 +11,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.IntegrationTests.Mappings;
 
 /// <summary>The verbs of mappings as a process, with the settings of PostgreSQL and nothing else.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class MappingVerbsTests
 {
     private const string Tables =

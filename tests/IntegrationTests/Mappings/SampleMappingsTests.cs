@@ -6,6 +6,7 @@ using ProductCache.TestSupport;
 namespace ProductCache.IntegrationTests.Mappings;
 
 /// <summary>The whole service on the tables of samples/mappings.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class SampleMappingsTests
 {
     // Of each watched table one change that makes another document.

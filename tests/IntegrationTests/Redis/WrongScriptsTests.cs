@@ -114,7 +114,7 @@ public sealed class WrongScriptsTests
             5);
         yield return Case(
             nameof(RedisGuardedCacheTests.ARefreshOverAnEntryOfAnotherFormatRemovesIt),
-            Right with { Refresh = Without(Right.Refresh, " or string.byte(entry[2]) ~= string.byte(ARGV[3])") });
+            Right with { Refresh = Without(Right.Refresh, " or is_mapped(entry[2]) ~= mapped or kind_of(entry[2]) ~= kind_of(ARGV[3])") });
         yield return Case(nameof(RedisGuardedCacheTests.ARefreshRaisesTheFloorUnderARunningEarlyRefill), RefreshWithoutFloor);
         yield return Case(
             nameof(RedisGuardedCacheTests.WhoDemandsAFreshProductTakesTheLeaseAlsoOverAnEntry),
@@ -156,7 +156,7 @@ public sealed class WrongScriptsTests
         yield return DamagedLease("if left == -1 then", "if false then", "no expiry");
         yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "is_rank(fields[2])", "an empty token");
         yield return DamagedLease("#fields[1] > 0 and is_rank(fields[2])", "fields[2]", "a floor that is no number");
-        yield return DamagedPayload("return version == 0 or #data > 25", "return true", GuardedCacheSpecification.DamagedPayload.WithoutBody);
+        yield return DamagedPayload("return (version == 0 and format ~= COMPRESSED) or #data > 25", "return true", GuardedCacheSpecification.DamagedPayload.WithoutBody);
         yield return DamagedPayload("filled_at >= 0 and ", "", GuardedCacheSpecification.DamagedPayload.NegativeTime);
         yield return DamagedPayload(" and filled_at <= MAX_MILLISECONDS", "", GuardedCacheSpecification.DamagedPayload.TimeBeyondTheYear9999);
         yield return DamagedPayload(" and lifetime >= 0", "", GuardedCacheSpecification.DamagedPayload.NegativeLifetime);

@@ -6,6 +6,7 @@ using ProductCache.TestSupport.Servers;
 namespace ProductCache.IntegrationTests.Security;
 
 /// <summary>The users of deploy/rights/kafka-acls.sh can do their job on the topics of deploy/rights/kafka-topics.sh, and nothing else.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class KafkaRightsTests
 {
     private const string Namespace = "shop";

@@ -13,7 +13,6 @@ using StackExchange.Redis;
 namespace ProductCache.IntegrationTests.Security;
 
 /// <summary>A Redis that asks for TLS and a login: each fault is a sentence with the server, the setting and the reason, and passes by itself.</summary>
-[Parallelizable(ParallelScope.Self)]
 public sealed class RedisTlsTests
 {
     private const string User = "shop";

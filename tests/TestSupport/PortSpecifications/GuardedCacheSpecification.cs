@@ -8,7 +8,7 @@ namespace ProductCache.TestSupport.PortSpecifications;
 public abstract class GuardedCacheSpecification
 {
     /// <summary>One that comes after the present one.</summary>
-    private const byte NewFormat = CachedProduct.MappedFormat + 1;
+    private const byte NewFormat = CachedProduct.CompressedFormat + 1;
 
     protected abstract IGuardedCache Cache { get; }
 

@@ -12,6 +12,7 @@ local MAPPED = 2
 local MAPPED_HEADER = 48
 local KIND = 26
 local ABSENT = 1
+local COMPRESSED = 3
 local MAPPING = 27
 local END = 35
 local MAX_TICKS = '3155378975999999999'
@@ -54,14 +55,24 @@ local function is_plausible(data, rank)
     return false
   end
   if format ~= MAPPED then
-    return version == 0 or #data > 25
+    return (version == 0 and format ~= COMPRESSED) or #data > 25
   end
   if #data < MAPPED_HEADER then
     return false
   end
   local kind, ends, tags = string.byte(data, KIND), struct.unpack('>i8', data, END), struct.unpack('>I2', data, 47)
   local body = #data - MAPPED_HEADER - tags
-  return kind <= 2 and ends >= 0 and ends <= MAX_MILLISECONDS and (kind == ABSENT and body == 0 or kind ~= ABSENT and body > 0)
+  return kind <= COMPRESSED and ends >= 0 and ends <= MAX_MILLISECONDS and (kind == ABSENT and body == 0 or kind ~= ABSENT and body > 0)
+end
+
+-- Products, compressed or not, are of one kind.
+local function kind_of(data)
+  local format = string.byte(data, 1)
+  if format == MAPPED then
+    local kind = string.byte(data, KIND)
+    return kind == COMPRESSED and 0 or kind
+  end
+  return format == COMPRESSED and 1 or format
 end
 
 local function is_mapped(data)

@@ -13,8 +13,7 @@ if current < 0 or (current == 0 and not mapped) or current >= rank then
   return 'current'
 end
 -- A product that has become absent or present is removed: the lifetimes differ.
-if current ~= tonumber(ARGV[1]) or string.byte(entry[2]) ~= string.byte(ARGV[3])
-  or (mapped and string.byte(entry[2], KIND) ~= string.byte(ARGV[3], KIND)) then
+if current ~= tonumber(ARGV[1]) or is_mapped(entry[2]) ~= mapped or kind_of(entry[2]) ~= kind_of(ARGV[3]) then
   redis.call('DEL', KEYS[1])
   return 'removed'
 end

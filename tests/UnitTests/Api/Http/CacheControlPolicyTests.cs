@@ -67,7 +67,7 @@ public sealed class CacheControlPolicyTests
 
         cacheHeaders.Write(headers, [(Sample.Id, Sample.Entry()), (Sample.Id, Sample.Entry())], "hit", Sample.Time);
 
-        Assert.That(headers["Surrogate-Key"].ToString(), Is.EqualTo("product-42"));
+        Assert.That(headers["Surrogate-Key"].ToString(), Is.EqualTo("products product-42"));
     }
 
     private static CacheControlPolicy Policy(string setting, bool isPurged)

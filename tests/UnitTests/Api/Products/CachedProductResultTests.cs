@@ -101,6 +101,37 @@ public sealed class CachedProductResultTests
         }
     }
 
+    [TestCase("gzip", null, 200, "\"5-gzip\"", true)]
+    [TestCase("br", null, 200, "\"5\"", false)]
+    [TestCase(null, null, 200, "\"5\"", false)]
+    [TestCase("gzip;q=0, identity;q=0", null, 200, "\"5\"", false)]
+    [TestCase("gzip", "\"5-gzip\"", 304, "\"5-gzip\"", false)]
+    [TestCase("gzip", "\"5\"", 304, "\"5\"", false, Description = "the reader has the other representation of this version")]
+    [TestCase(null, "W/\"5-gzip\"", 304, "\"5-gzip\"", false, Description = "of a proxy that compresses")]
+    [TestCase("gzip", "\"4-gzip\"", 200, "\"5-gzip\"", true)]
+    public async Task ACompressedBodyIsInflatedForThoseWhoRefuseIt(string? accepts, string? ifNoneMatch, int status, string tag, bool isCompressed)
+    {
+        var product = TestSupport.TestProducts.Product(Sample.Id, "Chair", 1m, new string('x', 3_000), 5);
+        var entry = CachedProduct.Of(product, Sample.Time, TimeSpan.FromMinutes(1), EntryFormat.BuiltIn.WithCompression());
+
+        var response = await Send(entry, ifNoneMatch is null ? [] : [ifNoneMatch], null, accepts);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(response.StatusCode, Is.EqualTo(status));
+            Assert.That(response.Headers.ETag.ToString(), Is.EqualTo(tag));
+            Assert.That(response.Headers.Vary.ToString(), Is.EqualTo("Accept-Encoding"));
+            Assert.That(response.Headers.ContentEncoding.ToString(), Is.EqualTo(isCompressed ? "gzip" : string.Empty));
+            Assert.That(BodyOf(response), Is.EqualTo(status == 304 ? [] : isCompressed ? entry.StoredBody.ToArray() : product.Json.ToArray()));
+            Assert.That(response.ContentLength, Is.EqualTo(status == 304 ? null : BodyOf(response).Length));
+        }
+    }
+
+    [TestCase("\"5-gzip\"", 200)]
+    [TestCase("\"4-gzip\"", 412)]
+    public async Task ATagOfTheOtherRepresentationIsAPreconditionToo(string ifMatch, int status) =>
+        Assert.That((await Send(Sample.Entry(version: 5), [], ifMatch)).StatusCode, Is.EqualTo(status));
+
     [TestCase(0, 0)]
     [TestCase(0.9, 0)]
     [TestCase(61.5, 61)]
@@ -148,10 +179,15 @@ public sealed class CachedProductResultTests
 
     private static Task<HttpResponse> Send(CachedProduct entry, params string[] ifNoneMatch) => Send(entry, ifNoneMatch, ifMatch: null);
 
-    private static async Task<HttpResponse> Send(CachedProduct entry, string[] ifNoneMatch, string? ifMatch)
+    private static async Task<HttpResponse> Send(CachedProduct entry, string[] ifNoneMatch, string? ifMatch, string? acceptEncoding = null)
     {
         var context = new DefaultHttpContext { Response = { Body = new MemoryStream() } };
         context.RequestServices = new ServiceCollection().AddLogging().AddProblemDetails().BuildServiceProvider();
+        if (acceptEncoding is not null)
+        {
+            context.Request.Headers.AcceptEncoding = acceptEncoding;
+        }
+
         if (ifMatch is not null)
         {
             context.Request.Headers.IfMatch = ifMatch;

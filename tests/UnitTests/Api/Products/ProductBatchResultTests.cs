@@ -76,8 +76,8 @@ public sealed class ProductBatchResultTests
         {
             Assert.That(response.Headers.CacheControl.ToString(), Is.EqualTo("public, max-age=20, s-maxage=50"));
             Assert.That(response.Headers["CDN-Cache-Control"].ToString(), Is.EqualTo("max-age=50"));
-            Assert.That(response.Headers["Cache-Tag"].ToString(), Is.EqualTo("product-1,product-2"));
-            Assert.That(response.Headers["Surrogate-Key"].ToString(), Is.EqualTo("product-1 product-2"));
+            Assert.That(response.Headers["Cache-Tag"].ToString(), Is.EqualTo("products,product-1,product-2"));
+            Assert.That(response.Headers["Surrogate-Key"].ToString(), Is.EqualTo("products product-1 product-2"));
             Assert.That(response.Headers["Cache-Status"].ToString(), Is.EqualTo(cacheStatus));
             Assert.That(response.Headers.ContainsKey("Retry-After"), Is.False);
         }
