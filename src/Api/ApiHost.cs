@@ -2,6 +2,7 @@ using FluentValidation;
 using ProductCache.Api.Auth;
 using ProductCache.Api.Cache;
 using ProductCache.Api.Console;
+using ProductCache.Api.Events;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
@@ -51,6 +52,7 @@ public static class ApiHost
         var largeAnswers = LargeAnswerOptions.Read(settings);
         var purge = PurgeOptions.Read(settings, mapping.IdType);
         var defaultWait = DefaultWait.Read(settings);
+        var eventStreams = EventStreamOptions.Read(settings);
         var cacheControl = CacheControlPolicy.Read(settings, purge.IsOn);
         settings.ThrowIfWrong();
 
@@ -90,6 +92,9 @@ public static class ApiHost
         builder.Services.AddSingleton(cacheControl);
         builder.Services.AddSingleton<CacheHeaders>();
         builder.Services.AddSingleton<ProductReadEndpoints>();
+        builder.Services.AddSingleton(eventStreams);
+        builder.Services.AddSingleton<EventReader>();
+        builder.Services.AddSingleton<EventStreamEndpoint>();
         builder.Services.AddSingleton<ProductWriteEndpoints>();
         builder.Services.AddSingleton<CacheAdministration>();
         builder.Services.AddSingleton(console);

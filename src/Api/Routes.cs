@@ -1,6 +1,7 @@
 using ProductCache.Api.Auth;
 using ProductCache.Api.Cache;
 using ProductCache.Api.Console;
+using ProductCache.Api.Events;
 using ProductCache.Api.Hardening;
 using ProductCache.Api.Http;
 using ProductCache.Api.OpenApi;
@@ -15,6 +16,9 @@ internal static class Routes
 {
     public const string Products = "/api/v1/products";
     public const string Product = $"{Products}/{{id}}";
+
+    /// <summary>A product with the id events is read by the other URL.</summary>
+    public const string Events = $"{Products}/events";
 
     private static readonly string[] GetAndHead = [HttpMethods.Get, HttpMethods.Head];
 
@@ -36,6 +40,7 @@ internal static class Routes
         var read = application.MapGroup(string.Empty).RequireRead().CountOutcomes(outcomes.Reads);
         read.MapRead("/productapp/{id}", reads.GetProduct).Describe(Operations.GetProductApp);
         read.MapRead(Product, reads.GetProduct).Describe(Operations.GetProduct);
+        read.MapGet(Events, services.GetRequiredService<EventStreamEndpoint>().GetEvents).Describe(Operations.GetProductEvents);
         read.MapRead(Products, reads.GetProducts).Describe(hasDatabase ? Operations.GetProducts : Operations.GetProductsByIds);
 
         // Writes of products. Without a database or a table of its own they have an answer, but no description.

@@ -59,6 +59,8 @@ public sealed class AccessTests
         ["HEAD /productapp/{id}"] = new("/productapp/{id}/", "202 202 202 202 202", "401 401 202 202 202"),
         ["GET /api/v1/products/{id}"] = new("/api/v1/products/{id}", "202 202 202 202 202", "401 401 202 202 202"),
         ["HEAD /api/v1/products/{id}"] = new("/api/v1/products/{id}", "202 202 202 202 202", "401 401 202 202 202"),
+        ["GET /api/v1/products/events"] = new("/api/v1/products/events?ids={id}", "200 200 200 200 200", "401 401 200 200 200"),
+        ["OPTIONS /api/v1/products/events"] = new("/api/v1/products/events", "204 204 204 204 204", "204 204 204 204 204"),
         ["GET /api/v1/products"] = new("/api/v1/products?ids={id}", "200 200 200 200 200", "401 401 200 200 200"),
         ["POST /api/v1/products"] = new("/api/v1/products", "401 401 403 422 403", "401 401 403 422 403", Body: "{}"),
         ["PUT /api/v1/products/{id}"] = new("/api/v1/products/{id}", "401 401 403 428 403", "401 401 403 428 403"),
@@ -169,7 +171,7 @@ public sealed class AccessTests
         using var request = new HttpRequestMessage(method == "*" ? HttpMethod.Get : new HttpMethod(method), path);
         request.Headers.Authorization = credential is null ? null : new AuthenticationHeaderValue("Bearer", credential);
         request.Content = row.Body is null ? null : new StringContent(row.Body, Encoding.UTF8, "application/json");
-        using var answer = await http.SendAsync(request);
+        using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         return ((int)answer.StatusCode).ToString(CultureInfo.InvariantCulture);
     }
 }

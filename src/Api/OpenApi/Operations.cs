@@ -1,5 +1,6 @@
 using Microsoft.OpenApi;
 using ProductCache.Api.Auth;
+using ProductCache.Api.Events;
 using ProductCache.Api.Http;
 using ProductCache.Api.Products;
 using ProductCache.Application;
@@ -70,6 +71,22 @@ internal static class Operations
 
     /// <summary>The original URL of the service.</summary>
     public static readonly Operation GetProductApp = GetProduct with { Id = "GetProductApp", Summary = "Read a product (original URL)" };
+
+    public static readonly Operation GetProductEvents = new(
+        "GetProductEvents",
+        "Follow products",
+        "Server-sent events. An event product has the state of a product in JSON: at first of each id, then at each change. An event heartbeat says whether changes are sure to arrive; after an event resume, or without any event for 30 s, connect again with Last-Event-ID.")
+    {
+        Policy = ApiAuthorization.Read,
+        Parameters =
+        [
+            new("ids", ParameterLocation.Query, $"Up to {GetProductsHandler.MaxIds} product ids, separated by commas.", Text(), Example: "1,2,3"),
+            new("tag", ParameterLocation.Query, "Instead of ids: the changes of cached products that have this tag (Cache-Tag).", Text(), Example: "products"),
+            Header("Last-Event-ID", "The id of the last event of an earlier stream. The changes since then are sent; all products if that is too long ago, or of another epoch.", "f3a1.9c2e:42"),
+        ],
+        Answers = [new(200, "The events.", string.Empty, Schemas.EventsExample) { MediaType = EventStreamWriter.MediaType }],
+        Problems = [NotAListOfIds, TooManyRequests, NoCredential, WrongCredential, MissingScope, AuthorityUnavailable],
+    };
 
     public static readonly Operation GetProducts = new(
         "GetProducts",

@@ -32,6 +32,9 @@ internal static class Schemas
     public static readonly JsonNode ListExample = JsonNode.Parse(
         """{"items":[{"id":1,"status":"hit","version":5,"age":3,"product":{"id":1,"name":"Tea","price":3.50,"description":"Green"}},{"id":2,"status":"absent"},{"id":3,"status":"requested"}]}""")!;
 
+    public static readonly JsonNode EventsExample = JsonValue.Create(
+        "event: product\nid: f3a1.9c2e:42\ndata: {\"id\":1,\"status\":\"current\",\"version\":5,\"etag\":\"\\\"5\\\"\",\"product\":{\"id\":1,\"name\":\"Tea\",\"price\":3.50,\"description\":\"Green\"}}\n\n");
+
     public static IOpenApiSchema Id => new OpenApiSchema
     {
         Type = JsonSchemaType.Integer,

@@ -16,6 +16,7 @@ internal sealed class NotificationListener(
     NearCache nearCache,
     MissCoalescer misses,
     Revalidator revalidator,
+    ProductEvents events,
     RedisClock clock,
     RedisTimeout timeout,
     TimeProvider time,
@@ -37,6 +38,7 @@ internal sealed class NotificationListener(
         using var timer = new PeriodicTimer(CheckInterval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
+            events.CheckSilence();
             try
             {
                 if (clock.IsDue)
@@ -81,6 +83,7 @@ internal sealed class NotificationListener(
         if (!CacheNotification.TryParse(message, out var notification))
         {
             nearCache.OnUnreadableNotification();
+            events.OnUnreadableNotification();
             return;
         }
 
@@ -94,5 +97,6 @@ internal sealed class NotificationListener(
         }
 
         revalidator.Wake(notification.Ids);
+        events.OnNotification(notification.Epoch, notification.Number, notification.Ids);
     }
 }

@@ -33,6 +33,7 @@ public static class RedisRegistration
         services.AddSingleton<ICacheClock>(provider => provider.GetRequiredService<RedisClock>());
         services.AddSingleton<INearCache>(provider => provider.GetRequiredService<NearCache>());
         services.AddSingleton<IDistributedCache>(provider => provider.GetRequiredService<NearCache>());
+        services.AddSingleton(provider => new ProductEvents(provider.GetRequiredService<TimeProvider>(), NotificationSequence.MaxSilence));
         services.AddHostedService<NotificationListener>();
         return services;
     }
