@@ -68,7 +68,7 @@ public sealed partial class ConsolePageTests
                 for (var i = 0; i < 20; i++)
                 {
                     using var hit = await deployment.GetAsync(product);
-                    using var miss = await deployment.GetAsync(TestProducts.NewId());
+                    using var miss = await deployment.GetAsync(TestProducts.NewId(), "wait=0");
                 }
 
                 return await PositiveAsync(page.Tile("reads").Locator("b"))

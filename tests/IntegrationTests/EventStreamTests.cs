@@ -55,8 +55,15 @@ public sealed class EventStreamTests
         await Eventually.TrueAsync(async () => (await service.ReadAsync(5)).Contains("\"price\":7", StringComparison.Ordinal));
         await using var again = await OpenAsync("ids=4,5", position);
 
-        var missed = (await again.ProductsAsync(1))[0];
-        Assert.That((missed["id"]!.GetValue<int>(), missed["product"]!["price"]!.GetValue<decimal>()), Is.EqualTo((5, 7m)));
+        // Fills count as changes: the first stream may have filled both, and ended before it heard of that.
+        List<JsonNode> missed = [];
+        while (missed.Count == 0 || missed[^1]["id"]!.GetValue<int>() != 5)
+        {
+            missed.AddRange(await again.ProductsAsync(1));
+        }
+
+        Assert.That(missed[^1]["product"]!["price"]!.GetValue<decimal>(), Is.EqualTo(7));
+        Assert.That(missed, Has.Count.LessThanOrEqualTo(2));
     }
 
     [Test]
@@ -64,6 +71,7 @@ public sealed class EventStreamTests
     {
         await using var stream = await OpenAsync("ids=6,7", "another:1");
 
+        Assert.That((await stream.NextAsync()).Event, Is.EqualTo("reset"));
         Assert.That((await stream.ProductsAsync(2)).Select(state => (int)state["id"]!), Is.EqualTo(new[] { 6, 7 }));
     }
 

@@ -23,20 +23,22 @@ internal sealed class EventReader(IMediator mediator, ProductIds ids)
     private static readonly ProductState Unknown = new(null, default);
 
     // Reads that run, by the position after which they began.
-    private readonly ConcurrentDictionary<(ProductId Id, EventPosition Position), Lazy<Task<GetProductResult>>> reads = [];
+    private readonly ConcurrentDictionary<(ProductId Id, EventPosition Position, bool OnlyIfCached), Lazy<Task<GetProductResult>>> reads = [];
     private readonly ConditionalWeakTable<CachedProduct, ProductState> states = [];
 
-    public async Task<GetProductResult> ReadAsync(ProductId id, EventPosition? position, CancellationToken cancellationToken)
+    /// <param name="onlyIfCached">A product that has left the cache is not read: too many may change.</param>
+    public async Task<GetProductResult> ReadAsync(ProductId id, EventPosition? position, bool onlyIfCached, CancellationToken cancellationToken)
     {
-        var key = (id, position ?? default);
-        var read = reads.GetOrAdd(key, _ => new Lazy<Task<GetProductResult>>(() => mediator.Send(new GetProduct(id, Wait), CancellationToken.None)));
+        var key = (id, position ?? default, onlyIfCached);
+        var read = reads.GetOrAdd(key, _ => new Lazy<Task<GetProductResult>>(
+            () => mediator.Send(new GetProduct(id, Wait, onlyIfCached ? Freshness.None with { OnlyIfCached = true } : null), CancellationToken.None)));
         try
         {
             return await read.Value.WaitAsync(cancellationToken);
         }
         finally
         {
-            reads.TryRemove(new KeyValuePair<(ProductId, EventPosition), Lazy<Task<GetProductResult>>>(key, read));
+            reads.TryRemove(KeyValuePair.Create(key, read));
         }
     }
 

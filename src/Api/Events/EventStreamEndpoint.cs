@@ -83,7 +83,7 @@ internal sealed class EventStreamEndpoint
         var writer = new EventStreamWriter(http, reader, tag, time);
         try
         {
-            await writer.BeginAsync(ended.Token);
+            await writer.BeginAsync(isReset: after is not null && !isResumed, ended.Token);
             if (ids is not null && !isResumed)
             {
                 var updates = subscription.Take(out _);
@@ -100,7 +100,7 @@ internal sealed class EventStreamEndpoint
                     break;
                 }
 
-                var results = await Task.WhenAll(updates.Ids.Select(id => reader.ReadAsync(id, updates.Position, ended.Token)));
+                var results = await Task.WhenAll(updates.Ids.Select(id => reader.ReadAsync(id, updates.Position, onlyIfCached: tag is not null, ended.Token)));
                 sent.Add(await writer.WriteAsync(updates.Ids.Zip(results), updates, ended.Token));
                 await writer.WaitAsync(woken, ended.Token);
             }

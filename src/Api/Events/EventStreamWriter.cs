@@ -28,7 +28,8 @@ internal sealed class EventStreamWriter(HttpContext http, EventReader reader, st
 
     public bool IsOver => time.GetElapsedTime(began) >= MaxDuration;
 
-    public async Task BeginAsync(CancellationToken cancellationToken)
+    /// <param name="isReset">The client wants to resume and cannot: what it knows may be old.</param>
+    public async Task BeginAsync(bool isReset, CancellationToken cancellationToken)
     {
         http.Response.ContentType = MediaType;
         http.Response.Headers.CacheControl = "no-store";
@@ -37,6 +38,11 @@ internal sealed class EventStreamWriter(HttpContext http, EventReader reader, st
         http.Response.Headers["X-Accel-Buffering"] = "no";
         http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         Write("retry: 2000\n\n"u8);
+        if (isReset)
+        {
+            Write("event: reset\ndata: {}\n\n"u8);
+        }
+
         await FlushAsync(cancellationToken);
     }
 
@@ -99,8 +105,9 @@ internal sealed class EventStreamWriter(HttpContext http, EventReader reader, st
         return FlushAsync(cancellationToken);
     }
 
-    private bool Concerns(ProductId id, GetProductResult result) =>
-        tag is null || known.ContainsKey(id) || (EventReader.EntryOf(result) is { } entry && CacheTags.Of(id, entry).Contains(tag));
+    // The tags of a product that is not cached are not known, so its change concerns every tag that may be one of them.
+    private bool Concerns(ProductId id, GetProductResult result) => tag is null || known.ContainsKey(id)
+        || (EventReader.EntryOf(result) is { } entry ? CacheTags.Of(id, entry).Contains(tag) : !PurgeTag.IsOfProduct(tag) || tag == PurgeTag.Of(id));
 
     private bool IsNew(ProductId id, ProductState state)
     {

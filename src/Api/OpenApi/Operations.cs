@@ -75,7 +75,7 @@ internal static class Operations
     public static readonly Operation GetProductEvents = new(
         "GetProductEvents",
         "Follow products",
-        "Server-sent events. An event product has the state of a product in JSON: at first of each id, then at each change. An event heartbeat says whether changes are sure to arrive; after an event resume, or without any event for 30 s, connect again with Last-Event-ID.")
+        "Server-sent events. An event product has the state of a product in JSON: at first of each id, then at each change. An event heartbeat says whether changes are sure to arrive; after an event reset, forget earlier states; after an event resume, or without any event for 30 s, connect again with Last-Event-ID.")
     {
         Policy = ApiAuthorization.Read,
         Parameters =

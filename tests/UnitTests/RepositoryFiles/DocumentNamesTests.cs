@@ -15,6 +15,7 @@ public sealed partial class DocumentNamesTests
         ["HttpConnectionManager"] = "A part of Envoy's configuration.",
         ["Http2ProtocolOptions"] = "A part of Envoy's configuration.",
         ["obj/"] = "A folder that builds make.",
+        ["EventSource"] = "An interface of browsers.",
     };
 
     // A changelog also names what was removed.

@@ -20,6 +20,18 @@ export function createLookUp() {
   let id = null;
   let turn = 0;
   let busy = false;
+  let stream = null;
+
+  // Looks again whenever the product changes. By its tag, so that looking does not fill the cache. Where reads need a key there is no stream:
+  // EventSource sends none.
+  function follow() {
+    stream?.close();
+    const [of, source] = [id, new EventSource(`api/v1/products/events?tag=product-${path(id)}`)];
+    stream = source;
+    source.addEventListener("product", () => {
+      if (!busy && of === id) lookUp(of, { focus: false });
+    });
+  }
 
   async function lookUp(wanted, { focus = true } = {}) {
     const mine = ++turn;
@@ -39,6 +51,7 @@ export function createLookUp() {
       watched.replaceChildren();
       id = wanted;
       history.replaceState(null, "", `#${path(id)}`);
+      follow();
     }
     say(title, `Product ${id}`);
     panel.classList.remove("empty");

@@ -1,0 +1,127 @@
+namespace ProductCache.Client;
+
+/// <summary>A product of a <see cref="LocalProductCache{T}"/>.</summary>
+/// <param name="Entry">Null: there is no such product.</param>
+/// <param name="IsLocal">It came from this process, and no change of it is known.</param>
+public readonly record struct LocalProduct<T>(ProductEntry<T>? Entry, bool IsLocal);
+
+/// <summary>
+/// Products in this process. The events of the service drop what changes, within milliseconds. While they do not arrive the cache is not
+/// sure: then it answers nothing from memory, and each read goes to the service.
+/// </summary>
+public sealed class LocalProductCache<T> : IAsyncDisposable
+{
+    private const string AllProducts = "products";
+
+    private readonly ProductCacheClient client;
+    private readonly BoundedCache<ProductEntry<T>?> entries;
+    private readonly CancellationTokenSource stopped = new();
+    private readonly TimeProvider time;
+    private readonly Task following;
+    private readonly object gate = new();
+
+    // Guarded by gate. It counts changes, so that a read that was overtaken by one is not kept.
+    private long changes;
+    private bool isConnected;
+    private long lastHeard;
+
+    internal LocalProductCache(ProductCacheClient client, int capacity, TimeProvider time)
+    {
+        (this.client, this.time) = (client, time);
+        entries = new BoundedCache<ProductEntry<T>?>(capacity);
+        following = FollowAsync();
+    }
+
+    /// <summary>Whether changes arrive now, so that a product in memory is the current one.</summary>
+    public bool IsSure
+    {
+        get
+        {
+            lock (gate)
+            {
+                return isConnected && time.GetElapsedTime(lastHeard) < EventStream.MaxSilence;
+            }
+        }
+    }
+
+    /// <summary>Reads a product from memory, or from the service.</summary>
+    /// <exception cref="ProductCacheException">The service answered with an error.</exception>
+    public async Task<LocalProduct<T>> GetAsync(string id, CancellationToken cancellationToken = default)
+    {
+        if (IsSure && entries.TryGet(id, out var entry))
+        {
+            return new LocalProduct<T>(entry, IsLocal: true);
+        }
+
+        var before = Volatile.Read(ref changes);
+        var read = await client.GetAsync<T>(id, cancellationToken: cancellationToken).ConfigureAwait(false);
+        lock (gate)
+        {
+            if (isConnected && changes == before)
+            {
+                entries.Set(id, read);
+            }
+        }
+
+        return new LocalProduct<T>(read, IsLocal: false);
+    }
+
+    /// <summary>Ends the connection for events.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await stopped.CancelAsync().ConfigureAwait(false);
+        try
+        {
+            await following.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // As asked.
+        }
+
+        stopped.Dispose();
+    }
+
+    private async Task FollowAsync()
+    {
+        await foreach (var change in client.FollowTagAsync<T>(AllProducts, stopped.Token).ConfigureAwait(false))
+        {
+            lock (gate)
+            {
+                lastHeard = time.GetTimestamp();
+                Apply_NeedsGate(change);
+            }
+        }
+    }
+
+    private void Apply_NeedsGate(ProductEvent<T> change)
+    {
+        switch (change.Status)
+        {
+            case ProductStatus.Sure:
+                isConnected = true;
+                break;
+            case ProductStatus.Unsure:
+                // What changes until the stream is sure again is told then, or the stream begins again.
+                isConnected = false;
+                changes++;
+                break;
+            case ProductStatus.Reset:
+                changes++;
+                entries.Clear();
+                break;
+            default:
+                changes++;
+                if (change.Status == ProductStatus.Current && entries.TryGet(change.Id, out _))
+                {
+                    entries.Set(change.Id, change.Entry);
+                }
+                else
+                {
+                    entries.Remove(change.Id);
+                }
+
+                break;
+        }
+    }
+}
