@@ -8,7 +8,7 @@ internal sealed record BenchCommand(IReadOnlyList<string> Benches, string? Out)
     private const string OutOption = "--out";
 
     /// <summary>The benches that need all servers, the Api and the Worker.</summary>
-    public static IReadOnlyList<string> OfService { get; } = ["hits", "freshness", "many", "misses", "changes", "bulk", "sql", "tracing", "mapping"];
+    public static IReadOnlyList<string> OfService { get; } = ["hits", "freshness", "many", "misses", "changes", "bulk", "sql", "tracing", "mapping", "compression", "events"];
 
     /// <summary>The benches that need Kafka only. The last one takes long, and runs only when it is named.</summary>
     public static IReadOnlyList<string> OfRider { get; } = ["rider", "rider-memory"];

@@ -10,13 +10,15 @@ namespace ProductCache.Bench;
 /// <summary>PostgreSQL, Redis and Kafka (embedded, or the one of KAFKA_BOOTSTRAP), and an Api and a Worker process.</summary>
 internal sealed class BenchServers : IAsyncDisposable
 {
-    private const string MappedNamespace = "mapped";
+    /// <summary>Of the entries of a second deployment on the same Redis.</summary>
+    public const string MappedNamespace = "mapped";
 
     private readonly string folder;
     private readonly PrivatePostgres postgres;
     private readonly PrivateRedis redis;
     private readonly EmbeddedKafka? kafka;
     private readonly List<Process> processes = [];
+    private readonly Dictionary<int, Process> apis = [];
     private Dictionary<string, string> settings = [];
 
     private BenchServers(string folder, PrivatePostgres postgres, PrivateRedis redis, EmbeddedKafka? kafka)
@@ -78,9 +80,31 @@ internal sealed class BenchServers : IAsyncDisposable
             own[key] = value;
         }
 
-        Launch("ProductCache.Api.dll", [], own);
+        apis[port] = Launch("ProductCache.Api.dll", [], own);
         await ReadyAsync(port);
         return port;
+    }
+
+    /// <summary>The process of an Api of <see cref="StartApiAsync"/>.</summary>
+    public Process ApiOn(int port) => apis[port];
+
+    /// <summary>Starts an Api and a Worker with entries of their own in the same Redis, and returns the port of the Api when both are ready.</summary>
+    public async Task<int> StartBesideAsync(params IEnumerable<KeyValuePair<string, string>> overrides)
+    {
+        var worker = new Ports().Take(28_300);
+        Dictionary<string, string> own = new(settings)
+        {
+            ["CACHE_NAMESPACE"] = MappedNamespace,
+            ["WORKER_PORT"] = worker.ToString(CultureInfo.InvariantCulture),
+        };
+        foreach (var (key, value) in overrides)
+        {
+            own[key] = value;
+        }
+
+        Launch("ProductCache.Worker.dll", [], own);
+        await ReadyAsync(worker);
+        return await StartApiAsync(own.Where(setting => setting.Key != "API_PORT"));
     }
 
     /// <summary>Starts an Api and a Worker for the products of a mapping, and returns the port of the Api when both are ready.</summary>
@@ -197,7 +221,7 @@ internal sealed class BenchServers : IAsyncDisposable
         TimeSpan.FromSeconds(60),
         $"The service on port {port}");
 
-    private void Launch(string assembly, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
+    private Process Launch(string assembly, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, assembly), .. arguments]);
         start.Environment["Logging__LogLevel__Default"] = "Warning";
@@ -207,6 +231,8 @@ internal sealed class BenchServers : IAsyncDisposable
             start.Environment[key] = value;
         }
 
-        processes.Add(Process.Start(start)!);
+        var process = Process.Start(start)!;
+        processes.Add(process);
+        return process;
     }
 }

@@ -12,18 +12,28 @@ internal static partial class HitLoad
 
     /// <summary>Measures the servers of these ports in turns. The first rounds warm up and do not count.</summary>
     /// <returns>The loads of each port.</returns>
-    public static async Task<IReadOnlyList<List<Load>>> InTurnsAsync(IReadOnlyList<int> ports, long first, int products, int warmUps, int rounds)
+    public static Task<IReadOnlyList<List<Load>>> InTurnsAsync(IReadOnlyList<int> ports, long first, int products, int warmUps, int rounds) =>
+        InTurnsAsync([.. ports.Select(port => (port, string.Empty))], first, products, warmUps, rounds);
+
+    /// <param name="targets">Ports, and the Accept-Encoding of the requests to them; empty: none.</param>
+    /// <inheritdoc cref="InTurnsAsync(IReadOnlyList{int}, long, int, int, int)"/>
+    public static async Task<IReadOnlyList<List<Load>>> InTurnsAsync(
+        IReadOnlyList<(int Port, string AcceptEncoding)> targets, long first, int products, int warmUps, int rounds)
     {
-        var results = ports.Select(_ => new List<Load>()).ToArray();
-        var script = Path.GetTempFileName();
+        var results = targets.Select(_ => new List<Load>()).ToArray();
+        var scripts = targets.Select(_ => Path.GetTempFileName()).ToArray();
         try
         {
-            await File.WriteAllTextAsync(script, Script(first, products));
+            for (var i = 0; i < targets.Count; i++)
+            {
+                await File.WriteAllTextAsync(scripts[i], Script(first, products, targets[i].AcceptEncoding));
+            }
+
             for (var round = -warmUps; round < rounds; round++)
             {
-                for (var i = 0; i < ports.Count; i++)
+                for (var i = 0; i < targets.Count; i++)
                 {
-                    var load = await MeasureAsync(ports[i], script);
+                    var load = await MeasureAsync(targets[i].Port, scripts[i]);
                     if (round >= 0)
                     {
                         results[i].Add(load);
@@ -33,7 +43,7 @@ internal static partial class HitLoad
         }
         finally
         {
-            File.Delete(script);
+            Array.ForEach(scripts, File.Delete);
         }
 
         return results;
@@ -52,12 +62,12 @@ internal static partial class HitLoad
     }
 
     /// <summary>The requests are built once: wrk shares the processors with what it measures.</summary>
-    private static string Script(long first, int products) =>
+    private static string Script(long first, int products, string acceptEncoding) =>
         $$"""
         local requests, turn = {}, 0
         function init()
           for offset = 0, {{products - 1}} do
-            requests[#requests + 1] = wrk.format("GET", string.format("/productapp/%d/", {{first}} + offset))
+            requests[#requests + 1] = wrk.format("GET", string.format("/productapp/%d/", {{first}} + offset), {{(acceptEncoding.Length == 0 ? "{}" : $"{{ [\"Accept-Encoding\"] = \"{acceptEncoding}\" }}")}})
           end
         end
         function request()
@@ -82,7 +92,7 @@ internal static partial class HitLoad
 
         var rate = double.Parse(Rate().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
         var latencies = Latency().Matches(output).ToDictionary(match => match.Groups[1].Value, Milliseconds);
-        return new Load(rate, latencies["50"], latencies["99"]);
+        return new Load(rate, latencies["50"], latencies["99"], Megabytes(Transfer().Match(output)));
     }
 
     private static double Milliseconds(Match match)
@@ -96,6 +106,16 @@ internal static partial class HitLoad
         return double.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture) * unit;
     }
 
+    private static double Megabytes(Match match) => double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) * match.Groups[2].Value switch
+    {
+        "KB" => 1.0 / 1024,
+        "GB" => 1024,
+        _ => 1,
+    };
+
+    [GeneratedRegex(@"Transfer/sec:\s+([\d.]+)([KMG]B)")]
+    private static partial Regex Transfer();
+
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
     private static partial Regex Rate();
 
@@ -106,4 +126,5 @@ internal static partial class HitLoad
 /// <param name="Rate">Requests per second.</param>
 /// <param name="P50">In milliseconds.</param>
 /// <param name="P99">In milliseconds.</param>
-internal sealed record Load(double Rate, double P50, double P99);
+/// <param name="Megabytes">MiB per second.</param>
+internal sealed record Load(double Rate, double P50, double P99, double Megabytes);

@@ -46,6 +46,8 @@ foreach (var bench in ofService)
         "changes" => Changes.RunAsync(servers),
         "tracing" => Tracing.RunAsync(servers),
         "mapping" => Mapping.RunAsync(servers),
+        "compression" => Compression.RunAsync(servers),
+        "events" => EventStreams.RunAsync(servers),
         "bulk" => BulkUpdate.RunAsync(servers),
         _ => SqlReads.RunAsync(servers),
     });

@@ -15,6 +15,9 @@ public sealed class DescriptionTests
 {
     private const int Requests = 10_000;
 
+    // A write has to meet many conditions to succeed: what has not succeeded in one round is tried in another.
+    private const int Rounds = 5;
+
     /// <summary>Ids that requests choose from; the first are there at the beginning.</summary>
     private const int Ids = 60;
 
@@ -81,32 +84,30 @@ public sealed class DescriptionTests
     [Test]
     public async Task WhateverIsAskedIsAnsweredAsDescribed()
     {
-        for (var i = 0; i < Ids / 2; i++)
-        {
-            using var created = new HttpRequestMessage(HttpMethod.Post, "/api/v1/products") { Content = new StringContent("""{"name":"Tea","price":1}""", Encoding.UTF8, "application/json") };
-            created.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Writer.Text);
-            using var answer = await deployment.Http.SendAsync(created);
-            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.Created));
-        }
-
         var schema = new JsonSchema(document);
         List<DescribedOperation> operations = [.. DescribedOperation.All(document)];
         ConcurrentDictionary<string, int> counts = [];
-        await GeneratedRequest.Any(operations, schema, Ids, Writer.Text, Writer.Text, Writer.Text, Administrator.Text, null, "pc_writer_wrong").SampleAsync(
-            async request =>
-            {
-                using var message = request.ToMessage();
-                using var answer = await deployment.Http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead);
-                counts.AddOrUpdate($"{request.Operation} {(int)answer.StatusCode}", 1, (_, count) => count + 1);
-                var violations = await ViolationsAsync(request, answer, schema);
-                if (violations.Count > 0)
+        List<string> unmet = [.. operations.Select(operation => operation.ToString())];
+        for (var round = 1; round <= Rounds && unmet.Count > 0; round++)
+        {
+            await CreateSomeAsync();
+            await GeneratedRequest.Any(operations, schema, Ids, Writer.Text, Writer.Text, Writer.Text, Administrator.Text, null, "pc_writer_wrong").SampleAsync(
+                async request =>
                 {
-                    throw new AssertionException($"{request}\n=> {(int)answer.StatusCode} {string.Join("; ", violations)}\n{await answer.Content.ReadAsStringAsync()}");
-                }
-            },
-            iter: Requests,
-            threads: 16,
-            print: request => request.ToString());
+                    using var message = request.ToMessage();
+                    using var answer = await deployment.Http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead);
+                    counts.AddOrUpdate($"{request.Operation} {(int)answer.StatusCode}", 1, (_, count) => count + 1);
+                    var violations = await ViolationsAsync(request, answer, schema);
+                    if (violations.Count > 0)
+                    {
+                        throw new AssertionException($"{request}\n=> {(int)answer.StatusCode} {string.Join("; ", violations)}\n{await answer.Content.ReadAsStringAsync()}");
+                    }
+                },
+                iter: Requests,
+                threads: 16,
+                print: request => request.ToString());
+            unmet.RemoveAll(operation => counts.Keys.Any(key => key.StartsWith($"{operation} 2", StringComparison.Ordinal)));
+        }
 
         foreach (var (answer, count) in counts.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
@@ -114,10 +115,19 @@ public sealed class DescriptionTests
         }
 
         // Every operation was asked well enough to succeed now and then.
-        Assert.That(
-            operations.Where(operation => !counts.Keys.Any(key => key.StartsWith($"{operation} 2", StringComparison.Ordinal))).Select(operation => operation.ToString()),
-            Is.Empty);
+        Assert.That(unmet, Is.Empty);
         Assert.That(deployment.Api.Output, Does.Not.Contain("fail:").And.Not.Contain("crit:"));
+    }
+
+    private async Task CreateSomeAsync()
+    {
+        for (var i = 0; i < Ids / 2; i++)
+        {
+            using var created = new HttpRequestMessage(HttpMethod.Post, "/api/v1/products") { Content = new StringContent("""{"name":"Tea","price":1}""", Encoding.UTF8, "application/json") };
+            created.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Writer.Text);
+            using var answer = await deployment.Http.SendAsync(created);
+            Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+        }
     }
 
     private static async Task<List<string>> ViolationsAsync(GeneratedRequest request, HttpResponseMessage answer, JsonSchema schema)

@@ -275,7 +275,7 @@ public sealed class WritePathTests
         }
 
         using var list = await own.GetAsync($"{Products}?limit=2");
-        using var miss = await own.GetAsync(new ProductId(9007199254740993));
+        using var miss = await own.GetAsync(new ProductId(9007199254740993), "respond-async");
 
         var items = (await JsonAsync(list)).GetProperty("items").EnumerateArray().ToList();
         Assert.That(items.Select(item => item.GetProperty("self").GetString()), Is.EqualTo(new[] { $"/shop{Products}/1", $"/shop{Products}/9007199254740993" }));
