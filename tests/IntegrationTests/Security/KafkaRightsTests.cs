@@ -29,6 +29,7 @@ public sealed class KafkaRightsTests
         ("read", "shop.product-changes.dead-letter", string.Empty),
         ("read", "another", string.Empty),
         ("join", "shop.product-cache-worker", "w"),
+        ("join", "shop.product-cache-worker-purge-varnish", "w"),
         ("join", "another", string.Empty),
         ("create", "new-topic", string.Empty),
         ("delete", "shop.product-changes", string.Empty),
