@@ -37,13 +37,20 @@ public static class BodyCompression
         return compressed.Length <= body.Length * 9L / 10 ? compressed.ToArray() : null;
     }
 
-    /// <exception cref="InvalidDataException">It is not what <see cref="TryCompress"/> made.</exception>
-    public static ReadOnlyMemory<byte> Inflate(ReadOnlyMemory<byte> compressed)
+    /// <returns>False: it is not what <see cref="TryCompress"/> made.</returns>
+    public static bool TryInflate(ReadOnlyMemory<byte> compressed, out ReadOnlyMemory<byte> body)
     {
-        var body = new byte[InflatedLength(compressed.Span)];
-        using var gzip = new GZipStream(new MemoryStream(compressed.ToArray(), writable: false), CompressionMode.Decompress);
-        var length = gzip.ReadAtLeast(body, body.Length, throwOnEndOfStream: false);
-        return length == body.Length && gzip.ReadByte() < 0 ? body : throw new InvalidDataException("A compressed body does not have the length that it names.");
+        var inflated = new byte[InflatedLength(compressed.Span)];
+        body = inflated;
+        try
+        {
+            using var gzip = new GZipStream(new MemoryStream(compressed.ToArray(), writable: false), CompressionMode.Decompress);
+            return gzip.ReadAtLeast(inflated, inflated.Length, throwOnEndOfStream: false) == inflated.Length && gzip.ReadByte() < 0;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
     }
 
     /// <summary>As the last four bytes name it.</summary>

@@ -122,7 +122,7 @@ public sealed class CachedProduct
 
     /// <summary>The body without compression. Each call inflates a compressed one.</summary>
     /// <exception cref="InvalidDataException">The entry is damaged.</exception>
-    public ReadOnlyMemory<byte> Body => IsCompressed ? BodyCompression.Inflate(StoredBody) : StoredBody;
+    public ReadOnlyMemory<byte> Body => TryGetBody(out var body) ? body : throw new InvalidDataException("The compressed body is damaged.");
 
     /// <summary>The length of <see cref="Body"/>.</summary>
     public int BodyLength => IsCompressed ? BodyCompression.InflatedLength(StoredBody.Span) : StoredBody.Length;
@@ -162,7 +162,14 @@ public sealed class CachedProduct
             : new([.. HeaderOf(Format, 0, filledAt, lifetime), .. Encoding.UTF8.GetBytes(reason)]);
 
     /// <summary>Whether the entry has the version and the content of the product.</summary>
-    public bool IsOf(Product row) => !IsAbsent && !IsUnreadable && Version == row.Version && Body.Span.SequenceEqual(row.Json.Span);
+    public bool IsOf(Product row) => !IsAbsent && !IsUnreadable && Version == row.Version && TryGetBody(out var body) && body.Span.SequenceEqual(row.Json.Span);
+
+    /// <summary>The same as <see cref="Body"/>. False: the entry is damaged; the audit replaces it.</summary>
+    public bool TryGetBody(out ReadOnlyMemory<byte> body)
+    {
+        body = StoredBody;
+        return !IsCompressed || BodyCompression.TryInflate(StoredBody, out body);
+    }
 
     /// <summary>Reads an entry of any known format. Whether this process serves it says <see cref="EntryFormat.Reads"/>.</summary>
     public static bool TryRead(byte[]? payload, [NotNullWhen(true)] out CachedProduct? entry)

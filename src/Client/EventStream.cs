@@ -7,6 +7,9 @@ namespace ProductCache.Client;
 /// <summary>Reads server-sent events (WHATWG HTML, 9.2), and connects again when the stream ends or is silent.</summary>
 internal sealed class EventStream(HttpClient http, string path, TimeProvider time)
 {
+    /// <summary>The end of the path of all streams.</summary>
+    public const string PathEnd = "/products/events";
+
     /// <summary>Twice the interval of heartbeats.</summary>
     public static readonly TimeSpan MaxSilence = TimeSpan.FromSeconds(30);
 
@@ -143,7 +146,7 @@ internal sealed class EventLines(TimeProvider time, TimeSpan maxSilence) : IDisp
                 }
             }
         }
-        catch (Exception exception) when (exception is IOException or TimeoutException or HttpRequestException)
+        catch (Exception exception) when (exception is IOException or TimeoutException or HttpRequestException or ObjectDisposedException)
         {
             // The stream broke.
         }

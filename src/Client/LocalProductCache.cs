@@ -13,8 +13,12 @@ public sealed class LocalProductCache<T> : IAsyncDisposable
 {
     private const string AllProducts = "products";
 
+    /// <summary>Another Api of the service may answer with its own copy for this long after a change; such a product is not kept.</summary>
+    private static readonly TimeSpan Spread = TimeSpan.FromSeconds(2);
+
     private readonly ProductCacheClient client;
     private readonly BoundedCache<ProductEntry<T>?> entries;
+    private readonly BoundedCache<long> changed;
     private readonly CancellationTokenSource stopped = new();
     private readonly TimeProvider time;
     private readonly Task following;
@@ -29,6 +33,7 @@ public sealed class LocalProductCache<T> : IAsyncDisposable
     {
         (this.client, this.time) = (client, time);
         entries = new BoundedCache<ProductEntry<T>?>(capacity);
+        changed = new BoundedCache<long>(capacity);
         following = FollowAsync();
     }
 
@@ -57,7 +62,7 @@ public sealed class LocalProductCache<T> : IAsyncDisposable
         var read = await client.GetAsync<T>(id, cancellationToken: cancellationToken).ConfigureAwait(false);
         lock (gate)
         {
-            if (isConnected && changes == before)
+            if (isConnected && changes == before && !(changed.TryGet(id, out var at) && time.GetElapsedTime(at) < Spread))
             {
                 entries.Set(id, read);
             }
@@ -99,6 +104,8 @@ public sealed class LocalProductCache<T> : IAsyncDisposable
         switch (change.Status)
         {
             case ProductStatus.Sure:
+                // A read that began before may be older than the stream.
+                changes += isConnected ? 0 : 1;
                 isConnected = true;
                 break;
             case ProductStatus.Unsure:
@@ -112,6 +119,7 @@ public sealed class LocalProductCache<T> : IAsyncDisposable
                 break;
             default:
                 changes++;
+                changed.Set(change.Id, time.GetTimestamp());
                 if (change.Status == ProductStatus.Current && entries.TryGet(change.Id, out _))
                 {
                     entries.Set(change.Id, change.Entry);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Http.Resilience;
+using Polly;
 
 namespace ProductCache.Client;
 
@@ -43,6 +44,13 @@ public static class ProductCacheClientRegistration
             resilience.AttemptTimeout.Timeout = AttemptTimeout;
             resilience.TotalRequestTimeout.Timeout = TotalTimeout;
             resilience.CircuitBreaker.SamplingDuration = 2 * AttemptTimeout;
+
+            // A stream has its own attempts, without an end.
+            var isToBeRepeated = resilience.Retry.ShouldHandle;
+            resilience.Retry.ShouldHandle = outcome =>
+                outcome.Context.GetRequestMessage()?.RequestUri?.AbsolutePath.EndsWith(EventStream.PathEnd, StringComparison.Ordinal) == true
+                    ? ValueTask.FromResult(false)
+                    : isToBeRepeated(outcome);
             resilience.Retry.DisableForUnsafeHttpMethods();
         });
         services.AddSingleton(provider => new ProductCacheClient(

@@ -16,6 +16,7 @@ namespace ProductCache.EndToEndTests;
 /// package's README as its only source file.
 /// </summary>
 [Category(TestCategories.NoServers)]
+[Parallelizable(ParallelScope.Self)]
 public sealed partial class PackageTests
 {
     private const string Version = "0.0.1-packed";

@@ -44,7 +44,7 @@ internal sealed class EventReader(IMediator mediator, ProductIds ids)
 
     public ProductState StateOf(ProductId id, GetProductResult result) => result switch
     {
-        GetProductResult.Found found => StateOf(id, found.Entry),
+        GetProductResult.Found found when IsWhole(found.Entry) => StateOf(id, found.Entry),
         GetProductResult.Absent absent => StateOf(id, absent.Entry),
         GetProductResult.Unreadable unreadable => StateOf(id, unreadable.Entry),
         _ => Unknown with { Data = Write(id, "unknown", null) },
@@ -58,6 +58,8 @@ internal sealed class EventReader(IMediator mediator, ProductIds ids)
         GetProductResult.Unreadable unreadable => unreadable.Entry,
         _ => null,
     };
+
+    private bool IsWhole(CachedProduct entry) => states.TryGetValue(entry, out _) || entry.TryGetBody(out _);
 
     private ProductState StateOf(ProductId id, CachedProduct entry)
     {

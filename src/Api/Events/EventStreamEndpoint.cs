@@ -12,6 +12,9 @@ namespace ProductCache.Api.Events;
 /// <summary>GET /api/v1/products/events: server-sent events with the state of products now and at each change.</summary>
 internal sealed class EventStreamEndpoint
 {
+    /// <summary>The changed products that a stream reads at a time: their bodies are held until the client has read them.</summary>
+    private const int PartLength = 20;
+
     /// <summary>Of a tag, in characters.</summary>
     private const int MaxTagLength = 200;
 
@@ -20,6 +23,7 @@ internal sealed class EventStreamEndpoint
     private readonly EventReader reader;
     private readonly ProductIds productIds;
     private readonly ClientLimits limits;
+    private readonly LargeAnswers answers;
     private readonly DefaultWait defaultWait;
     private readonly IHostApplicationLifetime lifetime;
     private readonly TimeProvider time;
@@ -32,6 +36,7 @@ internal sealed class EventStreamEndpoint
         EventReader reader,
         ProductIds productIds,
         ClientLimits limits,
+        LargeAnswers answers,
         DefaultWait defaultWait,
         EventStreamOptions options,
         IHostApplicationLifetime lifetime,
@@ -39,7 +44,7 @@ internal sealed class EventStreamEndpoint
         TimeProvider time)
     {
         (this.mediator, this.events, this.reader, this.productIds) = (mediator, events, reader, productIds);
-        (this.limits, this.defaultWait, this.lifetime, this.time) = (limits, defaultWait, lifetime, time);
+        (this.limits, this.answers, this.defaultWait, this.lifetime, this.time) = (limits, answers, defaultWait, lifetime, time);
         streams = new Shares(options.All, options.PerClient);
         var meter = meters.Create("ProductCache.Events");
         sent = meter.CreateCounter<long>("productcache.events.sent", "{event}", "Events with the state of a product.");
@@ -87,9 +92,7 @@ internal sealed class EventStreamEndpoint
             if (ids is not null && !isResumed)
             {
                 var updates = subscription.Take(out _);
-                using var miss = limits.OfMiss(http);
-                var results = await mediator.Send(new GetProducts(ids, defaultWait.Wait, MayAsk: miss.MayAsk, MayWait: miss.MayWait), ended.Token);
-                sent.Add(await writer.WriteAsync(ids.Zip(results), updates, ended.Token));
+                await SendFirstAsync(http, ids, writer, updates, ended.Token);
             }
 
             while (!writer.IsOver)
@@ -100,8 +103,16 @@ internal sealed class EventStreamEndpoint
                     break;
                 }
 
-                var results = await Task.WhenAll(updates.Ids.Select(id => reader.ReadAsync(id, updates.Position, onlyIfCached: tag is not null, ended.Token)));
-                sent.Add(await writer.WriteAsync(updates.Ids.Zip(results), updates, ended.Token));
+                var left = updates.Ids.Count;
+                foreach (var part in updates.Ids.Chunk(PartLength).DefaultIfEmpty([]))
+                {
+                    var results = await Task.WhenAll(part.Select(id => reader.ReadAsync(id, updates.Position, onlyIfCached: tag is not null, ended.Token)));
+
+                    // Only after the last part has the client seen everything up to the position.
+                    left -= part.Length;
+                    sent.Add(await writer.WriteAsync(part.Zip(results), left == 0 ? updates : updates with { Position = null }, ended.Token));
+                }
+
                 await writer.WaitAsync(woken, ended.Token);
             }
 
@@ -115,6 +126,16 @@ internal sealed class EventStreamEndpoint
         {
             // The client has gone.
         }
+    }
+
+    // As a batch is read, within the limits of one client.
+    private async Task SendFirstAsync(HttpContext http, IReadOnlyList<ProductId> ids, EventStreamWriter writer, ProductUpdates updates, CancellationToken cancellationToken)
+    {
+        using var miss = limits.OfMiss(http);
+        using var held = answers.Hold(http);
+        var results = await mediator.Send(
+            new GetProducts(ids, defaultWait.Wait, MayAsk: miss.MayAsk, MayWait: miss.MayWait, MayHold: entry => held.TryAdd(entry.BodyLength)), cancellationToken);
+        sent.Add(await writer.WriteAsync(ids.Zip(results), updates, cancellationToken));
     }
 
     /// <summary>An open stream. It holds its place until the client goes, or is told to come again.</summary>

@@ -19,6 +19,12 @@ internal sealed class EventStreamWriter(HttpContext http, EventReader reader, st
     /// <summary>A client connects again after this time, so that its credential is verified again.</summary>
     public static readonly TimeSpan MaxDuration = TimeSpan.FromMinutes(15);
 
+    /// <summary>Bytes that are written before the client has to read them.</summary>
+    private const int PieceBytes = 32 * 1024;
+
+    /// <summary>The states that are known of a client that follows a tag. Beyond them it gets a state again that it has.</summary>
+    private const int MaxKnown = 10_000;
+
     private readonly long began = time.GetTimestamp();
 
     // The tags of the states that the client has.
@@ -64,6 +70,10 @@ internal sealed class EventStreamWriter(HttpContext http, EventReader reader, st
             Write("data: "u8);
             Write(states[i].Data.Span);
             Write("\n\n"u8);
+            if (http.Response.BodyWriter.UnflushedBytes > PieceBytes)
+            {
+                await FlushAsync(cancellationToken);
+            }
         }
 
         if (updates.IsSure != wasSure || (states.Count == 0 && time.GetElapsedTime(lastWritten) >= HeartbeatInterval))
@@ -120,6 +130,11 @@ internal sealed class EventStreamWriter(HttpContext http, EventReader reader, st
         if (known.TryGetValue(id, out var had) && had == state.Tag)
         {
             return false;
+        }
+
+        if (tag is not null && known.Count >= MaxKnown)
+        {
+            known.Clear();
         }
 
         known[id] = state.Tag;

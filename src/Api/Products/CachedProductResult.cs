@@ -47,7 +47,14 @@ internal sealed class CachedProductResult(ProductId id, CachedProduct entry, Ent
             }
         }
 
-        var body = sendsCompressed ? entry.StoredBody : entry.Body;
+        ReadOnlyMemory<byte> body = entry.StoredBody;
+        if (!sendsCompressed && !entry.TryGetBody(out body))
+        {
+            response.Headers.ETag = default;
+            await Problems.RetryLater(httpContext, Problems.CacheUnavailable, "The cached product is damaged. It is replaced within a minute.").ExecuteAsync(httpContext);
+            return;
+        }
+
         if (sendsCompressed)
         {
             response.Headers.ContentEncoding = BodyCompression.Encoding;

@@ -56,7 +56,7 @@ internal sealed class ProductBatchResult(
         idsOfType.Write(json, id);
         switch (result)
         {
-            case GetProductResult.Found found:
+            case GetProductResult.Found found when found.Entry.TryGetBody(out var body):
                 var age = CacheHeaders.AgeOf(found.Entry, now);
                 json.WriteString("status"u8, age > cacheHeaders.LifetimeOf(found.Entry, age) ? Stale : "hit");
                 json.WriteNumber("version"u8, found.Entry.Version);
@@ -64,7 +64,7 @@ internal sealed class ProductBatchResult(
                 json.WritePropertyName("product"u8);
 
                 // The cached bytes, as in the response to a single read.
-                json.WriteRawValue(found.Entry.Body.Span, skipInputValidation: true);
+                json.WriteRawValue(body.Span, skipInputValidation: true);
                 break;
             case GetProductResult.Absent:
                 json.WriteString("status"u8, "absent");

@@ -13,8 +13,8 @@ public sealed class PurgeOptions
 
     private static readonly string[] Names = ["varnish", "fastly", "cloudflare", "cloudfront", "webhook"];
 
-    /// <summary>The limit of requests to each shared cache.</summary>
-    public int RequestsPerSecond { get; private init; } = 10;
+    /// <summary>The limit of requests to each shared cache. Null: the one that suits it.</summary>
+    public int? RequestsPerSecond { get; private init; }
 
     /// <summary>
     /// A change is purged twice: at once, and again after this time. An answer with the old product that was on its way to the shared cache
@@ -49,7 +49,7 @@ public sealed class PurgeOptions
         return new PurgeOptions
         {
             Kinds = kinds,
-            RequestsPerSecond = settings.Number("PURGE_REQUESTS_PER_SECOND", 10, 1, 1_000),
+            RequestsPerSecond = settings.Has("PURGE_REQUESTS_PER_SECOND") ? settings.Number("PURGE_REQUESTS_PER_SECOND", 10, 1, 1_000) : null,
             ConfirmAfter = settings.Seconds("PURGE_CONFIRM_SECONDS", TimeSpan.FromSeconds(5), 2, 60),
         };
     }

@@ -13,7 +13,7 @@ internal abstract class PurgeQueue(SharedCache cache, PurgeOptions options, Purg
     /// <summary>The number of products that may wait for a purge without a promise. The others are bounded by the endpoint that waits for them.</summary>
     public const int MaxWaiting = 100_000;
 
-    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(250);
 
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(30);
 
@@ -94,7 +94,7 @@ internal abstract class PurgeQueue(SharedCache cache, PurgeOptions options, Purg
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var rate = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / options.RequestsPerSecond), time);
+        using var rate = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / (options.RequestsPerSecond ?? cache.RequestsPerSecond)), time);
         var retry = FirstRetry;
         while (true)
         {

@@ -9,6 +9,9 @@ internal abstract class SharedCache(string name, int maxProducts)
     /// <summary>How many products one request may name.</summary>
     public int MaxProducts { get; } = maxProducts;
 
+    /// <summary>The limit of requests, unless the settings have another one. Accounts of content delivery networks have limits of about this.</summary>
+    public virtual int RequestsPerSecond => 10;
+
     /// <summary>The number of failures in a row after which requests that fail are given up. Null: they are repeated until they succeed.</summary>
     public virtual int? MaxAttempts => null;
 

@@ -13,6 +13,9 @@ internal sealed class VarnishCache(SharedCacheClient client, IReadOnlyList<Uri> 
     /// <summary>So that the header stays below 8 KiB, the default limit of Varnish, for ids of up to 70 characters.</summary>
     private const int MaxTags = 100;
 
+    /// <summary>A server of your own.</summary>
+    public override int RequestsPerSecond => 100;
+
     public override Task PurgeAsync(IReadOnlyList<PurgedProduct> products, CancellationToken cancellationToken) =>
         SendAsync([.. products.Select(product => product.Tag)], cancellationToken);
 

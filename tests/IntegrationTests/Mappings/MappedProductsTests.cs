@@ -85,6 +85,17 @@ public sealed class MappedProductsTests
     }
 
     [Test]
+    public async Task AnAnswerHasTheTagsOfTheMapping()
+    {
+        await shop.ExecuteAsync("INSERT INTO shop.items VALUES ('tagged 1', 'Lamp'); INSERT INTO shop.groups VALUES (77, 'Lamps'); INSERT INTO shop.item_groups VALUES ('tagged 1', 77)");
+
+        using var answer = await GetAsync("tagged 1");
+
+        Assert.That(answer.Headers.GetValues("Cache-Tag"), Is.EqualTo(new[] { "products,product-tagged%201,group-77" }));
+        Assert.That(answer.Headers.GetValues("Surrogate-Key"), Is.EqualTo(new[] { "products product-tagged%201 group-77" }));
+    }
+
+    [Test]
     public async Task IdsOfAnyTextAreReadListedAndPurged()
     {
         await using (var insert = shop.DataSource.CreateCommand("INSERT INTO shop.items SELECT sku, 'Odd' FROM unnest($1) AS sku"))

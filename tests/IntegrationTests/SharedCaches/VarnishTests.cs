@@ -106,9 +106,20 @@ public sealed class VarnishTests(string method)
             written.Add(await WriteAsync(1 + Random.Shared.Next(Products)));
         }
 
-        // Each product's last change has to be confirmed.
-        var last = written.GroupBy(write => write.Id).Select(writes => writes.Last()).ToList();
-        await Eventually.TrueAsync(() => last.TrueForAll(write => ConfirmedAt(write) is not null), "confirmed purges");
+        // Each product's last change has to be confirmed. Where this test saw the change in Redis only after the second purge, there is another change.
+        List<Written> last = [];
+        for (var attempt = 1; attempt <= 5; attempt++)
+        {
+            last = [.. written.GroupBy(write => write.Id).Select(writes => writes.Last())];
+            var deadline = Stopwatch.GetTimestamp() + (10 * Frequency);
+            await Eventually.TrueAsync(() => last.TrueForAll(write => ConfirmedAt(write) is not null) || Stopwatch.GetTimestamp() > deadline);
+            foreach (var write in last.Where(write => ConfirmedAt(write) is null))
+            {
+                written.Add(await WriteAsync(write.Id));
+            }
+        }
+
+        Assert.That(last.Where(write => ConfirmedAt(write) is null), Is.Empty, "confirmed purges");
         var until = Stopwatch.GetTimestamp();
         await Eventually.TrueAsync(() => last.TrueForAll(write => seen.Any(read => read.Id == write.Id && read.Began > until)), "reads after the last purge");
         await stop.CancelAsync();
@@ -116,11 +127,11 @@ public sealed class VarnishTests(string method)
 
         var confirmed = written.Select(write => (Write: write, At: ConfirmedAt(write))).Where(one => one.At is not null).ToList();
         var stale = seen.Where(read => confirmed.Exists(one => one.Write.Id == read.Id && read.Began > one.At && read.Version < one.Write.Version)).ToList();
-        var first = written.Select(write => (write, At: FirstPurgeOf(write))).Where(one => one.At is not null)
+        var first = written.Take(Writes / 4).Select(write => (write, At: FirstPurgeOf(write))).Where(one => one.At is not null)
             .Select(one => 1000.0 * (one.At!.Value - one.write.Committed) / Frequency).Order().ToList();
         TestContext.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{method}: {seen.Count} reads ({seen.Count(read => read.IsHit)} by Varnish), {written.Count} changes; commit to first purge p50 {first[first.Count / 2]:0} ms, p99 {first[first.Count * 99 / 100]:0} ms; {confirmed.Count} confirmed; old answers afterwards: {stale.Count}"));
+            $"{method}: {seen.Count} reads ({seen.Count(read => read.IsHit)} by Varnish), {written.Count} changes; commit to first purge, before any is lost: p50 {first[first.Count / 2]:0} ms, p99 {first[first.Count * 99 / 100]:0} ms; {confirmed.Count} confirmed; old answers afterwards: {stale.Count}"));
         Assert.That(stale, Is.Empty);
         Assert.That(seen.Any(read => read.IsHit), Is.True, "Varnish stores answers.");
         Assert.That(acknowledgements.Any(one => !one.IsDone), Is.True, "Purges were lost.");
@@ -129,6 +140,7 @@ public sealed class VarnishTests(string method)
     private async Task<Written> WriteAsync(int id)
     {
         var price = Random.Shared.Next(1_000_000);
+        var began = Stopwatch.GetTimestamp();
         await service.ExecuteAsync($"UPDATE products SET price = {price} WHERE id = {id}");
         var committed = Stopwatch.GetTimestamp();
         var version = (long)(await service.ScalarAsync($"SELECT version FROM products WHERE id = {id}"))!;
@@ -139,13 +151,13 @@ public sealed class VarnishTests(string method)
             using var answer = await service.Api.GetAsync(new Uri($"/productapp/{id}/", UriKind.Relative));
             return VersionOf(answer) >= version;
         });
-        return new Written(id, version, committed, Stopwatch.GetTimestamp());
+        return new Written(id, version, began, committed, Stopwatch.GetTimestamp());
     }
 
     // A purge that began when near copies and answers on their way had no more time to be old.
     private long? ConfirmedAt(Written write)
     {
-        var begin = Math.Max(write.Applied, write.Committed + (ConfirmSeconds * Frequency));
+        var begin = Math.Max(write.Applied, write.Began + (ConfirmSeconds * Frequency));
         return acknowledgements.Where(one => one.IsDone && one.Began >= begin && one.Names(write.Id)).Select(one => (long?)one.Ended).Min();
     }
 
@@ -221,7 +233,7 @@ public sealed class VarnishTests(string method)
 
     private sealed record Seen(int Id, long Version, long Began, bool IsHit);
 
-    private sealed record Written(int Id, long Version, long Committed, long Applied);
+    private sealed record Written(int Id, long Version, long Began, long Committed, long Applied);
 
     private sealed record Answer(int Status, long Version, bool IsHit, string Body);
 

@@ -55,6 +55,22 @@ public sealed class WebhookTests
         Assert.That(letters[0].Reason, Does.Contain("answered 410"));
     }
 
+    [Test]
+    public async Task TheVerbPurgeReachesIt()
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "productcache.dll");
+        var purge = await Command.RunAsync(["dotnet", program, "purge", "5"], Eventually.Patience, configure: variables =>
+        {
+            foreach (var (name, value) in service.Settings)
+            {
+                variables[name] = value;
+            }
+        });
+
+        Assert.That(purge.ExitCode, Is.Zero, purge.Output + purge.Errors);
+        Assert.That(webhook.Requests.Select(request => request.Body), Has.Some.Contains("""{"products":[{"id":5,"tag":"product-5"}]}"""));
+    }
+
     private static IEnumerable<long> IdsOf(ReceivedRequest request) =>
         JsonNode.Parse(request.Body)!["data"]!["products"]!.AsArray().Select(product => product!["id"]!.GetValue<long>());
 

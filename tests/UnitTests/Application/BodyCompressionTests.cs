@@ -70,6 +70,7 @@ public sealed class BodyCompressionTests
         Assert.That(CachedProduct.TryRead(huge, out _), Is.False);
         Assert.That(CachedProduct.TryRead(cut, out var read), Is.True);
         Assert.That(() => read!.Body, Throws.InstanceOf<InvalidDataException>());
+        Assert.That(read!.IsOf(Product(5_000)), Is.False, "The audit replaces it.");
     }
 
     private static Product Product(int length) => TestSupport.TestProducts.Product(Sample.Id, "Chair", 1m, new string('x', length), 1);

@@ -127,6 +127,19 @@ public sealed class CachedProductResultTests
         }
     }
 
+    [Test]
+    public async Task ADamagedBodyIsNoAnswer()
+    {
+        var product = TestSupport.TestProducts.Product(Sample.Id, "Chair", 1m, new string('x', 3_000), 5);
+        var payload = CachedProduct.Of(product, Sample.Time, TimeSpan.FromMinutes(1), EntryFormat.BuiltIn.WithCompression()).Payload;
+        payload[^10] ^= 0xff;
+        Assert.That(CachedProduct.TryRead(payload, out var damaged), Is.True);
+
+        var response = await Send(damaged!);
+
+        Assert.That((response.StatusCode, response.ContentType), Is.EqualTo((503, "application/problem+json")));
+    }
+
     [TestCase("\"5-gzip\"", 200)]
     [TestCase("\"4-gzip\"", 412)]
     public async Task ATagOfTheOtherRepresentationIsAPreconditionToo(string ifMatch, int status) =>
