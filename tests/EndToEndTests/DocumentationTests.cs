@@ -39,6 +39,9 @@ public sealed partial class DocumentationTests
                 {
                     ["PRODUCTCACHE_DATA"] = folder,
                     ["API_PORT"] = port.ToString(CultureInfo.InvariantCulture),
+
+                    // On a busy machine a fill may take longer than the second that readers wait otherwise.
+                    ["API_DEFAULT_WAIT_SECONDS"] = "10",
                     ["WORKER_PORT"] = TestServer.FreePort().ToString(CultureInfo.InvariantCulture),
                 });
             await standalone.ReadyAsync(port);
@@ -75,9 +78,9 @@ public sealed partial class DocumentationTests
         await Eventually.TrueAsync(
             async () =>
             {
-                // A fill and a notification take their milliseconds.
+                // A fill and a notification take their milliseconds. On a busy machine Kafka may be slower than the deadline of a produce; a reader asks again.
                 output = await BashAsync(script, key, kafka);
-                return commands.IsMetBy(output) || !commands.IsRepeatable;
+                return commands.IsMetBy(output) || !(commands.IsRepeatable || output.Contains("503 Service Unavailable", StringComparison.Ordinal));
             },
             () => $"{commands}{Environment.NewLine}{output}");
         Assert.That(commands.IsMetBy(output), $"{commands}{Environment.NewLine}{output}");

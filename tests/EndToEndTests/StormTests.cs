@@ -40,11 +40,7 @@ public sealed class StormTests
             answers = await Task.WhenAll(Enumerable.Range(0, readers).Select(async n =>
             {
                 // Every other one waits.
-                using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/");
-                if (n % 2 == 0)
-                {
-                    request.Headers.Add("Prefer", "wait=10");
-                }
+                using var request = new HttpRequestMessage(HttpMethod.Get, $"/productapp/{id}/") { Headers = { { "Prefer", n % 2 == 0 ? "wait=10" : "wait=0" } } };
 
                 using var answer = await client.SendAsync(request);
                 var status = $"{(int)answer.StatusCode}";
