@@ -38,6 +38,15 @@ public abstract record GetProductResult
         _ => null,
     };
 
+    /// <summary>The entry that is the answer. Null: the answer has none.</summary>
+    public CachedProduct? Cached => this switch
+    {
+        Found found => found.Entry,
+        Absent absent => absent.Entry,
+        Unreadable unreadable => unreadable.Entry,
+        _ => null,
+    };
+
     /// <summary>The product.</summary>
     /// <param name="Forward">If the source is a fill: why it was requested.</param>
     public sealed record Found(CachedProduct Entry, EntrySource Source, Forward Forward = default) : GetProductResult;

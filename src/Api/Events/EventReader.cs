@@ -20,8 +20,6 @@ internal sealed class EventReader(IMediator mediator, ProductIds ids)
     /// <summary>A product that has left the cache is read from PostgreSQL, in this time.</summary>
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(1);
 
-    private static readonly ProductState Unknown = new(null, default);
-
     // Reads that run, by the position after which they began.
     private readonly ConcurrentDictionary<(ProductId Id, EventPosition Position, bool OnlyIfCached), Lazy<Task<GetProductResult>>> reads = [];
     private readonly ConditionalWeakTable<CachedProduct, ProductState> states = [];
@@ -42,38 +40,32 @@ internal sealed class EventReader(IMediator mediator, ProductIds ids)
         }
     }
 
-    public ProductState StateOf(ProductId id, GetProductResult result) => result switch
+    public ProductState StateOf(ProductId id, GetProductResult result)
     {
-        GetProductResult.Found found when IsWhole(found.Entry) => StateOf(id, found.Entry),
-        GetProductResult.Absent absent => StateOf(id, absent.Entry),
-        GetProductResult.Unreadable unreadable => StateOf(id, unreadable.Entry),
-        _ => Unknown with { Data = Write(id, "unknown", null) },
-    };
-
-    /// <returns>Null: the answer has no entry.</returns>
-    public static CachedProduct? EntryOf(GetProductResult result) => result switch
-    {
-        GetProductResult.Found found => found.Entry,
-        GetProductResult.Absent absent => absent.Entry,
-        GetProductResult.Unreadable unreadable => unreadable.Entry,
-        _ => null,
-    };
-
-    private bool IsWhole(CachedProduct entry) => states.TryGetValue(entry, out _) || entry.TryGetBody(out _);
-
-    private ProductState StateOf(ProductId id, CachedProduct entry)
-    {
-        if (!states.TryGetValue(entry, out var state))
+        if (result.Cached is not { } entry)
         {
-            var status = entry.IsAbsent ? "absent" : entry.IsUnreadable ? "unreadable" : "current";
-            state = new ProductState(entry.IsAbsent || entry.IsUnreadable ? status : entry.EntityTag, Write(id, status, entry));
-            states.AddOrUpdate(entry, state);
+            return Unknown(id);
         }
 
+        if (states.TryGetValue(entry, out var state))
+        {
+            return state;
+        }
+
+        if (!entry.TryGetBody(out var body))
+        {
+            return Unknown(id);
+        }
+
+        var status = entry.IsAbsent ? "absent" : entry.IsUnreadable ? "unreadable" : "current";
+        state = new ProductState(entry.IsAbsent || entry.IsUnreadable ? status : entry.EntityTag, Write(id, status, entry, body));
+        states.AddOrUpdate(entry, state);
         return state;
     }
 
-    private ReadOnlyMemory<byte> Write(ProductId id, string status, CachedProduct? entry)
+    private ProductState Unknown(ProductId id) => new(null, Write(id, "unknown", null, default));
+
+    private ReadOnlyMemory<byte> Write(ProductId id, string status, CachedProduct? entry, ReadOnlyMemory<byte> body)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, ProductJson.WriterOptions))
@@ -90,7 +82,7 @@ internal sealed class EventReader(IMediator mediator, ProductIds ids)
                     json.WriteNumber("version"u8, entry.Version);
                     json.WriteString("etag"u8, $"\"{entry.EntityTag}\"");
                     json.WritePropertyName("product"u8);
-                    json.WriteRawValue(entry.Body.Span, skipInputValidation: true);
+                    json.WriteRawValue(body.Span, skipInputValidation: true);
                     break;
             }
 

@@ -117,7 +117,7 @@ internal sealed class EventStreamWriter(HttpContext http, EventReader reader, st
 
     // The tags of a product that is not cached are not known, so its change concerns every tag that may be one of them.
     private bool Concerns(ProductId id, GetProductResult result) => tag is null || known.ContainsKey(id)
-        || (EventReader.EntryOf(result) is { } entry ? CacheTags.Of(id, entry).Contains(tag) : !PurgeTag.IsOfProduct(tag) || tag == PurgeTag.Of(id));
+        || (result.Cached is { } entry ? CacheTags.Of(id, entry).Contains(tag) : !PurgeTag.IsOfProduct(tag) || tag == PurgeTag.Of(id));
 
     private bool IsNew(ProductId id, ProductState state)
     {

@@ -23,14 +23,13 @@ internal sealed class CachedProductResult(ProductId id, CachedProduct entry, Ent
     {
         var response = httpContext.Response;
         var tag = cacheHeaders.Write(response.Headers, id, entry, source, forward, now);
-        var compressedTag = EntityTags.OfCompressed(tag);
         response.Headers.Append("Vary", "Accept-Encoding");
         var sendsCompressed = entry.IsCompressed && AcceptEncoding.AcceptsGzip(httpContext.Request.Headers.AcceptEncoding);
-        response.Headers.ETag = sendsCompressed ? compressedTag : tag;
+        response.Headers.ETag = sendsCompressed ? EntityTags.OfCompressed(tag) : tag;
 
         // RFC 9110, 13.2.2. An invalid member of If-None-Match is ignored; the others still apply. The tag of either representation is that of this
         // version, and a 304 names the one that the reader has.
-        if (EntityTags.Read(httpContext.Request.Headers.IfMatch) is { } ifMatch && !ifMatch.MatchesStrongly(tag) && !ifMatch.MatchesStrongly(compressedTag))
+        if (EntityTags.Read(httpContext.Request.Headers.IfMatch) is { } ifMatch && !ifMatch.MatchesStrongly(tag) && !ifMatch.MatchesStrongly(EntityTags.OfCompressed(tag)))
         {
             await IfMatchHeader.Failed(httpContext, $"The cached product has version {entry.Version}, which does not match If-Match.").ExecuteAsync(httpContext);
             return;
@@ -38,6 +37,7 @@ internal sealed class CachedProductResult(ProductId id, CachedProduct entry, Ent
 
         if (EntityTags.Read(httpContext.Request.Headers.IfNoneMatch) is { } ifNoneMatch)
         {
+            var compressedTag = EntityTags.OfCompressed(tag);
             var (hasPlain, hasCompressed) = (ifNoneMatch.MatchesWeakly(tag), ifNoneMatch.MatchesWeakly(compressedTag));
             if (hasPlain || hasCompressed)
             {

@@ -36,7 +36,7 @@ internal sealed class ProductBatchResult(
             WriteItem(writer.Json, ids[i], results[i]);
 
             // Release the memory of a written entry.
-            var size = EntryOf(results[i])?.BodyLength ?? 0;
+            var size = results[i].Cached?.BodyLength ?? 0;
             results[i] = GetProductResult.NotCached.Instance;
             if (!await writer.PartAsync())
             {
@@ -91,7 +91,7 @@ internal sealed class ProductBatchResult(
     private void WriteHeaders(IHeaderDictionary headers)
     {
         var forwards = results.Select(result => result.Forwarded).OfType<Forward>().ToList();
-        var entries = ids.Zip(results, (id, result) => (Id: id, Entry: EntryOf(result)!)).Where(one => one.Entry is not null).ToList();
+        var entries = ids.Zip(results, (id, result) => (Id: id, Entry: result.Cached!)).Where(one => one.Entry is not null).ToList();
         if (entries.Count < results.Length)
         {
             headers.RetryAfter = Problems.RetryAfter;
@@ -105,12 +105,4 @@ internal sealed class ProductBatchResult(
     // The reason is the first one of any product. The response is collapsed if no product was requested for this request alone.
     private static string StatusOf(List<Forward> forwards, bool stored) =>
         CacheHeaders.StatusOf(new Forward(forwards.Min(forward => forward.Reason), forwards.All(forward => forward.Collapsed)), stored);
-
-    private static CachedProduct? EntryOf(GetProductResult result) => result switch
-    {
-        GetProductResult.Found found => found.Entry,
-        GetProductResult.Absent absent => absent.Entry,
-        GetProductResult.Unreadable unreadable => unreadable.Entry,
-        _ => null,
-    };
 }

@@ -12,6 +12,6 @@ internal static class Durations
         meter.CreateHistogram(name, "s", description, advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Bounds });
 
     /// <summary>A duration between the clocks of two machines, which may differ: it counts as 0 at least.</summary>
-    public static void RecordSince(this Histogram<double> histogram, DateTimeOffset began, DateTimeOffset now) =>
-        histogram.Record(Math.Max((now - began).TotalSeconds, 0));
+    public static void RecordSince(this Histogram<double> histogram, DateTimeOffset began, DateTimeOffset now, params ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+        histogram.Record(Math.Max((now - began).TotalSeconds, 0), tags);
 }

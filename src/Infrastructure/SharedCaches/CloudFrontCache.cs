@@ -45,14 +45,15 @@ internal sealed class CloudFrontCache(SharedCacheClient client, Uri api, string 
                 Namespace + "Paths",
                 new XElement(Namespace + "Items", paths.Select(path => new XElement(Namespace + "Path", path))),
                 new XElement(Namespace + "Quantity", paths.Count.ToString(CultureInfo.InvariantCulture))));
-        using var body = new MemoryStream();
-        await batch.SaveAsync(body, SaveOptions.DisableFormatting, cancellationToken);
+        using var text = new MemoryStream();
+        await batch.SaveAsync(text, SaveOptions.DisableFormatting, cancellationToken);
+        var body = text.ToArray();
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(api, $"/2020-05-31/distribution/{Uri.EscapeDataString(distribution)}/invalidation"))
         {
-            Content = new ByteArrayContent(body.ToArray()) { Headers = { ContentType = new MediaTypeHeaderValue("text/xml") } },
+            Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("text/xml") } },
         };
-        var token = credentials.SessionToken.Value is { Length: > 0 } text ? text : null;
-        new AwsSignature(credentials.AccessKey, credentials.SecretKey.Value, token, "us-east-1", "cloudfront").Sign(request, body.ToArray(), time.GetUtcNow());
+        var token = credentials.SessionToken.Value is { Length: > 0 } session ? session : null;
+        new AwsSignature(credentials.AccessKey, credentials.SecretKey.Value, token, "us-east-1", "cloudfront").Sign(request, body, time.GetUtcNow());
         try
         {
             await client.SendAsync(request, cancellationToken);

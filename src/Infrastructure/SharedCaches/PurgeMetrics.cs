@@ -32,9 +32,9 @@ internal sealed class PurgeMetrics
 
     public void Failed(string cache) => failures.Add(1, Tag(cache));
 
-    public void FirstPurged(string cache, DateTimeOffset changedAt) => delay.Record(SecondsSince(changedAt), Tag(cache));
+    public void FirstPurged(string cache, DateTimeOffset changedAt) => delay.RecordSince(changedAt, time.GetUtcNow(), Tag(cache));
 
-    public void Confirmed(string cache, DateTimeOffset changedAt) => confirmed.Record(SecondsSince(changedAt), Tag(cache));
+    public void Confirmed(string cache, DateTimeOffset changedAt) => confirmed.RecordSince(changedAt, time.GetUtcNow(), Tag(cache));
 
     private static IEnumerable<Measurement<T>> Queues<T>(IServiceProvider services, Func<PurgeQueue, T> valueOf)
         where T : struct => ((IEnumerable<PurgeQueue>?)services.GetService(typeof(IEnumerable<PurgeQueue>)) ?? []).Select(queue => new Measurement<T>(valueOf(queue), Tag(queue.Name)));
@@ -42,6 +42,4 @@ internal sealed class PurgeMetrics
     private static KeyValuePair<string, object?> Tag(string cache) => new("cache", cache);
 
     private static KeyValuePair<string, object?> Outcome(string outcome) => new("outcome", outcome);
-
-    private double SecondsSince(DateTimeOffset at) => Math.Max((time.GetUtcNow() - at).TotalSeconds, 0);
 }
