@@ -27,7 +27,7 @@ internal sealed class RedisHealth(IConnectionMultiplexer redis, RedisScripts scr
         }
         catch (Exception exception) when (exception is UnavailableException or RedisServerException)
         {
-            return HealthCheckResult.Unhealthy(faults.Explain(exception));
+            return HealthCheckResult.Unhealthy(await faults.ExplainAsync(exception, cancellationToken));
         }
     }
 }

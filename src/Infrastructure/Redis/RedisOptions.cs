@@ -29,6 +29,9 @@ public sealed record RedisOptions(ConfigurationOptions Connection)
     /// <summary>The timeout of the first commands in the life of a process.</summary>
     public static readonly TimeSpan FirstTimeout = TimeSpan.FromMilliseconds(700);
 
+    /// <summary>The timeout of a connection that is made.</summary>
+    public static readonly TimeSpan DialTimeout = TimeSpan.FromSeconds(1);
+
     /// <summary>The limit of any command while Redis answers others.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
@@ -60,7 +63,7 @@ public sealed record RedisOptions(ConfigurationOptions Connection)
             // Redis may be unavailable at the start. Commands fail at once meanwhile and are not queued.
             AbortOnConnectFail = false,
             BacklogPolicy = BacklogPolicy.FailFast,
-            ConnectTimeout = 1_000,
+            ConnectTimeout = (int)DialTimeout.TotalMilliseconds,
             AsyncTimeout = (int)Limit.TotalMilliseconds,
             SyncTimeout = (int)Limit.TotalMilliseconds,
             KeepAlive = 1,

@@ -68,7 +68,7 @@ public static class RedisRegistration
         services.AddSingleton(provider => new RedisTimeout(
             timeout, provider.GetRequiredService<TimeProvider>(), provider.GetService<ILogger<RedisTimeout>>()));
         services.AddSingleton(options.Names);
-        services.AddSingleton(new RedisFaults(options));
+        services.AddSingleton(provider => new RedisFaults(options, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(RedisScripts.Default);
         services.AddSingleton<IGuardedCache, GuardedCache>();
         services.AddSingleton<CacheNotifications>();

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using ProductCache.Application;
+using ProductCache.Infrastructure.Redis;
 using ProductCache.IntegrationTests.Redis;
 using ProductCache.Standalone;
 using ProductCache.TestSupport;
@@ -143,6 +144,19 @@ public sealed class RedisTlsTests
         }
 
         await BecomesAsync(services, null);
+    }
+
+    // The client library tells the first failure of a connection only; of a server under load it can be one that took too long.
+    [Test]
+    public async Task ARejectedLoginIsFoundAlsoIfTheFirstFailureWasAnotherOne([Values] bool closed)
+    {
+        await using var services = Services(("REDIS_PASSWORD", "wrong"));
+        var faults = services.GetRequiredService<RedisFaults>();
+        faults.Failed(closed ? new IOException("The server has closed the connection.") : new TimeoutException("The first connection was slow."));
+
+        Assert.That(
+            await faults.ExplainAsync(new TimeoutException("Redis did not answer."), default),
+            Does.StartWith($"{Server} rejects the login, or requires one"));
     }
 
     [Test]
