@@ -85,6 +85,23 @@ internal sealed class BenchServers : IAsyncDisposable
         return port;
     }
 
+    /// <summary>Replaces the Worker by one with other settings, and returns when it is ready.</summary>
+    public async Task ReplaceWorkerAsync(params IEnumerable<KeyValuePair<string, string>> overrides)
+    {
+        processes[0].Kill();
+        await processes[0].WaitForExitAsync();
+        Dictionary<string, string> own = new(settings);
+        foreach (var (key, value) in overrides)
+        {
+            own[key] = value;
+        }
+
+        var worker = Launch("ProductCache.Worker.dll", [], own);
+        processes.Remove(worker);
+        processes[0] = worker;
+        await ReadyAsync(int.Parse(own["WORKER_PORT"], CultureInfo.InvariantCulture));
+    }
+
     /// <summary>The process of an Api of <see cref="StartApiAsync"/>.</summary>
     public Process ApiOn(int port) => apis[port];
 

@@ -11,7 +11,13 @@ namespace ProductCache.Bench;
 internal static class Changes
 {
     private const int Count = 500;
+    private const int Rounds = 2;
+    private const int WarmUp = 20;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static readonly (string Name, string Setting)[] Ways = [("directly", "on"), ("through Kafka alone", "off")];
+
+    private static readonly string[] Places = ["Redis", "one Api with a near cache", "another Api with a near cache"];
 
     public static async Task<Section> RunAsync(BenchServers servers)
     {
@@ -19,41 +25,46 @@ internal static class Changes
         using var one = Client(servers.ApiPort);
         using var other = Client(await servers.StartApiAsync());
         await using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Redis);
-        List<double> inRedis = [], inOne = [], inOther = [];
-        for (var i = -20; i < Count; i++)
+        var seen = Ways.SelectMany(_ => Places, (way, place) => (Way: way.Name, Place: place)).ToDictionary(key => key, _ => new List<double>());
+        for (var round = 0; round < Rounds; round++)
         {
-            var id = new ProductId(first + (i < 0 ? 0 : i));
-            await NearAsync(one, id);
-            await NearAsync(other, id);
-            var (version, committed) = await ChangeAsync(servers, id.Value);
-            var times = await Task.WhenAll(
-                UntilAsync(async () => (long?)await redis.GetDatabase().HashGetAsync(CacheKeys.Entry(id), "rank") >= 2 * version, committed),
-                UntilAsync(async () => await VersionAsync(one, id) >= version, committed),
-                UntilAsync(async () => await VersionAsync(other, id) >= version, committed));
-
-            // The first ones warm up.
-            if (i >= 0)
+            foreach (var (way, setting) in Ways)
             {
-                inRedis.Add(times[0]);
-                inOne.Add(times[1]);
-                inOther.Add(times[2]);
+                await servers.ReplaceWorkerAsync(KeyValuePair.Create("DIRECT_REFRESH", setting));
+                for (var i = -WarmUp; i < Count / Rounds; i++)
+                {
+                    var id = new ProductId(first + (round * (Count / Rounds)) + Math.Max(i, 0));
+                    await NearAsync(one, id);
+                    await NearAsync(other, id);
+                    var (version, committed) = await ChangeAsync(servers, id.Value);
+                    var times = await Task.WhenAll(
+                        UntilAsync(async () => (long?)await redis.GetDatabase().HashGetAsync(CacheKeys.Entry(id), "rank") >= 2 * version, committed),
+                        UntilAsync(async () => await VersionAsync(one, id) >= version, committed),
+                        UntilAsync(async () => await VersionAsync(other, id) >= version, committed));
+                    foreach (var (place, time) in i < 0 ? [] : Places.Zip(times))
+                    {
+                        seen[(way, place)].Add(time);
+                    }
+                }
             }
         }
 
-        (string Name, List<double> Times)[] seen =
-            [("Redis", inRedis), ("one Api with a near cache", inOne), ("another Api with a near cache", inOther)];
         return new Section(
             "Changes",
-            $"{Count} UPDATEs of one cached row each, one after the other, by {servers.KafkaName}; milliseconds from the answer to COMMIT on.",
+            $"{Count} UPDATEs of one cached row each for both ways, one after the other and in {Rounds} rounds in turns, by {servers.KafkaName}; " +
+            "milliseconds from the answer to COMMIT on. Directly: from the outbox, beside Kafka (`DIRECT_REFRESH`).",
             [
                 new ReportTable(
                     ["new version seen in", "p50, ms", "p99, ms"],
-                    [.. seen.Select(place => Row(place.Name, place.Times))],
+                    [.. seen.Select(place => Row(NameOf(place.Key), place.Value))],
                     new BarChart("changes", "Changes: from COMMIT to the new version", "ms", $"p50 of {Count}; whiskers: up to p99",
                     [
-                        .. seen.Select(place => Bar.OfLatency(place.Name, Percentile(place.Times, 50), Percentile(place.Times, 99), own: true)),
+                        .. seen.Select(place => Bar.OfLatency(
+                            NameOf(place.Key), Percentile(place.Value, 50), Percentile(place.Value, 99), own: place.Key.Way == Ways[0].Name)),
                     ])),
             ]);
+
+        static string NameOf((string Way, string Place) key) => $"{key.Place}, {key.Way}";
     }
 
     internal static async Task<double> UntilAsync(Func<Task<bool>> condition, long since, TimeSpan? patience = null)

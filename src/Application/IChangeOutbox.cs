@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ProductCache.Domain;
 
 namespace ProductCache.Application;
 
@@ -12,7 +13,21 @@ public enum ChangeLane
 /// <summary>A change as the database recorded it; its values are not validated yet.</summary>
 /// <param name="Id">The id of the product as the store has it.</param>
 /// <param name="Trace">The span of the writer, or default.</param>
-public sealed record RecordedChange(string Id, long Version, bool Deleted, DateTimeOffset ChangedAt, ActivityContext Trace = default);
+public sealed record RecordedChange(string Id, long Version, bool Deleted, DateTimeOffset ChangedAt, ActivityContext Trace = default)
+{
+    /// <summary>Why this cannot be a change of a product. Null: it can.</summary>
+    public string? WhyImpossible(ProductIdType idType) => this switch
+    {
+        _ when !idType.TryParse(Id, out _) => idType == ProductIdType.Bigint ? "The product id is not positive." : $"The product id is not {idType.Rule}.",
+        { Version: <= 0 or > ProductVersion.Max } => "The version is out of range.",
+        _ => null,
+    };
+
+    /// <exception cref="ArgumentException">It is impossible.</exception>
+    public Change Read(ProductIdType idType) => WhyImpossible(idType) is null && idType.TryParse(Id, out var id)
+        ? new Change(id, new ProductVersion(Version), Deleted)
+        : throw new ArgumentException(WhyImpossible(idType));
+}
 
 /// <summary>A change that will never be published, and the reason.</summary>
 public sealed record RefusedChange(RecordedChange Change, string Reason);

@@ -33,7 +33,7 @@ public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher p
         Dictionary<(string, bool), RecordedChange> newest = new(batch.Changes.Count);
         foreach (var change in batch.Changes)
         {
-            if (WhyImpossible(change) is { } reason)
+            if (change.WhyImpossible(idType) is { } reason)
             {
                 refused.Add(new RefusedChange(change, reason));
             }
@@ -51,11 +51,4 @@ public sealed class RelayChangesHandler(IChangeOutbox outbox, IChangePublisher p
         await batch.CompleteAsync(refused, cancellationToken);
         return new RelayChangesResult(batch.Changes.Count, newest.Count - refusedByBroker.Count, refused.Count);
     }
-
-    private string? WhyImpossible(RecordedChange change) => change switch
-    {
-        _ when !idType.TryParse(change.Id, out _) => idType == ProductIdType.Bigint ? "The product id is not positive." : $"The product id is not {idType.Rule}.",
-        { Version: <= 0 or > ProductVersion.Max } => "The version is out of range.",
-        _ => null,
-    };
 }

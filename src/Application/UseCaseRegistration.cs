@@ -45,7 +45,7 @@ public static class UseCaseRegistration
         return services;
     }
 
-    /// <summary>Fills, refreshes, the relay of changes and the audit.</summary>
+    /// <summary>Fills, refreshes, the relay of changes, the direct refresh and the audit.</summary>
     public static IServiceCollection AddWorkerUseCases(this IServiceCollection services, CacheLifetimes lifetimes)
     {
         services.AddMediator();
@@ -54,6 +54,7 @@ public static class UseCaseRegistration
         services.AddSingleton<IRequestHandler<FillCache, FillCacheResult>, FillCacheHandler>();
         services.AddSingleton<IRequestHandler<RefreshCache, RefreshCacheResult>, RefreshCacheHandler>();
         services.AddSingleton<IRequestHandler<RelayChanges, RelayChangesResult>, RelayChangesHandler>();
+        services.AddSingleton<IRequestHandler<RefreshDirectly, RefreshDirectlyResult>, RefreshDirectlyHandler>();
         services.AddSingleton<IRequestHandler<AuditStore, AuditStoreResult>, AuditStoreHandler>();
         services.AddSingleton<EntrySweep>();
         services.AddSingleton<AuditEntriesHandler>();

@@ -5,14 +5,16 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using ProductCache.Application;
 using ProductCache.Infrastructure.Hosting;
+using ProductCache.Infrastructure.Kafka;
 using ProductCache.Infrastructure.Mappings;
 using ProductCache.Infrastructure.Postgres;
 
 namespace ProductCache.Infrastructure;
 
 /// <summary>
-/// Relays the outbox to Kafka, batch by batch. PostgreSQL notifies it of commits (LISTEN); it also polls, since notifications are lost
-/// with the connection. Any number of relays may run.
+/// Relays the outbox to Kafka, batch by batch, and beside it brings the changes directly to Redis, so that neither waits for the other.
+/// PostgreSQL notifies it of commits (LISTEN); it also polls, since notifications are lost with the connection. Any number of relays may run;
+/// one of them refreshes directly, as long as it holds the lock.
 /// </summary>
 internal sealed class OutboxRelay : BackgroundService
 {
@@ -21,6 +23,9 @@ internal sealed class OutboxRelay : BackgroundService
 
     /// <summary>The same behind a pooler, which cannot forward notifications.</summary>
     public static readonly TimeSpan PooledPollInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long the relay leaves the processors to the direct refresh after a notification, at most.</summary>
+    private static readonly TimeSpan HeadStart = TimeSpan.FromMilliseconds(10);
 
     /// <summary>The interval of retries while PostgreSQL or Kafka is unavailable.</summary>
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
@@ -41,6 +46,15 @@ internal sealed class OutboxRelay : BackgroundService
     private readonly Dictionary<ChangeLane, WakeUp> wakeUps;
     private readonly TouchExpansions? expansions;
     private readonly WakeUp expansionsWakeUp;
+    private readonly WorkerMetrics metrics;
+    private readonly WakeUp directWakeUp;
+    private readonly Dictionary<ChangeLane, OutboxPosition> positions = Enum.GetValues<ChangeLane>().ToDictionary(lane => lane, _ => new OutboxPosition());
+
+    // Whether this process refreshes directly. Without sessions of its own (a pooler) it cannot hold a lock: then each one does.
+    private volatile bool isElected;
+
+    // Set by a lane that Kafka did not take, until it takes one.
+    private volatile bool brokerIsAway;
     private OutboxState measured;
     private (long Count, TimeSpan Age) measuredExpansions;
 
@@ -52,11 +66,15 @@ internal sealed class OutboxRelay : BackgroundService
         PostgresOptions options,
         TimeProvider time,
         IMeterFactory meters,
+        WorkerMetrics metrics,
         ILogger<OutboxRelay> logger,
         TouchExpansions? expansions = null)
     {
         this.expansions = expansions;
+        this.metrics = metrics;
         expansionsWakeUp = new WakeUp(time);
+        directWakeUp = new WakeUp(time);
+        isElected = options.TransactionPooler;
         this.mediator = mediator;
         this.outbox = outbox;
         this.migrator = migrator;
@@ -88,7 +106,41 @@ internal sealed class OutboxRelay : BackgroundService
             tasks.Add(EmptyAsync(nameof(expansions), expansionsWakeUp, () => expansions.ExpandAsync(stoppingToken), stoppingToken));
         }
 
+        if (options.RefreshesDirectly)
+        {
+            tasks.Add(EmptyAsync("Direct", directWakeUp, () => RefreshDirectlyAsync(stoppingToken), stoppingToken));
+        }
+
         await Task.WhenAll(tasks);
+    }
+
+    // Large statements take this way only while Kafka takes nothing: it would double their work, and their readers are served by Kafka soon enough.
+    private async Task<bool> RefreshDirectlyAsync(CancellationToken stoppingToken)
+    {
+        if (!isElected)
+        {
+            return false;
+        }
+
+        var single = await RefreshDirectlyAsync(ChangeLane.Single, stoppingToken);
+        if (single)
+        {
+            WakeLanes();
+        }
+
+        var bulk = brokerIsAway && await RefreshDirectlyAsync(ChangeLane.Bulk, stoppingToken);
+        return single || bulk;
+    }
+
+    private async Task<bool> RefreshDirectlyAsync(ChangeLane lane, CancellationToken stoppingToken)
+    {
+        var result = await mediator.Send(new RefreshDirectly(lane, positions[lane]), stoppingToken);
+        foreach (var change in result.Applied)
+        {
+            metrics.AppliedDirectly(change.ChangedAt);
+        }
+
+        return result.Rows > 0;
     }
 
     private async Task<bool> RelayAsync(ChangeLane lane, CancellationToken stoppingToken)
@@ -96,6 +148,11 @@ internal sealed class OutboxRelay : BackgroundService
         var began = time.GetTimestamp();
         var result = await mediator.Send(new RelayChanges(lane), stoppingToken);
         Count(result, began);
+        if (result.Published > 0)
+        {
+            brokerIsAway = false;
+        }
+
         return result.Taken > 0;
     }
 
@@ -122,6 +179,7 @@ internal sealed class OutboxRelay : BackgroundService
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 // Any exception: a lane that ended would hold back all later changes.
+                brokerIsAway |= exception is UnavailableException { Dependency: Dependency.Broker };
                 if (!failing)
                 {
                     PostgresLog.RelayWaits(logger, lane, exception.Message, exception.InnerException?.Message);
@@ -155,36 +213,71 @@ internal sealed class OutboxRelay : BackgroundService
             try
             {
                 await using var connection = await dataSource.OpenConnectionAsync(stoppingToken);
-                connection.Notification += (_, _) => WakeAll();
+                connection.Notification += (_, _) => WakeAll(stoppingToken);
                 await using (var listen = new NpgsqlCommand($"LISTEN \"{PostgresSchema.Of(options.Schema).Channel}\"", connection))
                 {
                     await listen.ExecuteNonQueryAsync(stoppingToken);
                 }
 
                 // Commits before this connection listened were not notified.
-                WakeAll();
+                WakeAll(stoppingToken);
                 while (true)
                 {
+                    isElected = isElected || await IsElectedAsync(connection, stoppingToken);
+
                     // The keepalive of the connection detects a dead connection.
-                    await connection.WaitAsync(stoppingToken);
+                    await connection.WaitAsync(isElected ? Timeout.InfiniteTimeSpan : PollInterval, stoppingToken);
                 }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
+                isElected = false;
                 PostgresLog.NotListening(logger, exception.Message);
                 await Task.Delay(RetryInterval, time, stoppingToken);
             }
         }
     }
 
-    private void WakeAll()
+    // The session of the notifications holds the lock: both end together.
+    private async Task<bool> IsElectedAsync(NpgsqlConnection connection, CancellationToken stoppingToken)
+    {
+        if (!options.RefreshesDirectly)
+        {
+            return false;
+        }
+
+        await using var tryLock = new NpgsqlCommand("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", connection);
+        tryLock.Parameters.AddWithValue($"product-cache direct refresh {options.Schema}");
+        return (bool)(await tryLock.ExecuteScalarAsync(stoppingToken))!;
+    }
+
+    private void WakeAll(CancellationToken stoppingToken)
+    {
+        directWakeUp.Set();
+        expansionsWakeUp.Set();
+        if (isElected)
+        {
+            _ = WakeLanesLaterAsync(stoppingToken);
+        }
+        else
+        {
+            WakeLanes();
+        }
+    }
+
+    // If the direct refresh is not done before.
+    private async Task WakeLanesLaterAsync(CancellationToken stoppingToken)
+    {
+        await Task.Delay(HeadStart, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        WakeLanes();
+    }
+
+    private void WakeLanes()
     {
         foreach (var wakeUp in wakeUps.Values)
         {
             wakeUp.Set();
         }
-
-        expansionsWakeUp.Set();
     }
 
     private async Task MeasureAsync(CancellationToken stoppingToken)

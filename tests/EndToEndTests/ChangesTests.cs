@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using Confluent.Kafka;
@@ -141,10 +142,17 @@ public sealed class ChangesTests
     }
 
     [Test]
-    public async Task WithoutKafkaWritesGoOnAndTheirChangesArriveWhenItIsBack()
+    public async Task WithoutKafkaChangesReachReadersAndArePublishedWhenItIsBack()
     {
         var (updated, deleted) = (await CachedAsync(), await CachedAsync());
+        List<ProductId> many = [];
+        for (var n = 0; n < 21; n++)
+        {
+            many.Add(await CachedAsync());
+        }
+
         await deployment.ChangesAreConsumedAsync();
+        var before = await DirectChangesAsync();
         await using (await Outage.OfAsync(deployment.Kafka))
         {
             for (var n = 1; n <= 50; n++)
@@ -153,10 +161,24 @@ public sealed class ChangesTests
             }
 
             await deployment.ExecuteAsync("DELETE FROM products WHERE id = $1", deleted.Value);
-            Assert.That(await deployment.ScalarAsync("SELECT count(*) FROM product_changes"), Is.EqualTo(51));
+            await BecomesAsync(updated, "Coffee 50");
+
+            // What is removed is requested over Kafka, so a reader is refused meanwhile; the old product is gone.
+            await Eventually.TrueAsync(async () => !await deployment.IsCachedAsync(deleted));
+
+            // More than a single change may have: the lane of large statements.
+            await deployment.ExecuteAsync("UPDATE products SET name = 'Cocoa' WHERE id = ANY($1)", many.Select(id => id.Value).ToArray());
+            foreach (var id in many)
+            {
+                await BecomesAsync(id, "Cocoa");
+            }
+
+            Assert.That(await deployment.ScalarAsync("SELECT sum(cardinality(product_ids)) FROM product_changes"), Is.EqualTo(51 + many.Count));
+
+            // The audit would find the old entries too, later.
+            Assert.That(await DirectChangesAsync() - before, Is.AtLeast(51 + many.Count));
         }
 
-        await BecomesAsync(updated, "Coffee 50");
         await BecomesAbsentAsync(deleted);
         await deployment.ChangesAreConsumedAsync();
     }
@@ -216,6 +238,15 @@ public sealed class ChangesTests
         {
             await BecomesAsync(id, $"Coffee {rounds}");
         }
+    }
+
+    private async Task<long> DirectChangesAsync()
+    {
+        using var http = new HttpClient();
+        var metrics = await http.GetStringAsync(new Uri($"http://127.0.0.1:{deployment.WorkerPort}/metrics"));
+        return metrics.Split('\n')
+            .Where(line => line.StartsWith("productcache_changes_direct_total{", StringComparison.Ordinal))
+            .Sum(line => (long)double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture));
     }
 
     private async Task<ProductId> CachedAsync()

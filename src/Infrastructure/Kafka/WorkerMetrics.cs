@@ -11,6 +11,8 @@ internal sealed class WorkerMetrics
     private readonly Histogram<double> fillDuration;
     private readonly Counter<long> changes;
     private readonly Histogram<double> visible;
+    private readonly Counter<long> directChanges;
+    private readonly Histogram<double> directlyVisible;
     private readonly TimeProvider time;
 
     public WorkerMetrics(IMeterFactory meters, TimeProvider time)
@@ -19,8 +21,11 @@ internal sealed class WorkerMetrics
         var meter = meters.Create("ProductCache.Worker");
         fills = meter.CreateCounter<long>("productcache.fills", "{product}", "Requested products, by what became of their fill.");
         fillDuration = meter.CreateDuration("productcache.fill.duration", "The time of a batch of fills, from its claim to its notification.");
-        changes = meter.CreateCounter<long>("productcache.changes", "{change}", "Changes that were applied to Redis.");
-        visible = meter.CreateDuration("productcache.change.visible", "The time from the begin of the transaction that made a change to Redis.");
+        changes = meter.CreateCounter<long>("productcache.changes", "{change}", "Changes that were applied to Redis from Kafka.");
+        visible = meter.CreateDuration("productcache.change.visible", "The time from the begin of the transaction that made a change through Kafka to Redis.");
+        directChanges = meter.CreateCounter<long>("productcache.changes.direct", "{change}", "Changes that were applied to Redis from the outbox.");
+        directlyVisible = meter.CreateDuration(
+            "productcache.change.direct.visible", "The time from the begin of the transaction that made a change from the outbox to Redis.");
     }
 
     public void Filled(FillCacheResult result, long began)
@@ -36,6 +41,12 @@ internal sealed class WorkerMetrics
     {
         changes.Add(1);
         visible.RecordSince(changedAt, time.GetUtcNow());
+    }
+
+    public void AppliedDirectly(DateTimeOffset changedAt)
+    {
+        directChanges.Add(1);
+        directlyVisible.RecordSince(changedAt, time.GetUtcNow());
     }
 
     private void Count(int number, string outcome)

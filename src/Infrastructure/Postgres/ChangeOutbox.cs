@@ -18,7 +18,8 @@ internal readonly record struct OutboxState(long Depth, TimeSpan Age, long Parke
 /// <param name="maxIdle">Null: <see cref="MaxIdle"/>.</param>
 /// <param name="schema">Null: public.</param>
 /// <param name="idType">Null: bigint.</param>
-internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdle = null, PostgresSchema? schema = null, ProductIdType? idType = null) : IChangeOutbox
+internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdle = null, PostgresSchema? schema = null, ProductIdType? idType = null)
+    : IChangeOutbox, IRecordedChanges
 {
     /// <summary>Rows in a batch of the lane for single changes. Each has up to 20 changes.</summary>
     public const int MaxSingleRows = 100;
@@ -35,6 +36,14 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
     private const string Take =
         "SELECT seq, product_ids::text[], versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30'), traceparent FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED";
 
+    private const string Origin =
+        "SELECT pg_postmaster_start_time()::text || ' ' || pg_relation_filenode('public.product_changes'), pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+
+    private const string Read =
+        "SELECT seq, product_ids::text[], versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30'), traceparent FROM public.product_changes WHERE bulk = $1 AND seq > $2 AND seq <> ALL($3) ORDER BY seq LIMIT $4";
+
+    private const string NextTransaction = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+
     private const string Park =
         "INSERT INTO public.product_changes_parked (product_id, version, deleted, changed_at, reason) VALUES ($1, $2, $3, $4, $5)";
 
@@ -47,6 +56,9 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
 
     public Task<ChangeBatch> TakeAsync(ChangeLane lane, CancellationToken cancellationToken) =>
         PostgresErrors.TranslateAsync<ChangeBatch>(() => TakeBatchAsync(lane, cancellationToken), cancellationToken);
+
+    public Task<OutboxPage> ReadAsync(ChangeLane lane, OutboxPosition position, CancellationToken cancellationToken) =>
+        PostgresErrors.TranslateAsync(() => ReadPageAsync(lane, position, cancellationToken), cancellationToken);
 
     public Task<OutboxState> MeasureAsync(CancellationToken cancellationToken) => PostgresErrors.TranslateAsync(
         async () =>
@@ -70,24 +82,11 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
             commands.BatchCommands.Add(new NpgsqlBatchCommand(
                 schema.In(Take))
             {
-                Parameters = { new NpgsqlParameter<bool> { TypedValue = lane == ChangeLane.Bulk }, new NpgsqlParameter<int> { TypedValue = lane == ChangeLane.Bulk ? MaxBulkRows : MaxSingleRows } },
+                Parameters = { new NpgsqlParameter<bool> { TypedValue = lane == ChangeLane.Bulk }, new NpgsqlParameter<int> { TypedValue = MaxRowsOf(lane) } },
             });
-            List<long> rows = [];
-            List<RecordedChange> changes = [];
-            await using (var reader = await commands.ExecuteReaderAsync(cancellationToken))
-            {
-                while (await reader.ReadAsync(cancellationToken))
-                {
-                    rows.Add(reader.GetInt64(0));
-
-                    // A row that was written by hand may contain null. Such a change is parked and never stops its lane.
-                    var (ids, versions) = (reader.GetFieldValue<string?[]>(1), reader.GetFieldValue<long?[]>(2));
-                    var (deleted, changedAt) = (reader.GetBoolean(3), reader.GetFieldValue<DateTimeOffset>(4));
-                    var trace = ProductCacheSpans.ReadTraceParent(reader.IsDBNull(5) ? null : reader.GetString(5));
-                    changes.AddRange(ids.Select((id, i) => new RecordedChange(id ?? "0", i < versions.Length ? versions[i] ?? 0 : 0, deleted, changedAt, trace)));
-                }
-            }
-
+            await using var reader = await commands.ExecuteReaderAsync(cancellationToken);
+            var (rows, changes) = await ReadRowsAsync(reader, cancellationToken);
+            await reader.DisposeAsync();
             return new Batch(connection, transaction, schema, idType, lane, rows, changes);
         }
         catch
@@ -95,6 +94,61 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
             await CloseAsync(connection);
             throw;
         }
+    }
+
+    private async Task<OutboxPage> ReadPageAsync(ChangeLane lane, OutboxPosition position, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            // Transactions before the oldest one that runs have ended before the rows are read; those from the next one on begin afterwards.
+            await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+            await using var commands = new NpgsqlBatch(connection);
+            commands.BatchCommands.Add(new NpgsqlBatchCommand(schema.In(Origin)));
+            commands.BatchCommands.Add(new NpgsqlBatchCommand(schema.In(Read))
+            {
+                Parameters =
+                {
+                    new NpgsqlParameter<bool> { TypedValue = lane == ChangeLane.Bulk },
+                    new NpgsqlParameter<long> { TypedValue = position.Floor },
+                    new NpgsqlParameter<long[]> { TypedValue = [.. position.Passed], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint },
+                    new NpgsqlParameter<int> { TypedValue = MaxRowsOf(lane) },
+                },
+            });
+            commands.BatchCommands.Add(new NpgsqlBatchCommand(NextTransaction));
+            await using var reader = await commands.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            var (origin, oldest) = (reader.GetString(0), reader.GetInt64(1));
+            if (position.BeginAt(origin))
+            {
+                continue;
+            }
+
+            await reader.NextResultAsync(cancellationToken);
+            var (rows, changes) = await ReadRowsAsync(reader, cancellationToken);
+            await reader.NextResultAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            return new OutboxPage(rows, changes, rows.Count == MaxRowsOf(lane), oldest, reader.GetInt64(0));
+        }
+    }
+
+    private static int MaxRowsOf(ChangeLane lane) => lane == ChangeLane.Bulk ? MaxBulkRows : MaxSingleRows;
+
+    private static async Task<(List<long> Rows, List<RecordedChange> Changes)> ReadRowsAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        List<long> rows = [];
+        List<RecordedChange> changes = [];
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            rows.Add(reader.GetInt64(0));
+
+            // A row that was written by hand may contain null. Such a change is parked and never stops its lane.
+            var (ids, versions) = (reader.GetFieldValue<string?[]>(1), reader.GetFieldValue<long?[]>(2));
+            var (deleted, changedAt) = (reader.GetBoolean(3), reader.GetFieldValue<DateTimeOffset>(4));
+            var trace = ProductCacheSpans.ReadTraceParent(reader.IsDBNull(5) ? null : reader.GetString(5));
+            changes.AddRange(ids.Select((id, i) => new RecordedChange(id ?? "0", i < versions.Length ? versions[i] ?? 0 : 0, deleted, changedAt, trace)));
+        }
+
+        return (rows, changes);
     }
 
     // Disposing a broken connection throws the same exception again; its transaction has ended with it.

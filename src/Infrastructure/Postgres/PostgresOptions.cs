@@ -29,6 +29,7 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
     private const string PoolSizeSetting = "DB_POOL_SIZE";
     private const string SchemaSetting = "DB_SCHEMA";
     private const string MigrateSetting = "DB_MIGRATE";
+    private const string DirectRefreshSetting = "DIRECT_REFRESH";
     private const string On = "on";
     private const string Off = "off";
     private const string None = "none";
@@ -51,6 +52,9 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
 
     /// <summary>Whether a Worker migrates the schema when it starts: DB_MIGRATE. On by default for tables of this service, off for those of another owner.</summary>
     public bool Migrates { get; init; } = true;
+
+    /// <summary>Whether a Worker brings changes from the outbox to Redis itself, beside the way through Kafka: DIRECT_REFRESH.</summary>
+    public bool RefreshesDirectly { get; init; } = true;
 
     /// <summary>The password of new connections. Null: the one of the connection string.</summary>
     public Func<string>? Password { get; init; }
@@ -106,6 +110,7 @@ public sealed record PostgresOptions(string ConnectionString, bool TransactionPo
             ListPoolSize = settings.Number("DB_LIST_POOL_SIZE", DefaultListPoolSize, 1, 1_000),
             Schema = schema,
             Migrates = (mapping.IsBuiltIn ? settings.OneOf(MigrateSetting, On, Off) : settings.OneOf(MigrateSetting, Off, On)) == On,
+            RefreshesDirectly = settings.OneOf(DirectRefreshSetting, On, Off) == On,
             Mapping = mapping,
         };
     }

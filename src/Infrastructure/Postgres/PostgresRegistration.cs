@@ -35,6 +35,7 @@ public static class PostgresRegistration
         services.AddSingleton(provider => new ChangeOutbox(
             provider.GetRequiredService<NpgsqlDataSource>(), schema: provider.GetRequiredService<PostgresSchema>(), idType: options.Mapping.IdType));
         services.AddSingleton<IChangeOutbox>(provider => provider.GetRequiredService<ChangeOutbox>());
+        services.AddSingleton<IRecordedChanges>(provider => provider.GetRequiredService<ChangeOutbox>());
         services.AddHostedService<OutboxRelay>();
         services.AddSchemaMigration(options);
         services.AddSingleton<Migrator>();

@@ -46,6 +46,57 @@ public sealed class ChangeOutboxTests
     }
 
     [Test]
+    public async Task ChangesCanBeReadWhileARelayHoldsThemAndOnlyOnce()
+    {
+        var position = new OutboxPosition();
+        await RecordAsync(1, 2);
+        await using var held = await outbox.TakeAsync(ChangeLane.Single, default);
+
+        Assert.That(await ReadAsync(position), Is.EqualTo(new[] { 1L, 2L }));
+        Assert.That(await ReadAsync(position), Is.Empty);
+        await RecordAsync(3);
+        Assert.That(await ReadAsync(position), Is.EqualTo(new[] { 3L }));
+    }
+
+    [Test]
+    public async Task ARowThatIsCommittedAfterLaterRowsIsReadToo()
+    {
+        var position = new OutboxPosition();
+        await using var connection = await database.DataSource.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var late = new NpgsqlCommand("INSERT INTO product_changes (bulk, product_ids, versions, deleted) VALUES (false, '{1}', '{10}', false)", connection);
+        await late.ExecuteNonQueryAsync();
+        await RecordAsync(2);
+        Assert.That(await ReadAsync(position), Is.EqualTo(new[] { 2L }));
+        await RecordAsync(3);
+        Assert.That(await ReadAsync(position), Is.EqualTo(new[] { 3L }));
+        Assert.That(await ReadAsync(position), Is.Empty);
+        Assert.That(position.Floor, Is.Zero);
+
+        await transaction.CommitAsync();
+
+        Assert.That(await ReadAsync(position), Is.EqualTo(new[] { 1L }));
+        await ReadAsync(position);
+        Assert.That(position.Floor, Is.Positive);
+    }
+
+    // As after the restore of a backup: the numbers begin again.
+    [Test]
+    public async Task RowsOfARecreatedTableAreRead()
+    {
+        var position = new OutboxPosition();
+        await RecordAsync(1, 2, 3);
+        await ReadAsync(position);
+        await ReadAsync(position);
+        Assert.That(position.Floor, Is.Positive);
+
+        await database.ExecuteAsync("TRUNCATE product_changes RESTART IDENTITY");
+        await RecordAsync(4);
+
+        Assert.That(await ReadAsync(position), Is.EqualTo(new[] { 4L }));
+    }
+
+    [Test]
     public async Task AnEmptyOutboxGivesAnEmptyBatch()
     {
         await using var batch = await outbox.TakeAsync(ChangeLane.Single, default);
@@ -264,6 +315,13 @@ public sealed class ChangeOutboxTests
         """,
         ids.ToArray(),
         bulk);
+
+    private async Task<long[]> ReadAsync(OutboxPosition position)
+    {
+        var page = await outbox.ReadAsync(ChangeLane.Single, position, default);
+        position.Advance(page);
+        return [.. page.Changes.Select(change => long.Parse(change.Id, CultureInfo.InvariantCulture))];
+    }
 
     /// <summary>What is free, given back at once.</summary>
     private async Task<List<long>> TakeAsync(ChangeLane lane)
