@@ -20,6 +20,7 @@ const kinds = [
   [/product-requests send$/, "Requests the fill", "kafka", "Kafka"],
   [/product-changes send$/, "Publishes the change", "kafka", "Kafka"],
   [/outbox relay$/, "Takes the change from the outbox", "outbox", "outbox, in PostgreSQL"],
+  [/outbox refresh$/, "Brings the change from the outbox to Redis, beside Kafka", "outbox", "outbox, in PostgreSQL"],
   [/cache claim$/, "Claims the fill: no other Worker does it now", "redis", "Worker, on Redis"],
   [/cache fill$/, "Writes the entry", "redis", "Worker, on Redis"],
   [/cache change$/, "Applies the change: older rows are refused from now on", "redis", "Worker, on Redis"],
@@ -104,16 +105,21 @@ export function answerOf(request) {
   return [status, said].filter(Boolean).join(", ");
 }
 
-/** When a change was in Redis and in each near cache, in milliseconds after its commit. The clocks are those of the processes. */
+/**
+ * When a change was in Redis and in each near cache, in milliseconds after its commit. The clocks are those of the processes. It comes directly and through Kafka: the first
+ * counts.
+ */
 export function visibilityOf({ steps }) {
   const commit = steps.findLast(step => step.writes);
   const from = commit ? commit.offset + commit.duration : 0;
   const after = step => Math.max(0, step.offset + step.duration - from);
-  const redis = steps.findLast(step => step.name?.endsWith("cache refresh")) ?? steps.findLast(step => step.name?.endsWith("cache change"));
+  const of = name => steps.filter(step => step.name?.endsWith(name)).sort((a, b) => after(a) - after(b));
+  const redis = of("cache refresh")[0] ?? of("cache change")[0];
+  const drops = new Map(of("near cache drop").reverse().map(step => [step.process, after(step)]));
   return {
     from: commit ? "the commit" : "the begin of the request",
     redis: redis ? after(redis) : null,
-    near: steps.filter(step => step.name?.endsWith("near cache drop")).map(step => ({ process: step.process, ms: after(step) })),
+    near: [...drops].map(([process, ms]) => ({ process, ms })),
   };
 }
 
