@@ -9,6 +9,7 @@ internal enum ViolationKind
     CacheDiffers,
     NearCacheBehind,
     NotFresh,
+    OldWithoutKafka,
     LeftBehind,
     LostEvent,
     DeadLetter,
@@ -39,6 +40,12 @@ internal static class Checks
     /// </summary>
     private static readonly TimeSpan NearCacheBound = TimeSpan.FromSeconds(4);
 
+    /// <summary>
+    /// How old an answer may be while Kafka is away. Each Worker leaves large statements to Kafka until its own relay has failed once, after 5 s; the rest is as for
+    /// near caches.
+    /// </summary>
+    private static readonly TimeSpan BoundWithoutKafka = TimeSpan.FromSeconds(15);
+
     /// <summary>The time within which a Worker commits its offsets, and for which a fault may make it repeat work.</summary>
     private static readonly (TimeSpan Commit, TimeSpan Redelivery) Repeats = (TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
 
@@ -55,6 +62,7 @@ internal static class Checks
             .. CacheDiffers(state, timelines),
             .. NearCacheBehind(history, timelines),
             .. NotFresh(history, timelines),
+            .. OldWithoutKafka(history, timelines),
             .. LeftBehind(history, state),
             .. LostEvents(state, timelines),
             .. DeadLetters(state),
@@ -182,6 +190,18 @@ internal static class Checks
         where staleness > TimeSpan.Zero
         select new Violation(
             ViolationKind.NotFresh, read.End, read.Id, FormattableString.Invariant($"{Describe(read)}, replaced {staleness.TotalMilliseconds:0} ms before it asked"));
+
+    /// <summary>A read during a long outage of Kafka returned a row that was replaced long before: changes must not wait for Kafka.</summary>
+    public static IEnumerable<Violation> OldWithoutKafka(History history, Timelines timelines)
+    {
+        var outages = history.Faults.Where(fault => fault.Plan.Kind == FaultKind.Outage).ToList();
+        return from read in history.Reads
+            where (read.IsFound || read.Status == 404) && outages.Any(outage => outage.Start <= read.Start && read.Start < outage.Aftermath)
+            let staleness = Staleness.Of(read, timelines.Of(read.Id))
+            where staleness > BoundWithoutKafka
+            select new Violation(
+                ViolationKind.OldWithoutKafka, read.End, read.Id, FormattableString.Invariant($"{Describe(read)}, replaced {staleness.TotalSeconds:0.0} s before"));
+    }
 
     /// <summary>
     /// An entry of a product that no reader requested after its eviction. If a Worker or Kafka failed soon after the last request,

@@ -59,7 +59,7 @@ internal sealed class Faults(TestBed testBed, RunClock clock, Action<Fault> tell
         var target = testBed.FaultTargetOf(plan.Target);
         switch (plan.Kind)
         {
-            case FaultKind.Kill:
+            case FaultKind.Kill or FaultKind.Outage:
                 await target.KillAsync();
                 await Task.Delay(plan.Hold, cancellationToken);
                 await target.StartAsync();

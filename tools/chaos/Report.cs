@@ -10,7 +10,7 @@ internal static class Report
     private static readonly ViolationKind[] Kinds =
     [
         ViolationKind.UnknownValue, ViolationKind.WentBack, ViolationKind.CacheDiffers, ViolationKind.NearCacheBehind, ViolationKind.NotFresh,
-        ViolationKind.LeftBehind, ViolationKind.LostEvent, ViolationKind.DeadLetter, ViolationKind.WrongAnswer, ViolationKind.WithoutVersion,
+        ViolationKind.OldWithoutKafka, ViolationKind.LeftBehind, ViolationKind.LostEvent, ViolationKind.DeadLetter, ViolationKind.WrongAnswer, ViolationKind.WithoutVersion,
     ];
 
     public static string Of(History history, FinalState state, IReadOnlyCollection<Violation> violations)
@@ -141,6 +141,7 @@ internal static class Report
         ViolationKind.WentBack => "a client read an older version than before",
         ViolationKind.CacheDiffers => "a cache differs from PostgreSQL after the quiet time",
         ViolationKind.NotFresh => "a read with no-cache returned an older row than PostgreSQL had",
+        ViolationKind.OldWithoutKafka => "a read during an outage of Kafka was older than the limit",
         ViolationKind.NearCacheBehind => "a near cache lagged behind Redis by more than the limit",
         ViolationKind.LeftBehind => "an entry exists although no reader requested it",
         ViolationKind.DeadLetter => "a message became a dead letter",

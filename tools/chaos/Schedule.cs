@@ -21,6 +21,9 @@ internal enum FaultKind
     /// <summary>SIGSTOP; SIGCONT after the hold.</summary>
     Pause,
 
+    /// <summary>SIGKILL of Kafka; restarted after a minute or two, during which changes must reach the caches all the same.</summary>
+    Outage,
+
     /// <summary>An orderly stop; restarted after the hold.</summary>
     Restart,
 
@@ -67,6 +70,7 @@ internal sealed record PlannedFault(TimeSpan At, FaultKind Kind, Target Target, 
 
     private string Verb => Kind switch
     {
+        FaultKind.Outage => "stop for long",
         FaultKind.DropConnections => "drop connections of",
         FaultKind.DropSubscriptions => "drop subscriptions of",
         FaultKind.DamageKeys => "damage keys of",
@@ -90,7 +94,11 @@ internal sealed class Schedule
 
     private static readonly (TimeSpan Min, TimeSpan Max) Pauses = (TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(8));
     private static readonly (TimeSpan Min, TimeSpan Max) Downtimes = (TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(3));
+    private static readonly (TimeSpan Min, TimeSpan Max) Outages = (TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(120));
     private static readonly (TimeSpan Min, TimeSpan Max) Calms = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3));
+
+    /// <summary>Shorter runs have no outage, which would leave no time for other faults.</summary>
+    private static readonly TimeSpan MinLengthOfOutages = TimeSpan.FromMinutes(5);
 
     /// <summary>One run in this many truncates the table once.</summary>
     private const int TruncateOneIn = 4;
@@ -99,6 +107,7 @@ internal sealed class Schedule
     [
         .. Enum.GetValues<Target>().Select(target => (FaultKind.Kill, target)),
         .. Enum.GetValues<Target>().Select(target => (FaultKind.Pause, target)),
+        (FaultKind.Outage, Target.Kafka),
         (FaultKind.Restart, Target.Redis),
         (FaultKind.Restart, Target.Postgres),
         (FaultKind.Restart, Target.Kafka),
@@ -133,7 +142,10 @@ internal sealed class Schedule
     {
         var random = new Random(seed);
         TimeSpan? truncateAt = random.Next(TruncateOneIn) == 0 ? length * (0.25 + (0.5 * random.NextDouble())) : null;
-        var deck = Deck.Where(card => withKafka || card.Target != Target.Kafka).ToArray();
+        var deck = Deck
+            .Where(card => withKafka || card.Target != Target.Kafka)
+            .Where(card => length >= MinLengthOfOutages || card.Kind != FaultKind.Outage)
+            .ToArray();
         List<PlannedFault> faults = [];
         var at = WarmUp;
         while (true)
@@ -169,7 +181,7 @@ internal sealed class Schedule
     // What a start is expected to take; a slower one moves what follows.
     private static TimeSpan Recovery(PlannedFault fault) => fault switch
     {
-        { Kind: FaultKind.Kill or FaultKind.Restart, Target: Target.Kafka } => TimeSpan.FromSeconds(6),
+        { Kind: FaultKind.Kill or FaultKind.Restart or FaultKind.Outage, Target: Target.Kafka } => TimeSpan.FromSeconds(6),
         { Kind: FaultKind.Kill or FaultKind.Restart } => TimeSpan.FromSeconds(2),
         _ => TimeSpan.Zero,
     };
@@ -179,6 +191,7 @@ internal sealed class Schedule
         FaultKind.Pause or FaultKind.DamageKeys or FaultKind.RefuseWrites or FaultKind.Demote or FaultKind.ForbidScripts
             or FaultKind.RaisingTrigger or FaultKind.SuppressingTrigger => Between(Pauses, random),
         FaultKind.Kill or FaultKind.Restart => Between(Downtimes, random),
+        FaultKind.Outage => Between(Outages, random),
         _ => TimeSpan.Zero,
     };
 

@@ -169,6 +169,17 @@ public sealed class ChecksTests
         NotFresh(new HistoryBuilder().Inserts(1, -1).Updates(2, 1).Reads(1, 3).Answers(200, 4, version: 2, number: 2, fresh: true).Answers(202, 5, fresh: true)), Is.Empty);
 
     [Test]
+    public void AnAnswerThatGrowsOldWhileKafkaIsAwayIsOld() => Assert.That(
+        OldWithoutKafka(Replaced().Suffers(FaultKind.Outage, Target.Kafka, 1, 60).Reads(1, 18)), Has.One.Contains("replaced 15.9 s before"));
+
+    [Test]
+    public void AnAnswerWithinTheLimitAndOneOfAnotherFaultAreNot()
+    {
+        Assert.That(OldWithoutKafka(Replaced().Suffers(FaultKind.Outage, Target.Kafka, 1, 60).Reads(1, 16).Reads(2, 40)), Is.Empty);
+        Assert.That(OldWithoutKafka(Replaced().Suffers(FaultKind.Kill, Target.Kafka, 1, 60).Reads(1, 18)), Is.Empty);
+    }
+
+    [Test]
     public void AnEntryThatNobodyHasAskedForIsLeftBehind() => Assert.That(
         LeftBehind(new HistoryBuilder().Abandons(1), new CacheEntry(HistoryBuilder.Id, 2)), Has.One.Contains("Redis has v2"));
 
@@ -252,6 +263,10 @@ public sealed class ChecksTests
     private static List<string> NearCacheBehind(HistoryBuilder history) => Evidence(Checks.NearCacheBehind(history.History, history.Timelines));
 
     private static List<string> NotFresh(HistoryBuilder history) => Evidence(Checks.NotFresh(history.History, history.Timelines));
+
+    private static List<string> OldWithoutKafka(HistoryBuilder history) => Evidence(Checks.OldWithoutKafka(history.History, history.Timelines));
+
+    private static HistoryBuilder Replaced() => new HistoryBuilder().Inserts(1, -1).Updates(2, 2);
 
     private static List<string> LeftBehind(HistoryBuilder history, CacheEntry entry) =>
         Evidence(Checks.LeftBehind(history.History, State(redis: [entry])));

@@ -49,6 +49,11 @@ public sealed class ScheduleTests
     }
 
     [Test]
+    public void AShortRunHasNoLongOutage() => Assert.That(
+        Enumerable.Range(1, 20).SelectMany(seed => Schedule.Of(seed, 4 * Minute, withKafka: true).Faults),
+        Has.None.Matches<PlannedFault>(fault => fault.Kind == FaultKind.Outage));
+
+    [Test]
     public void WithoutABrokerOfItsOwnNothingHappensToKafka() =>
         Assert.That(Schedule.Of(7, Long, withKafka: false).Faults, Has.None.Matches<PlannedFault>(fault => fault.Target == Target.Kafka));
 
