@@ -40,8 +40,14 @@ def changes():
         if record.error():
             print(record.error(), file=sys.stderr)
             continue
-        change = json.loads(record.value())
-        print(f"Product {change['productId']}: {change['kind']}, version {change['version']}", flush=True)
+        try:
+            change = json.loads(record.value())
+            line = f"Product {change['productId']}: {change['kind']}, version {change['version']}"
+        except (ValueError, KeyError, TypeError) as fault:
+            # One record that is not a change does not hold back the others.
+            print(f"Partition {record.partition()}, offset {record.offset()} cannot be read: {fault!r}", file=sys.stderr)
+            continue
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using Confluent.Kafka;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging;
 using Microsoft.Playwright;
+using ProductCache.Contracts;
 using ProductCache.TestSupport;
 using ProductCache.TestSupport.Servers;
 
@@ -80,6 +82,11 @@ public sealed class SamplesTests
         var request = await Command.RunAsync(["/usr/bin/python3", script, "request", $"{id}"], Eventually.Patience, configure: variables => variables["KAFKA_BOOTSTRAP"] = deployment.Kafka.Bootstrap);
         Assert.That((request.ExitCode, request.Output.Trim()), Is.EqualTo((0, "Requested 1 products.")), request.Errors);
         await Eventually.TrueAsync(() => deployment.IsCachedAsync(id));
+
+        // A record that is not a change, in front of one of the same product.
+        using var producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = deployment.Kafka.Bootstrap }).Build();
+        await producer.ProduceAsync(Topics.ProductChanges, new Message<string, string> { Key = $"{id}", Value = "not JSON" });
+        await deployment.ExecuteAsync("UPDATE products SET price = price + 1 WHERE id = $1", id.Value);
 
         await using var changes = SampleProcess.Start("/usr/bin/python3", [script, "changes"], Kafka, ("GROUP", $"python-{Guid.NewGuid():N}"));
         var version = await deployment.ScalarAsync($"SELECT version FROM products WHERE id = {id}");

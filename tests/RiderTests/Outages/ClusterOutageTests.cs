@@ -22,7 +22,9 @@ public sealed class ClusterOutageTests
         var topic = await TestTopics.CreateAsync(kafka, partitions: 3);
         await TestTopics.ProduceAsync(kafka, topic, Orders(0, 100));
         before = new ConsumerProcess(kafka, topic, "before");
-        await Eventually.TrueAsync(() => before.Handled.Count == 100);
+
+        // A new cluster may move the group to another coordinator, and records are handled at least once.
+        await Eventually.TrueAsync(() => before.Handled.Distinct().Count() == 100);
         clientsBefore = before.NativeClients;
 
         await kafka.KillAsync();
