@@ -83,9 +83,14 @@ public sealed class SamplesTests
         Assert.That((request.ExitCode, request.Output.Trim()), Is.EqualTo((0, "Requested 1 products.")), request.Errors);
         await Eventually.TrueAsync(() => deployment.IsCachedAsync(id));
 
-        // A record that is not a change, in front of one of the same product.
+        // Records that are not changes, in front of one that is.
         using var producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = deployment.Kafka.Bootstrap }).Build();
-        await producer.ProduceAsync(Topics.ProductChanges, new Message<string, string> { Key = $"{id}", Value = "not JSON" });
+        using var admin = new DependentAdminClientBuilder(producer.Handle).Build();
+        foreach (var partition in admin.GetMetadata(Topics.ProductChanges, Eventually.Patience).Topics.Single().Partitions)
+        {
+            await producer.ProduceAsync(new TopicPartition(Topics.ProductChanges, partition.PartitionId), new Message<string, string> { Key = $"{id}", Value = "not JSON" });
+        }
+
         await deployment.ExecuteAsync("UPDATE products SET price = price + 1 WHERE id = $1", id.Value);
 
         await using var changes = SampleProcess.Start("/usr/bin/python3", [script, "changes"], Kafka, ("GROUP", $"python-{Guid.NewGuid():N}"));
