@@ -74,12 +74,7 @@ internal sealed class BenchServers : IAsyncDisposable
     public async Task<int> StartApiAsync(params IEnumerable<KeyValuePair<string, string>> overrides)
     {
         var port = new Ports().Take(28_200);
-        Dictionary<string, string> own = new(settings) { ["API_PORT"] = port.ToString(CultureInfo.InvariantCulture) };
-        foreach (var (key, value) in overrides)
-        {
-            own[key] = value;
-        }
-
+        var own = SettingsWith([KeyValuePair.Create("API_PORT", port.ToString(CultureInfo.InvariantCulture)), .. overrides]);
         apis[port] = Launch("ProductCache.Api.dll", [], own);
         await ReadyAsync(port);
         return port;
@@ -90,11 +85,7 @@ internal sealed class BenchServers : IAsyncDisposable
     {
         processes[0].Kill();
         await processes[0].WaitForExitAsync();
-        Dictionary<string, string> own = new(settings);
-        foreach (var (key, value) in overrides)
-        {
-            own[key] = value;
-        }
+        var own = SettingsWith(overrides);
 
         var worker = Launch("ProductCache.Worker.dll", [], own);
         processes.Remove(worker);
@@ -109,16 +100,12 @@ internal sealed class BenchServers : IAsyncDisposable
     public async Task<int> StartBesideAsync(params IEnumerable<KeyValuePair<string, string>> overrides)
     {
         var worker = new Ports().Take(28_300);
-        Dictionary<string, string> own = new(settings)
-        {
-            ["CACHE_NAMESPACE"] = MappedNamespace,
-            ["WORKER_PORT"] = worker.ToString(CultureInfo.InvariantCulture),
-        };
-        foreach (var (key, value) in overrides)
-        {
-            own[key] = value;
-        }
-
+        var own = SettingsWith(
+        [
+            KeyValuePair.Create("CACHE_NAMESPACE", MappedNamespace),
+            KeyValuePair.Create("WORKER_PORT", worker.ToString(CultureInfo.InvariantCulture)),
+            .. overrides,
+        ]);
         Launch("ProductCache.Worker.dll", [], own);
         await ReadyAsync(worker);
         return await StartApiAsync(own.Where(setting => setting.Key != "API_PORT"));
@@ -187,6 +174,18 @@ internal sealed class BenchServers : IAsyncDisposable
     {
         process.Refresh();
         return process.WorkingSet64 / (1024 * 1024);
+    }
+
+    // The last one of a key counts.
+    private Dictionary<string, string> SettingsWith(IEnumerable<KeyValuePair<string, string>> overrides)
+    {
+        Dictionary<string, string> own = new(settings);
+        foreach (var (key, value) in overrides)
+        {
+            own[key] = value;
+        }
+
+        return own;
     }
 
     private static Task ListensAsync(int port) => Retry.UntilAsync(

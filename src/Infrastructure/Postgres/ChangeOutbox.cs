@@ -33,14 +33,18 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
     private const string Measure =
         "SELECT coalesce(sum(cardinality(product_ids)), 0)::bigint, coalesce(extract(epoch FROM clock_timestamp() - min(changed_at)), 0)::float8, (SELECT count(*) FROM public.product_changes_parked) FROM public.product_changes";
 
+    // What ReadRowsAsync reads.
+    private const string SelectRows =
+        "SELECT seq, product_ids::text[], versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30'), traceparent FROM public.product_changes";
+
     private const string Take =
-        "SELECT seq, product_ids::text[], versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30'), traceparent FROM public.product_changes WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED";
+        $"{SelectRows} WHERE bulk = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED";
 
     private const string Origin =
         "SELECT pg_postmaster_start_time()::text || ' ' || pg_relation_filenode('public.product_changes'), pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
 
     private const string Read =
-        "SELECT seq, product_ids::text[], versions, deleted, least(greatest(changed_at, '0001-01-02'), '9999-12-30'), traceparent FROM public.product_changes WHERE bulk = $1 AND seq > $2 AND seq <> ALL($3) ORDER BY seq LIMIT $4";
+        $"{SelectRows} WHERE bulk = $1 AND seq > $2 AND seq <> ALL($3) ORDER BY seq LIMIT $4";
 
     private const string NextTransaction = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
 
@@ -86,7 +90,6 @@ internal sealed class ChangeOutbox(NpgsqlDataSource dataSource, TimeSpan? maxIdl
             });
             await using var reader = await commands.ExecuteReaderAsync(cancellationToken);
             var (rows, changes) = await ReadRowsAsync(reader, cancellationToken);
-            await reader.DisposeAsync();
             return new Batch(connection, transaction, schema, idType, lane, rows, changes);
         }
         catch
