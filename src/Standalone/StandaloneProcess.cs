@@ -168,7 +168,7 @@ internal sealed class StandaloneProcess : IAsyncDisposable
           Redis       127.0.0.1:{redis.Port} (./run redis-cli)
           Kafka       {kafka}{(dashboard is null ? string.Empty : $"{Environment.NewLine}  Dashboard   {dashboard} (traces, metrics, log lines)")}
 
-        Try it twice: the first request misses (202), the second is answered from the cache (200).
+        Try it twice: the first request misses and waits for the fill, the second is answered from the cache.
           curl -i http://localhost:{api}/productapp/{(postgres is null ? "ID" : "1")}/
           curl -i http://localhost:{api}/productapp/{(postgres is null ? "ID" : "1")}/
 
